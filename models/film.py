@@ -1,0 +1,88 @@
+"""A film: a composition gradient between two ends, measured at K positions.
+
+Wedge physics: at position t the flux is (1 - t) u + t v with unnormalised fluxes u, v. With A = u/|u|, B = v/|v| and
+r = |v|/|u| the composition is x(t) = (1 - s) A + s B, s(t) = t r / ((1 - t) + t r): a straight segment in the simplex
+whose positions are warped. Source: the identity is derived in docs/science.md, section 1.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from models.composition import Fraction
+from models.errors import InvalidComposition
+
+Position = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
+
+
+class FilmGeometry(BaseModel):
+    """What every film of a campaign has in common: devices, how it may be graded, how far it may reach."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    devices: int = Field(default=13, ge=1, le=200)
+    """Number of device positions, K."""
+    positions: tuple[Position, ...] | None = None
+    """Position of each device along the gradient, increasing, 0 at end A, 1 at end B. Evenly spaced if not given."""
+    grading: Literal["free", "pair"] = "free"
+    """`free`: every element may change along the film. `pair`: two elements trade, the others stay constant."""
+    span_min: Fraction = 0.0
+    """Least change of the most-changing element between the ends. 0 allows a uniform film."""
+    span_max: Fraction = 1.0
+    """Largest change of any element between the ends."""
+    flux_ratio: float = Field(default=1.0, gt=0.0, le=100.0, allow_inf_nan=False)
+    """Total flux at end B over total flux at end A; it warps the positions."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.positions is not None:
+            if len(self.positions) != self.devices:
+                raise ValueError(f"{len(self.positions)} positions were given for {self.devices} devices")
+            if any(b <= a for a, b in zip(self.positions, self.positions[1:], strict=False)):
+                raise ValueError("positions must increase")
+        if self.span_min > self.span_max:
+            raise ValueError(f"span_min {self.span_min} is above span_max {self.span_max}")
+        return self
+
+    def device_positions(self) -> NDArray[np.float64]:
+        """Position of each device, `K`."""
+        if self.positions is not None:
+            return np.array(self.positions)
+        return np.linspace(0.0, 1.0, self.devices) if self.devices > 1 else np.array([0.5])
+
+    def mixing(self) -> NDArray[np.float64]:
+        """Share of end B at each device, `K`: s(t) of the wedge."""
+        return mixing(self.device_positions(), self.flux_ratio)
+
+
+def mixing(positions: NDArray[np.float64], flux_ratio: float = 1.0) -> NDArray[np.float64]:
+    """Share of end B in the composition at each position: s(t) = t r / ((1 - t) + t r)."""
+    return positions * flux_ratio / ((1.0 - positions) + positions * flux_ratio)
+
+
+@dataclass(frozen=True)
+class Film:
+    """One film: end compositions `a`, `b` (d), process vector in the unit cube (p columns), device mixing `s` (K)."""
+
+    a: NDArray[np.float64]
+    b: NDArray[np.float64]
+    process: NDArray[np.float64]
+    s: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        for end in (self.a, self.b):
+            if end.shape != self.a.shape or end.ndim != 1 or not np.isfinite(end).all():
+                raise InvalidComposition(f"film ends must be finite vectors of one length, got {self.a} and {self.b}")
+
+    def compositions(self) -> NDArray[np.float64]:
+        """Composition of each device, `K x d`."""
+        return (1.0 - self.s)[:, None] * self.a + self.s[:, None] * self.b
+
+    def points(self) -> NDArray[np.float64]:
+        """Device points as the surrogate sees them, `K x (d + p)`: fractions, then process columns."""
+        return np.hstack([self.compositions(), np.tile(self.process, (len(self.s), 1))])
+
+

@@ -1,0 +1,33 @@
+"""What `train` and `propose` need to know of a campaign, as one frozen value that is stored as JSON."""
+
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from models.catalog import ExpectedImprovement, FilmGP, PolicyChoice, SurrogateChoice
+from models.composition import SearchSpace
+from models.film import FilmGeometry
+from models.objective import Objective
+
+
+class Problem(BaseModel):
+    """Search space, objective, film geometry, surrogate and policy of a campaign."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    space: SearchSpace
+    objectives: tuple[Objective, ...] = Field(min_length=1, max_length=1)
+    """One objective. Several come with a later release."""
+    film: FilmGeometry = FilmGeometry()
+    surrogate: SurrogateChoice = FilmGP()
+    policy: PolicyChoice = ExpectedImprovement()
+    initial_films: int = Field(default=2, ge=1, le=1000)
+    """Space-filling films to make before the policy decides."""
+    seed: int = Field(default=0, ge=0, le=2**31 - 1)
+    """Seed from which every random choice of the campaign is drawn."""
+
+    @model_validator(mode="after")
+    def _enough_elements(self) -> Self:
+        if self.film.grading == "pair" and self.space.dimension < 2:
+            raise ValueError("a pair gradient needs two elements")
+        return self

@@ -19,11 +19,10 @@ class Objective(BaseModel):
     direction: Literal["maximise", "minimise"] = "maximise"
     """Whether larger or smaller readings are better."""
 
-    @property
     def sign(self) -> float:
         """+1 where larger is better, -1 where smaller is."""
         return 1.0 if self.direction == "maximise" else -1.0
 
     def to_maximised(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Turn physical values into values to be maximised (and back: the map is its own inverse)."""
-        return self.sign * values
+        return self.sign() * values

@@ -34,7 +34,7 @@ class Dataset:
         n = len(self.X)
         shapes = {"Y": len(self.Y), "Yvar": len(self.Yvar), "films": len(self.films), "times": len(self.times)}
         if self.X.ndim != 2 or self.Y.ndim != 2 or self.Y.shape != self.Yvar.shape:
-            raise InvalidDataset(f"X {self.X.shape}, Y {self.Y.shape} and Yvar {self.Yvar.shape} must be 2-D, Y like Yvar")
+            raise InvalidDataset(f"X {self.X.shape}, Y {self.Y.shape}, Yvar {self.Yvar.shape}: 2-D wanted, Y like Yvar")
         if wrong := {k: v for k, v in shapes.items() if v != n}:
             raise InvalidDataset(f"{n} points but {wrong}")
         if not np.isfinite(self.X).all():
@@ -55,7 +55,7 @@ class Dataset:
     def canonical(self) -> "Dataset":
         """The same readings in an order that depends on their content only, so that training does not see arrival."""
         names = self.names if len(self.names) else np.array([""] * len(self), dtype=str)
-        keys = (*self.Yvar.T, *self.Y.T, *self.X.T[::-1], self.times, names, self.films)
+        keys = (names, self.films, self.times, *self.Yvar.T, *self.Y.T, *self.X.T[::-1])  # the last key counts most
         return self.take(np.lexsort(keys))
 
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> "Dataset":

@@ -1,0 +1,1 @@
+"""The record as queries: tables, sessions, and one file per noun."""

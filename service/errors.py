@@ -1,0 +1,87 @@
+"""What can go wrong in the record, and who may try again. HTTP codes are given in `service/api/problems.py` only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class ServiceError(Exception):
+    """Root of the service's errors. Its text is meant for the caller: it names the value and the bound."""
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One thing that is wrong with a request's content."""
+
+    pointer: str
+    """JSON Pointer (RFC 6901) to the offending value, e.g. `/measurements/3/value`."""
+    message: str
+    """What is wrong: the value and the bound it breaks."""
+    row: int | None = None
+    """Index of the offending row, where the request has rows."""
+
+
+class NotFound(ServiceError):
+    """The named thing does not exist. Retrying does not help; look the id up again."""
+
+    def __init__(self, noun: str, name: str) -> None:
+        super().__init__(f"there is no {noun} {name!r}")
+        self.noun = noun
+        self.name = name
+
+
+class InvalidInput(ServiceError):
+    """The request is well formed but its content breaks a rule; nothing was written. The caller must mend it."""
+
+    def __init__(self, detail: str, violations: Sequence[Violation] = ()) -> None:
+        super().__init__(detail)
+        self.violations = tuple(violations)
+
+
+class MalformedRequest(ServiceError):
+    """The request cannot be read: broken JSON or a missing required header. The caller must mend it."""
+
+
+class TooLarge(ServiceError):
+    """The request has more bytes or rows than are taken at once. The caller must send it in parts."""
+
+
+class Conflict(ServiceError):
+    """The request contradicts what is recorded. The caller must read the present state before another attempt."""
+
+
+class IllegalTransition(Conflict):
+    """The thing's state does not allow this action. The caller may retry when the state has changed."""
+
+    def __init__(self, noun: str, name: str, state: str, action: str, allowed: Sequence[str]) -> None:
+        actions = ", ".join(allowed) if allowed else "none"
+        super().__init__(f"{noun} {name} is {state}: {action!r} is not allowed; allowed actions: {actions}")
+        self.state = state
+        self.allowed = tuple(allowed)
+
+
+class InFlight(Conflict):
+    """A request with the same Idempotency-Key is being served right now. Retry with the same key in a second."""
+
+    retry_after_s = 1
+
+
+class IdempotencyMismatch(ServiceError):
+    """The Idempotency-Key was used before with another request. The caller must draw a new key for a new request."""
+
+
+class NotAllowed(ServiceError):
+    """The caller does not hold what the action needs, e.g. the lease's token. Retrying does not help."""
+
+
+class LeaseLost(ServiceError):
+    """A job's fence no longer holds: another worker has it, or it is finished. The worker must drop its work."""
+
+
+class ArtifactDamaged(ServiceError):
+    """A stored artifact is missing or its bytes do not match its hash. Do not retry the load; use an older model."""
+
+
+class Unavailable(ServiceError):
+    """The database cannot be reached or is out of connections. Nothing was written; retry after a short while."""
+
+    retry_after_s = 2

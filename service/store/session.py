@@ -1,0 +1,47 @@
+"""Engine, sessions and the campaign's lock."""
+
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.orm import Session, sessionmaker
+
+Sessions = sessionmaker[Session]
+"""What operations and doors open their transactions from: `with sessions.begin() as session: ...`."""
+
+_OPTIONS = "-c timezone=UTC -c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
+"""Bounds on the server's side: no statement, lock or forgotten transaction can hold the others up for long."""
+
+
+def make_engine(url: str, pool_size: int = 10) -> Engine:
+    """Connect lazily to Postgres with bounded waits.
+
+    Args:
+        url: `postgresql+psycopg://...`.
+        pool_size: Most connections held at once; a caller that gets none within 5 s fails instead of piling up.
+    """
+    return create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=5,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 5, "application_name": "filmloop", "options": _OPTIONS},
+    )
+
+
+def make_sessions(engine: Engine) -> Sessions:
+    """A factory of sessions; objects stay readable after the commit."""
+    return sessionmaker(engine, expire_on_commit=False)
+
+
+def lock_campaign(session: Session, campaign_id: str) -> None:
+    """Serialise the rest of this transaction with every other holder of this campaign's lock, until it ends.
+
+    Revisions and event numbers are drawn under it, so they are given in the order of commits. It is re-entrant.
+
+    Order of locks, which keeps transactions from waiting for each other in a circle: whoever changes films, leases or
+    proposals takes this lock first. The one exception is a claim, which takes one ready proposal before it; therefore
+    holders of this lock take ready proposals with SKIP LOCKED only.
+    """
+    session.execute(
+        text("select pg_advisory_xact_lock(hashtextextended('filmloop.campaign.' || :campaign, 0))"),
+        {"campaign": campaign_id},
+    )

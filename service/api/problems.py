@@ -1,0 +1,168 @@
+"""The error table: the only place where an error meets an HTTP status. Every answer is `application/problem+json`.
+
+Source: RFC 9457, problem details for HTTP APIs; RFC 6901, JSON Pointer.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from models.errors import ScienceError
+from service import errors
+
+log = structlog.get_logger("filmloop.api")
+
+MEDIA_TYPE = "application/problem+json"
+MAX_ERRORS = 1000
+"""Places that one answer lists; the detail says how many there are in all."""
+RETRY_AFTER_S = 2
+
+
+class FieldProblem(BaseModel):
+    """One thing that is wrong in a request, and where."""
+
+    pointer: str | None = None
+    """JSON Pointer into the body; null when the fault is not in the body."""
+    parameter: str | None = None
+    """Name of the path, query or header parameter at fault; null when the fault is in the body."""
+    row: int | None = None
+    """Index of the list item at fault, counted from 0."""
+    message: str
+    """What is wrong, with the offending value and the bound."""
+
+
+class ProblemRead(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: str = Field(examples=["urn:filmloop:problem:not-found"])
+    title: str
+    status: int
+    detail: str
+    request_id: str
+    errors: list[FieldProblem] = []
+
+
+_TABLE: Mapping[type[Exception], tuple[int, str]] = {
+    errors.NotFound: (404, "not-found"),
+    errors.InvalidContent: (422, "invalid-content"),
+    errors.IllegalTransition: (409, "illegal-transition"),
+    errors.Conflict: (409, "conflict"),
+    errors.NotAllowed: (403, "not-allowed"),
+    errors.Unavailable: (503, "unavailable"),
+    errors.ServiceError: (409, "conflict"),
+    ScienceError: (422, "invalid-content"),
+    OperationalError: (503, "unavailable"),
+    InterfaceError: (503, "unavailable"),
+    PoolTimeout: (503, "unavailable"),
+}
+_HTTP_TYPES = {400: "bad-request", 404: "not-found", 405: "method-not-allowed"}
+
+
+def problem(
+    scope: Mapping[str, Any],
+    status: int,
+    kind: str,
+    title: str,
+    detail: str,
+    *,
+    errors: Sequence[FieldProblem] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """One problem as a response; `scope` is the request's, for its id."""
+    body = ProblemRead(
+        type=f"urn:filmloop:problem:{kind}",
+        title=title,
+        status=status,
+        detail=detail,
+        request_id=scope.get("state", {}).get("request_id", ""),
+        errors=list(errors),
+    )
+    return Response(body.model_dump_json(), status_code=status, media_type=MEDIA_TYPE, headers=dict(headers or {}))
+
+
+def unexpected(scope: Mapping[str, Any]) -> Response:
+    """The answer to an error that nobody foresaw: its id and nothing of its innards."""
+    detail = "Something went wrong on our side; nothing was stored. The log has the cause under this request id."
+    return problem(scope, 500, "internal", "Internal error", detail)
+
+
+def install(app: FastAPI) -> None:
+    """Let the table answer for every error that a route lets through."""
+    app.add_exception_handler(RequestValidationError, _invalid_request)
+    app.add_exception_handler(HTTPException, _http)
+    for kind in _TABLE:
+        app.add_exception_handler(kind, _foreseen)
+
+
+def escaped(token: str) -> str:
+    """One reference token of a JSON Pointer."""
+    return token.replace("~", "~0").replace("/", "~1")
+
+
+async def _foreseen(request: Request, error: Exception) -> Response:
+    status, kind = next(_TABLE[c] for c in type(error).__mro__ if c in _TABLE)
+    if isinstance(error, DBAPIError | PoolTimeout):
+        log.warning("database unavailable", error=type(error).__name__, cause=str(error.__cause__ or error)[:500])
+        detail = "the database did not answer; nothing was stored, try again with the same Idempotency-Key"
+    else:
+        detail = str(error)
+    found = [FieldProblem(**vars(e)) for e in getattr(error, "errors", ())]
+    headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else None
+    title = kind.replace("-", " ").capitalize()
+    return problem(request.scope, status, kind, title, detail, errors=found[:MAX_ERRORS], headers=headers)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - the type that this is registered for
+    kind = _HTTP_TYPES.get(error.status_code, "http")
+    title = kind.replace("-", " ").capitalize()
+    return problem(request.scope, error.status_code, kind, title, error.detail, headers=error.headers)
+
+
+async def _invalid_request(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - the type that this is registered for
+    faults = error.errors()
+    malformed = next((f for f in faults if f["type"] == "json_invalid"), None)
+    if malformed is not None:
+        detail = f"the body is not JSON: {malformed['ctx']['error']} at character {malformed['loc'][-1]}"
+        return problem(request.scope, 400, "malformed-json", "Malformed JSON", detail)
+    found = [_field_problem(f, error.body) for f in faults[:MAX_ERRORS]]
+    detail = f"{len(faults)} thing(s) are wrong with this request; nothing was stored"
+    return problem(request.scope, 422, "invalid-content", "Invalid content", detail, errors=found)
+
+
+def _field_problem(fault: Mapping[str, Any], body: Any) -> FieldProblem:
+    """Pydantic's account of one fault, with the offending value said where it is short enough to say."""
+    where, *inside = fault["loc"]
+    message = re.sub(r"^(Value|Assertion) error, ", "", fault["msg"])
+    value = fault.get("input")
+    if fault["type"] != "missing" and isinstance(value, str | int | float | bool | None):
+        shown = repr(value) if isinstance(value, str) else {True: "true", False: "false", None: "null"}.get(value, value)
+        message = f"{message}, got {str(shown)[:100]}"
+    if where != "body":
+        return FieldProblem(parameter=str(inside[0]) if inside else str(where), message=message)
+    row = next((part for part in inside if isinstance(part, int)), None)
+    return FieldProblem(pointer=_pointer(inside, body), row=row, message=message)
+
+
+def _pointer(parts: Sequence[str | int], body: Any) -> str:
+    """JSON Pointer of a fault. Names of union branches, which pydantic adds and the body does not have, are left out."""
+    pointer, here = "", body
+    for k, part in enumerate(parts):
+        if isinstance(here, dict) and part in here:
+            here = here[part]
+        elif isinstance(here, list) and isinstance(part, int) and part < len(here):
+            here = here[part]
+        elif k < len(parts) - 1 or not isinstance(here, dict):
+            continue
+        pointer += f"/{escaped(str(part))}"
+    return pointer

@@ -1,0 +1,54 @@
+"""What surrounds every request: its id, one log line, and the last resort when something unforeseen goes wrong."""
+
+import re
+import time
+import uuid
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.api.problems import unexpected
+
+log = structlog.get_logger("filmloop.api")
+_ACCEPTED = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
+
+
+class RequestContext:
+    """Gives each request an id (`X-Request-Id`, the caller's own if it is well formed) and logs one line for it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; an error that nobody foresaw becomes a problem without its innards."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        started, status = time.perf_counter(), 0
+
+        async def send_marked(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", []), (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self.app(scope, receive, send_marked)
+            except Exception:
+                log.exception("request failed", method=scope["method"], path=scope["path"])
+                if status:  # half an answer is out: only the server can end it, by closing the connection
+                    raise
+                await unexpected(scope)(scope, receive, send_marked)
+            elapsed_ms = round((time.perf_counter() - started) * 1e3, 1)
+            log.info("request", method=scope["method"], path=scope["path"], status=status, elapsed_ms=elapsed_ms)
+
+
+def _request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _ACCEPTED.fullmatch(value):
+            return bytes(value).decode("ascii")
+    return uuid.uuid4().hex

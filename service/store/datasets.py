@@ -1,0 +1,158 @@
+"""Revisions of a campaign's dataset and what each of them holds."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy.orm import Session, aliased
+
+from service.store.session import lock_campaign
+from service.store.tables import (
+    CampaignRow,
+    CompositionReadingRow,
+    FilmRow,
+    InstrumentRow,
+    MeasurementRow,
+    RevisionRow,
+)
+
+AsMade = aliased(CompositionReadingRow)
+Nominal = aliased(CompositionReadingRow)
+
+
+@dataclass(frozen=True)
+class SnapshotRow:
+    """One active reading at a revision, with the composition that counts there."""
+
+    uid: str
+    instrument: str
+    film_id: str
+    device: int
+    composition: dict[str, float]
+    """Atomic fraction by element: as made if that was known at the revision, else as proposed."""
+    process: dict[str, float | str]
+    """Process conditions of the film in physical units, by variable name."""
+    property: str
+    unit: str
+    value: float | None
+    status: str
+    std_uncertainty: float | None
+    measured_at: datetime
+    revision: int
+    """Revision from which the reading counts."""
+    row_hash: str
+
+
+def draw_revision(session: Session, campaign_id: str, cause: str, cause_id: str | None = None) -> int:
+    """Begin the campaign's next revision in this transaction, under the campaign's lock.
+
+    The lock is held until the transaction ends, so numbers are given in the order of commits: whoever can see revision
+    t can see everything up to t, for ever.
+
+    Args:
+        session: The transaction that changes the dataset.
+        campaign_id: An existing campaign.
+        cause: One of `tables.REVISION_CAUSES`.
+        cause_id: Id of the batch or film that caused it.
+    """
+    lock_campaign(session, campaign_id)
+    raised = (
+        update(CampaignRow)
+        .where(CampaignRow.id == campaign_id)
+        .values(revision=CampaignRow.revision + 1, updated_at=func.now())
+        .returning(CampaignRow.revision)
+        .execution_options(synchronize_session=False)
+    )
+    number: int = session.execute(raised).scalar_one()
+    row = {"campaign_id": campaign_id, "number": number, "cause": cause, "cause_id": cause_id}
+    session.execute(insert(RevisionRow).values(row))
+    return number
+
+
+def snapshot(session: Session, campaign_id: str, revision: int) -> list[SnapshotRow]:
+    """Every reading that is active at `revision`, ordered by instrument and uid."""
+    made_by_then = (
+        select(AsMade.composition)
+        .where(AsMade.film_id == MeasurementRow.film_id, AsMade.device == MeasurementRow.device)
+        .where(AsMade.kind == "as_made", AsMade.revision <= revision)
+        .order_by(AsMade.revision.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    as_proposed = (
+        select(Nominal.composition)
+        .where(Nominal.film_id == MeasurementRow.film_id, Nominal.device == MeasurementRow.device)
+        .where(Nominal.kind == "nominal")
+        .limit(1)
+        .scalar_subquery()
+    )
+    query = (
+        select(
+            MeasurementRow.uid,
+            InstrumentRow.name.label("instrument"),
+            MeasurementRow.film_id,
+            MeasurementRow.device,
+            func.coalesce(made_by_then, as_proposed).label("composition"),
+            FilmRow.process,
+            MeasurementRow.property,
+            MeasurementRow.unit,
+            MeasurementRow.value,
+            MeasurementRow.status,
+            MeasurementRow.std_uncertainty,
+            MeasurementRow.measured_at,
+            MeasurementRow.revision,
+            MeasurementRow.row_hash,
+        )
+        .join(InstrumentRow, InstrumentRow.id == MeasurementRow.instrument_id)
+        .join(FilmRow, FilmRow.id == MeasurementRow.film_id)
+        .where(MeasurementRow.campaign_id == campaign_id, MeasurementRow.revision <= revision)
+        .where(or_(MeasurementRow.retracted_revision.is_(None), MeasurementRow.retracted_revision > revision))
+        .order_by(InstrumentRow.name, MeasurementRow.uid)
+    )
+    return [SnapshotRow(*row) for row in session.execute(query)]
+
+
+def hash_of(rows: Sequence[SnapshotRow]) -> str:
+    """SHA-256 over the readings sorted by name: equal for equal content, whatever order it arrived in.
+
+    Each reading adds its name, the hash of what the instrument said, and the film's composition and process, since a
+    composition that becomes known later changes what is learned from the same reading.
+    """
+    digest = hashlib.sha256()
+    for row in sorted(rows, key=lambda r: (r.instrument, r.uid)):
+        place = json.dumps([row.composition, row.process], sort_keys=True)
+        digest.update(json.dumps([row.instrument, row.uid, row.row_hash, place]).encode())
+        digest.update(b"\n")
+    return digest.hexdigest()
+
+
+def snapshot_hash(session: Session, campaign_id: str, revision: int, rows: Sequence[SnapshotRow] | None = None) -> str:
+    """Hash of a revision's snapshot; computed when it is first asked for, then kept with the revision.
+
+    Args:
+        session: A transaction that may write.
+        campaign_id: The campaign.
+        revision: A revision that exists.
+        rows: The snapshot, if the caller has read it already.
+    """
+    here = (RevisionRow.campaign_id == campaign_id) & (RevisionRow.number == revision)
+    kept = session.execute(select(RevisionRow.snapshot_hash).where(here)).scalar_one()
+    if kept is not None:
+        return str(kept)
+    computed = hash_of(snapshot(session, campaign_id, revision) if rows is None else rows)
+    session.execute(
+        update(RevisionRow)
+        .where(here, RevisionRow.snapshot_hash.is_(None))
+        .values(snapshot_hash=computed)
+        .execution_options(synchronize_session=False)
+    )
+    return computed
+
+
+def kept_hash(session: Session, campaign_id: str, revision: int) -> str | None:
+    """The stored hash of a revision's snapshot; none if nobody has read it yet."""
+    here = (RevisionRow.campaign_id == campaign_id) & (RevisionRow.number == revision)
+    return session.execute(select(RevisionRow.snapshot_hash).where(here)).scalar_one_or_none()

@@ -1,0 +1,40 @@
+"""Events of a campaign, numbered in the order of commits: who reads on from the last number misses none."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.orm import Session
+
+from service.store.session import lock_campaign
+from service.store.tables import EventRow
+
+
+def append(session: Session, campaign_id: str, kind: str, data: dict[str, Any]) -> int:
+    """Write one event in this transaction, under the campaign's lock.
+
+    Args:
+        session: The transaction of the change that the event tells of.
+        campaign_id: The campaign it belongs to.
+        kind: What happened, e.g. `batch.recorded`.
+        data: JSON with ids and small numbers; never a reading or a secret.
+
+    Returns:
+        Its number, larger than that of every event of the campaign that was committed before.
+    """
+    lock_campaign(session, campaign_id)
+    newest = select(func.coalesce(func.max(EventRow.seq), 0)).where(EventRow.campaign_id == campaign_id)
+    seq: int = session.execute(newest).scalar_one() + 1
+    session.execute(insert(EventRow).values(campaign_id=campaign_id, seq=seq, type=kind, data=data))
+    return seq
+
+
+def page(session: Session, campaign_id: str, after: int, limit: int) -> Sequence[EventRow]:
+    """The first `limit` events with a number above `after`, in order."""
+    query = (
+        select(EventRow)
+        .where(EventRow.campaign_id == campaign_id, EventRow.seq > after)
+        .order_by(EventRow.seq)
+        .limit(limit)
+    )
+    return session.scalars(query).all()

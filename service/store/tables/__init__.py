@@ -1,0 +1,48 @@
+"""Every table of the record. States are guarded by checks; one live thing of a kind by partial unique indices."""
+
+from service.store.tables.base import (
+    CAMPAIGN_STATES,
+    FILM_OUTCOMES,
+    FILM_STATES,
+    JOB_STATES,
+    LEASE_STATES,
+    OUTSTANDING,
+    PROPOSAL_STATES,
+    READING_STATES,
+    REVISION_CAUSES,
+    SOURCES,
+    Base,
+)
+from service.store.tables.campaigns import CampaignConfigRow, CampaignRow, EventRow, IdempotencyRow, RevisionRow
+from service.store.tables.decisions import ArtifactRow, JobRow, ModelVersionRow, ProposalRow
+from service.store.tables.films import CompositionReadingRow, FilmRow, LeaseRow
+from service.store.tables.measurements import InstrumentRow, MeasurementBatchRow, MeasurementRow
+
+__all__ = [
+    "CAMPAIGN_STATES",
+    "FILM_OUTCOMES",
+    "FILM_STATES",
+    "JOB_STATES",
+    "LEASE_STATES",
+    "OUTSTANDING",
+    "PROPOSAL_STATES",
+    "READING_STATES",
+    "REVISION_CAUSES",
+    "SOURCES",
+    "ArtifactRow",
+    "Base",
+    "CampaignConfigRow",
+    "CampaignRow",
+    "CompositionReadingRow",
+    "EventRow",
+    "FilmRow",
+    "IdempotencyRow",
+    "InstrumentRow",
+    "JobRow",
+    "LeaseRow",
+    "MeasurementBatchRow",
+    "MeasurementRow",
+    "ModelVersionRow",
+    "ProposalRow",
+    "RevisionRow",
+]

@@ -1,0 +1,57 @@
+"""What every table shares: the words that states may be, how constraints are named, how types are stored."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import CheckConstraint, DateTime, MetaData, Text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase
+
+CAMPAIGN_STATES = ("draft", "active", "paused", "draining", "completed", "aborted")
+PROPOSAL_STATES = (
+    "ready",
+    "leased",
+    "running",
+    "overdue",
+    "made",
+    "measured",
+    "failed",
+    "superseded",
+    "cancelled",
+)
+OUTSTANDING = ("leased", "running", "overdue", "made")
+"""Proposal states whose films are on their way: the pending films of every decision."""
+LEASE_STATES = ("live", "completed", "failed", "released", "expired")
+FILM_STATES = ("running", "made", "measured", "failed", "overdue")
+FILM_OUTCOMES = ("ok", "partial", "infeasible", "equipment", "operator")
+JOB_STATES = ("pending", "leased", "succeeded", "failed", "dead")
+SOURCES = ("model", "space_filling", "random")
+READING_STATES = ("ok", "dead")
+REVISION_CAUSES = ("created", "batch", "as_made")
+
+
+def one_of(column: str, values: tuple[str, ...], name: str, *, nullable: bool = False) -> CheckConstraint:
+    """A check that a column holds one of a few words."""
+    listed = f"{column} IN ({', '.join(repr(v) for v in values)})"
+    return CheckConstraint(f"{column} IS NULL OR {listed}" if nullable else listed, name=name)
+
+
+class Base(DeclarativeBase):
+    """Root of all tables: how constraints are named and how Python types are stored."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        str: Text,
+        datetime: DateTime(timezone=True),
+        dict[str, Any]: JSONB,
+        dict[str, float]: JSONB,
+        list[Any]: JSONB,
+    }

@@ -1,0 +1,80 @@
+"""Measurements: who measured, what was sent together, and every reading."""
+
+from datetime import datetime
+
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    UniqueConstraint,
+    func,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from service.store.tables.base import READING_STATES, Base, one_of
+
+
+class InstrumentRow(Base):
+    """An instrument of a campaign, registered when it first reports."""
+
+    __tablename__ = "instrument"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    campaign_id: Mapped[str] = mapped_column(ForeignKey("campaign.id"))
+    name: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    __table_args__ = (UniqueConstraint("campaign_id", "name"),)
+
+
+class MeasurementBatchRow(Base):
+    """What an instrument sent at once; all of it or nothing was stored."""
+
+    __tablename__ = "measurement_batch"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    campaign_id: Mapped[str] = mapped_column(ForeignKey("campaign.id"))
+    instrument_id: Mapped[str] = mapped_column(ForeignKey("instrument.id"))
+    revision: Mapped[int]
+    accepted: Mapped[int]
+    duplicates: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    __table_args__ = (Index("ix_measurement_batch_campaign_id_id", "campaign_id", "id"),)
+
+
+class MeasurementRow(Base):
+    """One reading of one property at one device. Append-only."""
+
+    __tablename__ = "measurement"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    campaign_id: Mapped[str] = mapped_column(ForeignKey("campaign.id"))
+    batch_id: Mapped[str] = mapped_column(ForeignKey("measurement_batch.id"))
+    instrument_id: Mapped[str] = mapped_column(ForeignKey("instrument.id"))
+    film_id: Mapped[str] = mapped_column(ForeignKey("film.id"))
+    device: Mapped[int]
+    uid: Mapped[str]
+    """Permanent name given by the instrument."""
+    property: Mapped[str]
+    unit: Mapped[str]
+    value: Mapped[float | None]
+    status: Mapped[str]
+    std_uncertainty: Mapped[float | None]
+    measured_at: Mapped[datetime]
+    revision: Mapped[int]
+    """Revision of the dataset from which it counts."""
+    retracted_revision: Mapped[int | None]
+    """Revision of the dataset from which it no longer counts."""
+    row_hash: Mapped[str]
+    """SHA-256 of its content: tells a repeated row from a contradicting one, and makes the snapshot's hash."""
+
+    __table_args__ = (
+        one_of("status", READING_STATES, "status"),
+        CheckConstraint("(status = 'dead') = (value IS NULL)", name="value"),
+        CheckConstraint("std_uncertainty > 0", name="std_uncertainty"),
+        CheckConstraint("device >= 0", name="device"),
+        UniqueConstraint("campaign_id", "instrument_id", "uid"),
+        Index("ix_measurement_campaign_id_revision", "campaign_id", "revision"),
+        Index("ix_measurement_film_id_device", "film_id", "device"),
+    )

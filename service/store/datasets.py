@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
 from sqlalchemy import func, insert, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
+from models.dataset import Dataset
+from models.problem import Problem
 from service.store.session import lock_campaign
 from service.store.tables import (
     CampaignRow,
@@ -156,3 +159,30 @@ def kept_hash(session: Session, campaign_id: str, revision: int) -> str | None:
     """The stored hash of a revision's snapshot; none if nobody has read it yet."""
     here = (RevisionRow.campaign_id == campaign_id) & (RevisionRow.number == revision)
     return session.execute(select(RevisionRow.snapshot_hash).where(here)).scalar_one_or_none()
+
+
+def to_dataset(problem: Problem, rows: Sequence[SnapshotRow]) -> Dataset:
+    """The readings of the campaign's objective as arrays for the science; dead devices say nothing of it.
+
+    Args:
+        problem: The campaign's problem: it gives the order of elements and process columns.
+        rows: A snapshot.
+
+    Returns:
+        `n x (d + p)` points, `n x 1` values and variances (NaN where the instrument gave none).
+    """
+    objective, space = problem.objectives[0], problem.space
+    read = [r for r in rows if r.property == objective.property and r.value is not None]
+    if not read:
+        return Dataset.empty(space.dimension + len(space.process_columns))
+    points = [
+        [*(r.composition.get(e, 0.0) for e in space.elements), *space.encode_process(r.process).tolist()] for r in read
+    ]
+    return Dataset(
+        X=np.array(points, dtype=np.float64),
+        Y=np.array([[r.value] for r in read], dtype=np.float64),
+        Yvar=np.array([[np.nan if r.std_uncertainty is None else r.std_uncertainty**2] for r in read]),
+        films=np.array([r.film_id for r in read]),
+        times=np.array([r.measured_at.timestamp() for r in read]),
+        names=np.array([f"{r.instrument}/{r.uid}" for r in read]),
+    )

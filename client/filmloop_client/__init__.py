@@ -1,0 +1,44 @@
+"""Talk to Filmloop from a robot, an instrument or a notebook: typed answers, safe retries, nothing else to install."""
+
+from filmloop_client.answers import Batch, Film, FilmDevice, ModelVersion, Posterior, Proposal, ProposedFilm
+from filmloop_client.client import Campaign, Client
+from filmloop_client.errors import (
+    BadRequest,
+    Conflict,
+    FilmloopError,
+    Invalid,
+    NotFound,
+    ServerFault,
+    TooLarge,
+    TooManyRequests,
+    Unavailable,
+    Unreachable,
+)
+from filmloop_client.instrument import Instrument, Reading
+from filmloop_client.robot import Claim, Robot
+
+__all__ = [
+    "BadRequest",
+    "Batch",
+    "Campaign",
+    "Claim",
+    "Client",
+    "Conflict",
+    "Film",
+    "FilmDevice",
+    "FilmloopError",
+    "Instrument",
+    "Invalid",
+    "ModelVersion",
+    "NotFound",
+    "Posterior",
+    "Proposal",
+    "ProposedFilm",
+    "Reading",
+    "Robot",
+    "ServerFault",
+    "TooLarge",
+    "TooManyRequests",
+    "Unavailable",
+    "Unreachable",
+]

@@ -1,0 +1,196 @@
+"""The door: a client for one Filmloop service, and a handle for each of its campaigns."""
+
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from pydantic import BaseModel
+
+from filmloop_client.answers import CampaignState, Dataset, Event, Film, ModelVersion, Posterior, Proposal
+from filmloop_client.instrument import Instrument
+from filmloop_client.robot import Robot
+from filmloop_client.transport import Transport
+
+_Item = TypeVar("_Item", bound=BaseModel)
+
+
+class Campaign:
+    """One campaign: what is sought, where, and everything measured for it."""
+
+    def __init__(self, transport: Transport, state: CampaignState) -> None:
+        """Wrap a campaign that was read."""
+        self._transport = transport
+        self.latest = state
+
+    @property
+    def id(self) -> str:
+        """The campaign's id."""
+        return self.latest.id
+
+    @property
+    def state(self) -> str:
+        """The state when last read: draft, active, paused, completed or aborted. `refresh()` asks again."""
+        return self.latest.state
+
+    def refresh(self) -> CampaignState:
+        """Read the campaign again."""
+        self.latest = CampaignState.model_validate(self._transport.get(f"/v1/campaigns/{self.id}").json())
+        return self.latest
+
+    def act(self, action: str) -> CampaignState:
+        """Move the campaign: activate, pause, resume, complete or abort.
+
+        Raises:
+            Conflict: If the action is not allowed in the present state.
+        """
+        answer = self._transport.post(f"/v1/campaigns/{self.id}/actions", {"action": action})
+        self.latest = CampaignState.model_validate(answer.json())
+        return self.latest
+
+    def activate(self) -> CampaignState:
+        """Open the campaign to robots; the first film is being decided from now on."""
+        return self.act("activate")
+
+    def robot(self, name: str) -> Robot:
+        """A robot of this campaign."""
+        return Robot(self._transport, self.id, name)
+
+    def instrument(self, name: str) -> Instrument:
+        """An instrument of this campaign."""
+        return Instrument(self._transport, self.id, name)
+
+    def next_proposal(self, robot: str | None = None) -> Proposal | None:
+        """What the next claim would give; looking changes nothing."""
+        answer = self._transport.get(f"/v1/campaigns/{self.id}/proposals/next", {"robot": robot})
+        return Proposal.model_validate(answer.json()) if answer.content else None
+
+    def proposals(self, state: str | None = None) -> Iterator[Proposal]:
+        """Every proposal, oldest first, perhaps of one state only."""
+        return self._pages("proposals", Proposal, state=state)
+
+    def proposal(self, proposal_id: str) -> Proposal:
+        """One proposal with its provenance."""
+        return Proposal.model_validate(self._transport.get(f"/v1/proposals/{proposal_id}").json())
+
+    def films(self, state: str | None = None) -> Iterator[Film]:
+        """Every film, perhaps of one state only: running, made, measured, failed or overdue."""
+        return self._pages("films", Film, state=state)
+
+    def film(self, film_id: str) -> Film:
+        """One film, proposed and as made side by side."""
+        return Film.model_validate(self._transport.get(f"/v1/films/{film_id}").json())
+
+    def dataset(self, revision: int | None = None) -> Dataset:
+        """Every active reading, now or at an earlier revision."""
+        answer = self._transport.get(f"/v1/campaigns/{self.id}/dataset", {"revision": revision})
+        return Dataset.model_validate(answer.json())
+
+    def model_versions(self) -> Iterator[ModelVersion]:
+        """Every trained model."""
+        return self._pages("model-versions", ModelVersion)
+
+    def newest_model(self) -> ModelVersion | None:
+        """The model that knows the most data; None while there is none."""
+        return max(self.model_versions(), key=lambda m: (m.revision, m.id), default=None)
+
+    def posterior(self, model_version_id: str) -> Posterior:
+        """What a model believes: mean and standard deviation over the search space, and where it expects the best."""
+        return Posterior.model_validate(self._transport.get(f"/v1/model-versions/{model_version_id}/posterior").json())
+
+    def events(self, after: int = 0) -> Iterator[Event]:
+        """Everything that happened since event number `after`."""
+        while True:
+            page = self._transport.get(f"/v1/campaigns/{self.id}/events", {"after": after}).json()
+            yield from (Event.model_validate(item) for item in page["items"])
+            if not page["items"] or page["next"] in (None, after):
+                return
+            after = page["next"]
+
+    def _pages(self, noun: str, kind: type[_Item], **params: str | None) -> Iterator[_Item]:
+        return pages(self._transport, f"/v1/campaigns/{self.id}/{noun}", kind, **params)
+
+
+class Campaigns:
+    """The campaigns of a service."""
+
+    def __init__(self, transport: Transport) -> None:
+        """Use a client's connection."""
+        self._transport = transport
+
+    def create(
+        self, name: str, problem: Mapping[str, Any] | BaseModel, *, queue_depth: int = 1, films: int | None = None
+    ) -> Campaign:
+        """Create a campaign; it stays a draft until `activate()`.
+
+        Args:
+            name: For people.
+            problem: Search space, objective, film geometry, policy; see the tutorial.
+            queue_depth: How many films are kept decided ahead; about the number of robots.
+            films: Budget, None for no limit.
+
+        Raises:
+            Invalid: If the problem breaks a rule; `errors` names each field.
+        """
+        body: dict[str, Any] = {
+            "name": name,
+            "problem": problem.model_dump(mode="json") if isinstance(problem, BaseModel) else dict(problem),
+            "queue_depth": queue_depth,
+            "budget": {"films": films},
+        }
+        return self._wrap(self._transport.post("/v1/campaigns", body).json())
+
+    def get(self, campaign_id: str) -> Campaign:
+        """One campaign.
+
+        Raises:
+            NotFound: If there is none with this id.
+        """
+        return self._wrap(self._transport.get(f"/v1/campaigns/{campaign_id}").json())
+
+    def list(self) -> Iterator[Campaign]:
+        """Every campaign."""
+        for state in pages(self._transport, "/v1/campaigns", CampaignState):
+            yield Campaign(self._transport, state)
+
+    def _wrap(self, answer: dict[str, Any]) -> Campaign:
+        return Campaign(self._transport, CampaignState.model_validate(answer))
+
+
+class Client:
+    """A Filmloop service. Use it in a `with` block, or call `close()`. Threads may share it."""
+
+    def __init__(
+        self, base_url: str = "http://127.0.0.1:8000", *, timeout: float = 10.0, patience: float = 60.0
+    ) -> None:
+        """Name the service; nothing is sent yet.
+
+        Args:
+            base_url: Where it listens.
+            timeout: Seconds to wait for one answer.
+            patience: Seconds for which a call keeps trying; a restart of the service is then a delay, not an error.
+        """
+        self.transport = Transport(base_url, timeout=timeout, patience=patience)
+        self.campaigns = Campaigns(self.transport)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.transport.close()
+
+
+def pages(transport: Transport, path: str, kind: type[_Item], **params: str | None) -> Iterator[_Item]:
+    """Every item of a paged list, page after page."""
+    after: str | None = None
+    while True:
+        page = transport.get(path, {**params, "after": after}).json()
+        yield from (kind.model_validate(item) for item in page["items"])
+        after = page.get("next")
+        if after is None:
+            return

@@ -1,0 +1,66 @@
+"""An instrument: posts what it measured, in batches that are stored once, whole or not at all."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+
+from filmloop_client.answers import Batch
+from filmloop_client.transport import Transport
+
+
+class Reading(BaseModel):
+    """One reading of one property at one device of a film."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    film_id: str
+    device: int | None = None
+    """Number of the device along the film, from 0. Give this or `position`."""
+    position: FiniteFloat | None = None
+    """Position of the device along the film, 0 at end A and 1 at end B."""
+    property: str
+    unit: str
+    value: FiniteFloat | None = None
+    status: Literal["ok", "dead"] = "ok"
+    """`dead`: the device gives no value; a missing value, not a zero."""
+    std_uncertainty: FiniteFloat | None = Field(default=None, gt=0.0)
+    """Standard uncertainty of `value`, in the same unit; None if it is not known, then the model infers the noise."""
+    measured_at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
+    uid: str | None = None
+    """The reading's permanent name, if it has one: then a batch sent again by a restarted instrument is stored once."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if (self.device is None) == (self.position is None):
+            raise ValueError("give either device or position")
+        if (self.value is None) != (self.status == "dead"):
+            raise ValueError(f"a reading that is {self.status} has value {self.value}")
+        return self
+
+
+class Instrument:
+    """An instrument of a campaign, known by its name; it is registered by its first batch."""
+
+    def __init__(self, transport: Transport, campaign_id: str, name: str) -> None:
+        """Name an instrument; nothing is sent yet."""
+        self._transport = transport
+        self.campaign_id = campaign_id
+        self.name = name
+
+    def measure(self, readings: Iterable[Reading]) -> Batch:
+        """Post one batch of at most 1,000 readings. When this returns, they are stored for good.
+
+        Raises:
+            Invalid: If a reading is refused; `errors` names each. Then none of the batch was stored.
+            Conflict: If a uid was already used for other content.
+        """
+        # A position or uid that was not given must be absent, while an uncertainty that is not known is told as null.
+        rows = [
+            r.model_dump(mode="json", exclude={k for k in ("device", "position", "uid") if getattr(r, k) is None})
+            for r in readings
+        ]
+        path = f"/v1/campaigns/{self.campaign_id}/measurement-batches"
+        answer = self._transport.post(path, {"instrument": self.name, "measurements": rows})
+        return Batch.model_validate(answer.json())

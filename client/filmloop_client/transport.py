@@ -1,0 +1,147 @@
+"""One request, told once: retried under one Idempotency-Key until it is answered or patience runs out."""
+
+import json
+import logging
+import random
+import time
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+
+from filmloop_client.errors import Unreachable, from_response
+
+logger = logging.getLogger("filmloop.client")
+
+_RETRIED = frozenset({429, 502, 503, 504})
+_FIRST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 5.0
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class Transport:
+    """HTTP with safe retries. Threads may share one; a robot or instrument process needs only one.
+
+    A POST carries an `Idempotency-Key` made once per logical call, so that a repeat after a lost answer has no second
+    effect. Connection errors, timeouts, 429, 502, 503, 504 and a 409 that carries `Retry-After` (the first attempt is
+    still being worked on) are retried; any other answer is final.
+    """
+
+    def __init__(
+        self, base_url: str, *, timeout: float = 10.0, patience: float = 60.0, headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Open a connection pool; nothing is sent yet.
+
+        Args:
+            base_url: Where the service listens, e.g. `http://127.0.0.1:8000`.
+            timeout: Seconds to wait for one answer.
+            patience: Seconds after which a call that found no answer is given up.
+            headers: Sent with every request.
+        """
+        self.patience = patience
+        self.timeout = timeout
+        # A proxy from the environment must not swallow requests to this very machine.
+        trust_env = httpx.URL(base_url).host not in _LOOPBACK
+        self._http = httpx.Client(base_url=base_url, timeout=timeout, headers=headers, trust_env=trust_env)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def get(self, path: str, params: Mapping[str, Any] | None = None) -> httpx.Response:
+        """Read; parameters that are None are left out.
+
+        Raises:
+            FilmloopError: If the answer is not a success.
+        """
+        given = {k: v for k, v in (params or {}).items() if v is not None}
+        return self._send(self._http.build_request("GET", path, params=given))
+
+    def post(
+        self, path: str, body: Mapping[str, Any], *, headers: Mapping[str, str] | None = None, wait_s: float = 0.0
+    ) -> httpx.Response:
+        """Create or move something, once.
+
+        Args:
+            path: Below the base URL.
+            body: Sent as JSON; NaN and infinity are refused here already.
+            headers: For this call only.
+            wait_s: How long the service was asked to wait before it answers; added to the timeout.
+
+        Raises:
+            ValueError: If a number is NaN or infinite.
+            FilmloopError: If the answer is not a success.
+        """
+        content = json.dumps(body, allow_nan=False).encode()
+        sent = {"Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4()), **(headers or {})}
+        timeout = httpx.Timeout(self.timeout, read=self.timeout + wait_s)
+        return self._send(self._http.build_request("POST", path, content=content, headers=sent, timeout=timeout))
+
+    def _send(self, request: httpx.Request) -> httpx.Response:
+        give_up = time.monotonic() + self.patience
+        attempt = 0
+        while True:
+            answer = self._attempt(request)
+            if isinstance(answer, httpx.Response) and not _retriable(answer):
+                if answer.is_success or answer.status_code == httpx.codes.NOT_MODIFIED:
+                    return answer
+                raise from_response(answer)
+            pause = _pause(attempt, answer)
+            if time.monotonic() + pause > give_up:
+                raise self._given_up(request, answer)
+            logger.info("%s %s: %s; again in %.1f s", request.method, request.url.path, _reason(answer), pause)
+            time.sleep(pause)
+            attempt += 1
+
+    def _attempt(self, request: httpx.Request) -> httpx.Response | httpx.TransportError:
+        try:
+            return self._http.send(request)
+        except (httpx.UnsupportedProtocol, httpx.LocalProtocolError):
+            raise  # the caller's mistake: it will not get better
+        except httpx.TransportError as error:
+            return error
+
+    def _given_up(self, request: httpx.Request, answer: httpx.Response | httpx.TransportError) -> Exception:
+        if isinstance(answer, httpx.Response):
+            return from_response(answer)
+        return Unreachable(
+            f"no answer from {request.url.copy_with(path='/', query=None)} within {self.patience:g} s",
+            detail=_reason(answer),
+        )
+
+
+def _retriable(answer: httpx.Response) -> bool:
+    in_flight = answer.status_code == httpx.codes.CONFLICT and "Retry-After" in answer.headers
+    return answer.status_code in _RETRIED or in_flight
+
+
+def _reason(answer: httpx.Response | httpx.TransportError) -> str:
+    if isinstance(answer, httpx.Response):
+        return f"status {answer.status_code}"
+    return f"{type(answer).__name__}: {answer}" if str(answer) else type(answer).__name__
+
+
+def _pause(attempt: int, answer: httpx.Response | httpx.TransportError) -> float:
+    """Seconds before the next attempt: doubled each time up to a cap, jittered, never less than `Retry-After`."""
+    ceiling = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(attempt, 16))
+    jittered = ceiling * random.uniform(0.5, 1.0)  # noqa: S311  (spreads clients in time; not a secret)
+    asked = retry_after(answer) if isinstance(answer, httpx.Response) else None
+    return max(jittered, asked or 0.0)
+
+
+def retry_after(answer: httpx.Response) -> float | None:
+    """Seconds that the service asks to wait, from `Retry-After` as a number or a date; None if it does not say."""
+    header = answer.headers.get("Retry-After")
+    if header is None:
+        return None
+    try:
+        return max(0.0, float(header))
+    except ValueError:
+        pass  # not a number, so it may be a date
+    try:
+        return max(0.0, (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return None

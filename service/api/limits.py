@@ -37,7 +37,7 @@ class JsonBody:
         try:
             body = await self._read(headers, receive)
         except BodyTooLarge as error:
-            answer = problem(scope, 413, "body-too-large", "Body too large", str(error), headers={"Connection": "close"})
+            answer = problem(scope, 413, "body-too-large", str(error), headers={"Connection": "close"})
             await answer(scope, receive, send)
             return
         if body is None:
@@ -45,11 +45,11 @@ class JsonBody:
         if body and not _is_json(headers):
             sent = headers.get(b"content-type", b"").decode("latin-1")[:100] or "no content type"
             detail = f"the body must be application/json, not {sent}"
-            await problem(scope, 415, "unsupported-media-type", "Unsupported media type", detail)(scope, receive, send)
+            await problem(scope, 415, "unsupported-media-type", detail)(scope, receive, send)
             return
         if bad := list(_not_finite(body)):
             detail = f"{len(bad)} number(s) are not finite; JSON knows no NaN and no infinity"
-            answer = problem(scope, 422, "invalid-content", "Invalid content", detail, errors=bad[:MAX_LISTED])
+            answer = problem(scope, 422, "invalid-content", detail, errors=bad[:MAX_LISTED])
             await answer(scope, receive, send)
             return
         await self.app(scope, _replay(body, receive), send)

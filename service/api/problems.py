@@ -3,6 +3,7 @@
 Source: RFC 9457, problem details for HTTP APIs; RFC 6901, JSON Pointer.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -52,11 +53,17 @@ class ProblemRead(BaseModel):
 
 
 _TABLE: Mapping[type[Exception], tuple[int, str]] = {
-    errors.NotFound: (404, "not-found"),
-    errors.InvalidContent: (422, "invalid-content"),
-    errors.IllegalTransition: (409, "illegal-transition"),
-    errors.Conflict: (409, "conflict"),
+    errors.MalformedRequest: (400, "malformed-request"),
     errors.NotAllowed: (403, "not-allowed"),
+    errors.NotFound: (404, "not-found"),
+    errors.Conflict: (409, "conflict"),
+    errors.IllegalTransition: (409, "illegal-transition"),
+    errors.InFlight: (409, "in-flight"),
+    errors.LeaseLost: (409, "lease-lost"),
+    errors.TooLarge: (413, "too-large"),
+    errors.InvalidInput: (422, "invalid-content"),
+    errors.IdempotencyMismatch: (422, "idempotency-mismatch"),
+    errors.ArtifactDamaged: (500, "artifact-damaged"),
     errors.Unavailable: (503, "unavailable"),
     errors.ServiceError: (409, "conflict"),
     ScienceError: (422, "invalid-content"),
@@ -71,16 +78,15 @@ def problem(
     scope: Mapping[str, Any],
     status: int,
     kind: str,
-    title: str,
     detail: str,
     *,
     errors: Sequence[FieldProblem] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """One problem as a response; `scope` is the request's, for its id."""
+    """One problem as a response; `scope` is the request's, for its id; `kind` names the problem for ever."""
     body = ProblemRead(
         type=f"urn:filmloop:problem:{kind}",
-        title=title,
+        title=kind.replace("-", " ").capitalize(),
         status=status,
         detail=detail,
         request_id=scope.get("state", {}).get("request_id", ""),
@@ -92,7 +98,7 @@ def problem(
 def unexpected(scope: Mapping[str, Any]) -> Response:
     """The answer to an error that nobody foresaw: its id and nothing of its innards."""
     detail = "Something went wrong on our side; nothing was stored. The log has the cause under this request id."
-    return problem(scope, 500, "internal", "Internal error", detail)
+    return problem(scope, 500, "internal-error", detail)
 
 
 def install(app: FastAPI) -> None:
@@ -115,17 +121,17 @@ async def _foreseen(request: Request, error: Exception) -> Response:
         detail = "the database did not answer; nothing was stored, try again with the same Idempotency-Key"
     else:
         detail = str(error)
-    found = [FieldProblem(**vars(e)) for e in getattr(error, "errors", ())]
-    headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else None
-    title = kind.replace("-", " ").capitalize()
-    return problem(request.scope, status, kind, title, detail, errors=found[:MAX_ERRORS], headers=headers)
+    violations = error.violations[:MAX_ERRORS] if isinstance(error, errors.InvalidInput) else ()
+    found = [FieldProblem(pointer=v.pointer, row=v.row, message=v.message) for v in violations]
+    wait_s = getattr(error, "retry_after_s", RETRY_AFTER_S if status == 503 else None)
+    headers = {} if wait_s is None else {"Retry-After": str(wait_s)}
+    return problem(request.scope, status, kind, detail, errors=found, headers=headers)
 
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - the type that this is registered for
     kind = _HTTP_TYPES.get(error.status_code, "http")
-    title = kind.replace("-", " ").capitalize()
-    return problem(request.scope, error.status_code, kind, title, error.detail, headers=error.headers)
+    return problem(request.scope, error.status_code, kind, error.detail, headers=error.headers)
 
 
 async def _invalid_request(request: Request, error: Exception) -> Response:
@@ -134,35 +140,38 @@ async def _invalid_request(request: Request, error: Exception) -> Response:
     malformed = next((f for f in faults if f["type"] == "json_invalid"), None)
     if malformed is not None:
         detail = f"the body is not JSON: {malformed['ctx']['error']} at character {malformed['loc'][-1]}"
-        return problem(request.scope, 400, "malformed-json", "Malformed JSON", detail)
+        return problem(request.scope, 400, "malformed-json", detail)
     found = [_field_problem(f, error.body) for f in faults[:MAX_ERRORS]]
     detail = f"{len(faults)} thing(s) are wrong with this request; nothing was stored"
-    return problem(request.scope, 422, "invalid-content", "Invalid content", detail, errors=found)
+    return problem(request.scope, 422, "invalid-content", detail, errors=found)
 
 
-def _field_problem(fault: Mapping[str, Any], body: Any) -> FieldProblem:
+def _field_problem(fault: Mapping[str, Any], body: object) -> FieldProblem:
     """Pydantic's account of one fault, with the offending value said where it is short enough to say."""
     where, *inside = fault["loc"]
     message = re.sub(r"^(Value|Assertion) error, ", "", fault["msg"])
     value = fault.get("input")
     if fault["type"] != "missing" and isinstance(value, str | int | float | bool | None):
-        shown = repr(value) if isinstance(value, str) else {True: "true", False: "false", None: "null"}.get(value, value)
-        message = f"{message}, got {str(shown)[:100]}"
+        message = f"{message}, got {json.dumps(value, ensure_ascii=False)[:100]}"
     if where != "body":
         return FieldProblem(parameter=str(inside[0]) if inside else str(where), message=message)
     row = next((part for part in inside if isinstance(part, int)), None)
     return FieldProblem(pointer=_pointer(inside, body), row=row, message=message)
 
 
-def _pointer(parts: Sequence[str | int], body: Any) -> str:
-    """JSON Pointer of a fault. Names of union branches, which pydantic adds and the body does not have, are left out."""
+def _pointer(parts: Sequence[str | int], body: object) -> str:
+    """JSON Pointer of a fault; names of union branches, which pydantic adds and the body has not, are left out."""
     pointer, here = "", body
     for k, part in enumerate(parts):
-        if isinstance(here, dict) and part in here:
-            here = here[part]
-        elif isinstance(here, list) and isinstance(part, int) and part < len(here):
-            here = here[part]
-        elif k < len(parts) - 1 or not isinstance(here, dict):
-            continue
-        pointer += f"/{escaped(str(part))}"
+        in_object = isinstance(here, dict) and (part in here or k == len(parts) - 1)
+        in_list = isinstance(here, list) and isinstance(part, int) and part < len(here)
+        if in_object or in_list:
+            pointer += f"/{escaped(str(part))}"
+            here = _inside(here, part)
     return pointer
+
+
+def _inside(container: object, part: str | int) -> object:
+    if isinstance(container, dict):
+        return container.get(part)
+    return container[part] if isinstance(container, list) and isinstance(part, int) else None

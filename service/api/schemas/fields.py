@@ -1,7 +1,7 @@
 """The plain values of the wire, each with its bounds: nothing that comes in is without limits or of a loose type."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
@@ -30,7 +30,7 @@ class Page(Outgoing, Generic[Item]):
     next: str | None
 
 
-def _written_out(value: Any) -> Any:
+def _written_out(value: object) -> object:
     if isinstance(value, int | float):
         raise ValueError("a time is written as RFC 3339 text with an offset, e.g. 2026-01-31T12:00:00Z")  # noqa: TRY004
     return value

@@ -1,0 +1,83 @@
+"""What a route asks for: the record's sessions, the bell, and the headers and parameters that many routes share."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Header, Path, Query, Request
+
+from service.errors import MalformedRequest
+from service.settings import Settings
+from service.store.bell import Bell
+from service.store.session import Sessions
+
+MAX_PAGE = 1000
+"""Largest page of any list."""
+LARGEST_SEQ = 2**63 - 1
+LARGEST_REVISION = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Once:
+    """What makes a POST safe to repeat: its key, the door it knocked at and a hash of what it asked."""
+
+    scope: str
+    """Method and path: the same key may be used on another door."""
+    key: str
+    request_hash: str
+    """SHA-256 of the body with its fields sorted, so that a client may write the same request in another way."""
+
+
+def _settings(request: Request) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+def _sessions(request: Request) -> Sessions:
+    sessions: Sessions = request.app.state.sessions
+    return sessions
+
+
+def _bell(request: Request) -> Bell:
+    bell: Bell = request.app.state.bell
+    return bell
+
+
+def _idempotency_key(idempotency_key: Annotated[str | None, Header(description="Names this request.")] = None) -> str:
+    if idempotency_key is None:
+        raise MalformedRequest("the header Idempotency-Key is missing; draw a new key for each new request")
+    if not (1 <= len(idempotency_key) <= 128 and idempotency_key.isascii() and idempotency_key.isprintable()):
+        shown = f"{len(idempotency_key)} characters"
+        raise MalformedRequest(f"Idempotency-Key must be 1 to 128 printable ASCII characters, got {shown}")
+    return idempotency_key
+
+
+async def _once(request: Request, key: Annotated[str, Depends(_idempotency_key)]) -> Once:
+    body = await request.body()
+    try:
+        canonical = json.dumps(json.loads(body), sort_keys=True, separators=(",", ":")) if body else ""
+    except (ValueError, RecursionError) as error:
+        raise MalformedRequest(f"the body is not JSON: {error}") from error
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    return Once(scope=f"{request.method} {request.url.path}", key=key, request_hash=digest)
+
+
+SettingsDependency = Annotated[Settings, Depends(_settings)]
+SessionsDependency = Annotated[Sessions, Depends(_sessions)]
+BellDependency = Annotated[Bell, Depends(_bell)]
+OnceDependency = Annotated[Once, Depends(_once)]
+"""Required on every POST that creates or moves something."""
+
+_ID = r"^[A-Za-z0-9_-]{1,64}$"
+CampaignId = Annotated[
+    str, Path(pattern=_ID, description="Id of a campaign.", examples=["cmp_01k9zq3v7e8m5r2t4w6y8a0b1c"])
+]
+ModelVersionId = Annotated[str, Path(pattern=_ID, description="Id of a model version.")]
+ProposalId = Annotated[str, Path(pattern=_ID, description="Id of a proposal.")]
+FilmId = Annotated[str, Path(pattern=_ID, description="Id of a film.")]
+LeaseId = Annotated[str, Path(pattern=_ID, description="Id of a lease.")]
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="Most items of this page.")]
+After = Annotated[str | None, Query(pattern=_ID, description="`next` of the page before.")]
+AfterSeq = Annotated[int, Query(ge=0, le=LARGEST_SEQ, description="Number of the last event already seen.")]
+AtRevision = Annotated[int | None, Query(ge=0, le=LARGEST_REVISION, description="A revision; the newest if left out.")]

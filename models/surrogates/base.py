@@ -1,0 +1,140 @@
+"""What every surrogate offers, and the bundle in which one travels with its lineage."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
+
+import numpy as np
+from botorch.posteriors.gpytorch import GPyTorchPosterior
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.dataset import Dataset
+from models.problem import Problem
+from models.surrogates.posterior_map import PosteriorMap, feasible_points, middle_process
+
+Array = NDArray[np.float64]
+Progress = Callable[[str], None]
+"""Called often with a short phase word; may raise to stop the work."""
+
+
+class Prediction(NamedTuple):
+    """Posterior of the latent f, point by point."""
+
+    mean: Array
+    """`j x m`."""
+    sd: Array
+    """`j x m`."""
+
+
+class Surrogate(Protocol):
+    """A fitted model of the latent property f. Three uncertainties stay apart: that of f, of a reading, of a film."""
+
+    name: ClassVar[str]
+
+    @classmethod
+    def fit(
+        cls, problem: Problem, dataset: Dataset, *, seed: int, previous: "Surrogate | None", progress: Progress
+    ) -> tuple[Self, dict[str, Any]]:
+        """Fit to a canonical dataset; returns the model and its JSON-able metrics.
+
+        Raises:
+            NotEnoughData: If there are fewer than two distinct points with a reading.
+            FitFailed: If the fit has no finite end.
+        """
+        ...
+
+    @property
+    def num_outputs(self) -> int:
+        """Number of objectives, m."""
+        ...
+
+    def posterior(self, X: Tensor) -> GPyTorchPosterior:
+        """Joint posterior of f at `batch_shape x q x (d + p)` points: standardised, maximised, with gradient."""
+        ...
+
+    def predict(self, X: Array) -> Prediction:
+        """Mean and sd of f at `j x (d + p)` points, maximised, in physical units."""
+        ...
+
+    @property
+    def noise_sd(self) -> Array:
+        """`m` standard deviations of a reading, in physical units."""
+        ...
+
+    @property
+    def film_effect_sd(self) -> Array:
+        """`m` standard deviations of a film's offset, in physical units."""
+        ...
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All of the model as named arrays."""
+        ...
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> Self:
+        """The inverse of `arrays`, bit by bit."""
+        ...
+
+
+@dataclass(frozen=True)
+class ModelBundle:
+    """A surrogate with all that a reader needs to judge it and to make it again."""
+
+    surrogate: Surrogate
+    columns: tuple[str, ...]
+    """Elements, then process columns: what the surrogate's inputs mean."""
+    seed: int
+    versions: Mapping[str, str]
+    """Library versions under which it was fitted."""
+    fingerprint: str
+    """Of the dataset it was fitted to."""
+    metrics: Mapping[str, Any]
+    """JSON-able: calibration, evidence, noise, film effect, lengthscales, cost of the fit."""
+
+    def predict(self, problem: Problem, X: Array) -> Prediction:
+        """Mean and sd of the latent property at `j x (d + p)` points, in physical units and in its own direction."""
+        mean, sd = self.surrogate.predict(X)
+        signs = np.array([objective.sign() for objective in problem.objectives])
+        return Prediction(signs * mean, sd)
+
+    def posterior_map(self, problem: Problem, max_points: int = 400) -> PosteriorMap:
+        """The posterior over the feasible compositions, at mid process.
+
+        Args:
+            problem: Whose search space is mapped.
+            max_points: Most points on the map.
+
+        Returns:
+            Points, means and deviations in physical units, and the best of them.
+        """
+        points = feasible_points(problem.space, max_points)
+        process = middle_process(problem.space)
+        mean, sd = self.predict(problem, np.hstack([points, np.tile(process, (len(points), 1))]))
+        best = int(np.argmax(problem.objectives[0].to_maximised(mean[:, 0])))
+        return PosteriorMap(
+            points=points.tolist(),
+            mean=mean[:, 0].tolist(),
+            sd=sd[:, 0].tolist(),
+            best_composition=points[best].tolist(),
+            best_mean=float(mean[best, 0]),
+            best_sd=float(sd[best, 0]),
+            process=process.tolist(),
+        )
+
+
+def columns_of(problem: Problem) -> tuple[str, ...]:
+    """What the columns of a device point mean: elements, then process columns."""
+    return (*problem.space.elements, *problem.space.process_columns)
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of what a fit depends on; `source` where the package is run without being installed."""
+    found = {}
+    for name in ("filmloop", "torch", "gpytorch", "botorch", "numpy", "scipy"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "source"
+    return found

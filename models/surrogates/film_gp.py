@@ -1,0 +1,292 @@
+"""A Gaussian process over device points that knows which readings share a film.
+
+    y = f(x, p) + b_film + eps,   f ~ GP(constant, Matern-5/2 ARD),   b_film ~ N(0, s_b^2),   eps ~ N(0, v)
+
+Whatever it answers is about the latent f, with b = eps = 0: the property of the material, not of one wafer or reading.
+Inside, readings are maximised and standardised; `centre` and `scale` lead back to maximised values in physical units.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from botorch.acquisition.objective import PosteriorTransform
+from botorch.exceptions.errors import UnsupportedError
+from botorch.models.gpytorch import GPyTorchModel
+from botorch.posteriors.gpytorch import GPyTorchPosterior
+from gpytorch.distributions import MultitaskMultivariateNormal, MultivariateNormal
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.dataset import Dataset
+from models.errors import IncompatibleCheckpoint, NotEnoughData
+from models.problem import Problem
+from models.surrogates import evidence
+from models.surrogates.base import Prediction, Progress, Surrogate
+from models.surrogates.diagnostics import calibration, leave_film_out
+from models.surrogates.evidence import Hyperparameters, Readings
+from models.surrogates.kernels import matern52_between
+from models.surrogates.scaling import robust_units, space_ranges
+from models.tensors import to_array, to_tensor
+
+Array = NDArray[np.float64]
+
+POSTERIOR_JITTER = 1e-7
+"""Added to the posterior variance, relative to s_f^2: joint samples at devices 0.1 at.% apart need it."""
+
+
+@dataclass(frozen=True)
+class FilmGPState:
+    """All that a fitted model is: enough to build it again, bit by bit. m objectives, n readings, D = d + p columns."""
+
+    lower: Array
+    """`D` least values of the search space."""
+    width: Array
+    """`D` widths of the search space."""
+    X: Array
+    """`n x D` device points."""
+    Y: Array
+    """`n x m` maximised readings in physical units; NaN where there is none."""
+    Yvar: Array
+    """`n x m` their variances; NaN where the noise is inferred."""
+    film: NDArray[np.intp]
+    """`n` film numbers."""
+    centre: Array
+    """`m` values that are 0 in standardised units."""
+    scale: Array
+    """`m` values per standardised unit."""
+    hyperparameters: tuple[Hyperparameters, ...]
+    """One per objective."""
+
+    def readings(self, column: int) -> Readings:
+        """Objective `column` as the evidence sees it: only what was read, scaled and standardised."""
+        read = ~np.isnan(self.Y[:, column])
+        return Readings(
+            x=(self.X[read] - self.lower) / self.width,
+            y=(self.Y[read, column] - self.centre[column]) / self.scale[column],
+            known_variance=self.Yvar[read, column] / self.scale[column] ** 2,
+            film=self.film[read],
+        )
+
+
+class _Column:
+    """One objective, conditioned on its readings: the Cholesky factor and the weights that every prediction needs."""
+
+    def __init__(self, data: Readings, h: Hyperparameters) -> None:
+        self.data, self.h = data, h
+        total, _, _ = evidence.covariance(data, h, data.same_film())
+        factor = evidence.cholesky(total)
+        self.z = to_tensor(data.x / h.lengthscales)
+        self.factor = to_tensor(factor)
+        self.weights = torch.cholesky_solve(to_tensor(data.y).unsqueeze(-1), self.factor).squeeze(-1)
+
+    def prior(self, z1: Tensor, z2: Tensor) -> Tensor:
+        """Prior covariance of f between scaled points, the constant mean's own included."""
+        return self.h.output_variance * matern52_between(z1, z2) + evidence.CONSTANT_VARIANCE
+
+    def posterior(self, x: Tensor) -> MultivariateNormal:
+        """Joint posterior of f at `batch_shape x q x D` points in widths of the search space."""
+        z = x / to_tensor(self.h.lengthscales)
+        across = self.prior(z, self.z)
+        mean = across @ self.weights
+        # One triangular solve for all batches at once.
+        flat = across.reshape(-1, across.shape[-1])
+        half = torch.linalg.solve_triangular(self.factor, flat.mT, upper=False).mT.reshape(across.shape)
+        jitter = POSTERIOR_JITTER * self.h.output_variance * torch.eye(x.shape[-2], dtype=x.dtype)
+        return MultivariateNormal(mean, self.prior(z, z) - half @ half.mT + jitter)
+
+    def inverse(self) -> Array:
+        """`n x n` inverse of the covariance of the readings."""
+        return to_array(torch.cholesky_inverse(self.factor))
+
+
+class FilmGP(GPyTorchModel):
+    """Gaussian process with film effect, usable wherever BoTorch takes a model. Built by `fit`, `condition` or a state.
+
+    `posterior` speaks standardised, maximised units; `predict` maximised physical ones.
+    """
+
+    name: ClassVar[str] = "film_gp"
+
+    def __init__(self, state: FilmGPState) -> None:
+        super().__init__()
+        self.state = state
+        self._columns = [_Column(state.readings(k), h) for k, h in enumerate(state.hyperparameters)]
+        self._lower, self._width = to_tensor(state.lower), to_tensor(state.width)
+
+    @classmethod
+    def fit(
+        cls, problem: Problem, dataset: Dataset, *, seed: int, previous: Surrogate | None, progress: Progress
+    ) -> tuple[Self, dict[str, Any]]:
+        """Fit hyperparameters to a canonical dataset and condition on it.
+
+        Args:
+            problem: Search space, directions, options of the surrogate.
+            dataset: Readings in the objectives' own units.
+            seed: Seed of the random starts.
+            previous: An earlier fit on the same columns, from which the search starts.
+            progress: Called at each evaluation of the evidence; may raise to stop.
+
+        Returns:
+            The model, and its metrics.
+
+        Raises:
+            NotEnoughData: If an objective was read at fewer than two distinct points.
+            FitFailed: If the evidence has no finite value anywhere.
+        """
+        blank = _state(problem, dataset)
+        warm = previous.hyperparameters if isinstance(previous, FilmGP) else ()
+        fits = []
+        for k in range(blank.Y.shape[1]):
+            data = blank.readings(k)
+            before = warm[k] if k < len(warm) else None
+            fits.append(
+                evidence.fit(
+                    data,
+                    film_effect=problem.surrogate.film_effect,
+                    seed=seed,
+                    starts=starts_for(len(data.y), warm=before is not None),
+                    previous=before,
+                    progress=progress,
+                )
+            )
+        model = cls(replace(blank, hyperparameters=tuple(f.hyperparameters for f in fits)))
+        progress("validate")
+        return model, model.metrics() | {"fit": [f.report() for f in fits]}
+
+    def condition(self, X: Array, Y: Array, Yvar: Array, film: NDArray[np.intp]) -> Self:
+        """The same hyperparameters and units on other readings: no fit, one Cholesky factor."""
+        return type(self)(replace(self.state, X=X, Y=Y, Yvar=Yvar, film=film))
+
+    @property
+    def hyperparameters(self) -> tuple[Hyperparameters, ...]:
+        """One per objective, in standardised units."""
+        return self.state.hyperparameters
+
+    @property
+    def num_outputs(self) -> int:
+        """Number of objectives, m."""
+        return len(self._columns)
+
+    @property
+    def batch_shape(self) -> torch.Size:
+        """Empty: one model."""
+        return torch.Size()
+
+    def posterior(  # type: ignore[override]  # BoTorch's own two signatures disagree; this is GPyTorchModel's
+        self,
+        X: Tensor,
+        observation_noise: bool | Tensor = False,
+        posterior_transform: PosteriorTransform | None = None,
+        **kwargs: object,
+    ) -> GPyTorchPosterior:
+        """Joint posterior of the latent f at q points, differentiable in X.
+
+        Args:
+            X: `batch_shape x q x (d + p)` device points, as in `Dataset.X`.
+            observation_noise: Only False: ask `noise_sd` and `film_effect_sd` for what a reading adds.
+            posterior_transform: BoTorch's transform of the answer.
+            kwargs: None is known; BoTorch's signature has them.
+
+        Returns:
+            Normal over `batch_shape x q x m` values in standardised, maximised units.
+        """
+        if observation_noise is not False or kwargs:
+            raise UnsupportedError(f"the posterior is of f; noise and film effect are separate ({kwargs})")
+        x = (X - self._lower) / self._width
+        normals = [column.posterior(x) for column in self._columns]
+        joint = normals[0]
+        if len(normals) > 1:
+            joint = MultitaskMultivariateNormal.from_independent_mvns(normals)  # type: ignore[no-untyped-call]
+        posterior = GPyTorchPosterior(joint)
+        return posterior if posterior_transform is None else posterior_transform(posterior, X=X)
+
+    def predict(self, X: Array) -> Prediction:
+        """Posterior mean and sd of f at each of `j x (d + p)` points: `j x m`, maximised, in physical units."""
+        with torch.no_grad():
+            posterior = self.posterior(to_tensor(X).unsqueeze(-2))
+        mean, variance = to_array(posterior.mean)[:, 0], to_array(posterior.variance)[:, 0]
+        return Prediction(self.state.centre + self.state.scale * mean, self.state.scale * np.sqrt(variance))
+
+    @property
+    def noise_sd(self) -> Array:
+        """`m` inferred standard deviations of one reading without a known variance, in physical units."""
+        return self.state.scale * np.sqrt([h.noise_variance for h in self.hyperparameters])
+
+    @property
+    def film_effect_sd(self) -> Array:
+        """`m` standard deviations s_b of a film's offset, in physical units; 0 where it is left out."""
+        return self.state.scale * np.sqrt([h.film_variance for h in self.hyperparameters])
+
+    def metrics(self) -> dict[str, Any]:
+        """Per objective: readings, films, leave-one-film-out calibration, noise, film effect, lengthscales."""
+        return {"objectives": [self._report(k) for k in range(self.num_outputs)]}
+
+    def _report(self, k: int) -> dict[str, Any]:
+        column, scale = self._columns[k], float(self.state.scale[k])
+        data = column.data
+        films = len(np.unique(data.film))
+        held_out = None
+        if films > 1:
+            mean, sd = leave_film_out(column.inverse(), data.y, data.film)
+            held_out = calibration(scale * data.y, scale * mean, scale * sd)
+        return {
+            "readings": len(data.y),
+            "films": films,
+            "leave_film_out": held_out,
+            "noise_sd": float(self.noise_sd[k]),
+            "film_effect_sd": float(self.film_effect_sd[k]),
+            "output_sd": scale * column.h.output_variance**0.5,
+            "lengthscales": column.h.lengthscales.tolist(),
+            "centre": float(self.state.centre[k]),
+            "scale": scale,
+        }
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The state as named arrays, for a checkpoint."""
+        s = self.state
+        named = {k: getattr(s, k) for k in ("lower", "width", "X", "Y", "Yvar", "film", "centre", "scale")}
+        return named | {"theta": np.stack([h.natural() for h in self.hyperparameters])}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> Self:
+        """The inverse of `arrays`.
+
+        Raises:
+            IncompatibleCheckpoint: If an array is missing or of the wrong shape.
+        """
+        try:
+            theta = arrays["theta"]
+            parts = {k: v for k, v in arrays.items() if k != "theta"}
+            hyperparameters = tuple(Hyperparameters.from_natural(row) for row in theta)
+            return cls(FilmGPState(**parts, hyperparameters=hyperparameters))
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise IncompatibleCheckpoint(f"not a film_gp: {error}") from error
+
+
+def _state(problem: Problem, dataset: Dataset) -> FilmGPState:
+    """Readings and units, before any fit.
+
+    Raises:
+        NotEnoughData: If an objective was read at fewer than two distinct points.
+    """
+    Y = np.column_stack([o.to_maximised(y) for o, y in zip(problem.objectives, dataset.Y.T, strict=True)])
+    units = []
+    for y in Y.T:
+        read = ~np.isnan(y)
+        distinct = len(np.unique(dataset.X[read], axis=0))
+        if distinct < 2:
+            raise NotEnoughData(f"{read.sum()} readings at {distinct} distinct points; at least 2 points are needed")
+        units.append(robust_units(y[read]))
+    lower, width = space_ranges(problem.space)
+    film = np.unique(dataset.films, return_inverse=True)[1].reshape(-1)
+    centre, scale = np.array(units).T
+    return FilmGPState(lower, width, dataset.X, Y, dataset.Yvar, film, centre, scale, ())
+
+
+def starts_for(readings: int, *, warm: bool) -> int:
+    """How many climbs a fit makes: several while they are cheap, one where a good start is known or they are dear."""
+    if readings > 600:
+        return 1
+    return 2 if warm else 4

@@ -1,0 +1,82 @@
+"""Where a posterior is drawn for people: feasible compositions that cover the search space evenly."""
+
+from itertools import combinations
+from math import comb
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from models.composition import TOLERANCE, CategoricalVariable, SearchSpace
+
+Array = NDArray[np.float64]
+
+LARGEST_LATTICE = 20_000
+"""Most lattice points that are tried; beyond, compositions are drawn by seed."""
+
+
+class PosteriorMap(BaseModel):
+    """The posterior of the property over the feasible compositions, in physical units: JSON, readable without torch."""
+
+    model_config = ConfigDict(frozen=True)
+
+    points: list[list[float]]
+    """`j x d` compositions."""
+    mean: list[float]
+    """`j` posterior means of the latent property."""
+    sd: list[float]
+    """`j` posterior standard deviations."""
+    best_composition: list[float]
+    """Where on the map the posterior mean is best, in the objective's own direction."""
+    best_mean: float
+    best_sd: float
+    process: list[float]
+    """Process columns (unit cube) at which the map was drawn: mid range, first choice."""
+
+
+def simplex_lattice(dimension: int, divisions: int) -> Array:
+    """Every composition whose fractions are multiples of `1 / divisions`, `j x dimension`."""
+    bars = np.array(list(combinations(range(divisions + dimension - 1), dimension - 1)), dtype=np.int64)
+    edges = np.hstack([np.full((len(bars), 1), -1), bars, np.full((len(bars), 1), divisions + dimension - 1)])
+    return (np.diff(edges) - 1) / divisions
+
+
+def feasible_points(space: SearchSpace, max_points: int) -> Array:
+    """The finest lattice of at most `max_points` feasible compositions, or as many seeded draws where it is too coarse.
+
+    Args:
+        space: Its rules decide.
+        max_points: Most points, at least 1.
+
+    Returns:
+        `j x d` compositions, 0 < j <= max_points.
+    """
+    best = np.empty((0, space.dimension))
+    for divisions in (100, 80, 60, 50, 40, 30, 25, 20, 16, 12, 10, 8, 6, 5, 4):
+        if comb(divisions + space.dimension - 1, space.dimension - 1) > LARGEST_LATTICE:
+            continue
+        best = _feasible(space, simplex_lattice(space.dimension, divisions))
+        if len(best) <= max_points:
+            break
+    # A handful of lattice points is no map: the region is small or thin, and draws follow its shape.
+    if not max_points / 8 <= len(best) <= max_points:
+        return space.sample(max_points, seed=0)
+    return best
+
+
+def middle_process(space: SearchSpace) -> Array:
+    """Process columns at mid range, and at the first choice of a categorical variable."""
+    return np.array(
+        [
+            u
+            for v in space.process
+            for u in ([1.0] + [0.0] * (len(v.choices) - 1) if isinstance(v, CategoricalVariable) else [0.5])
+        ]
+    )
+
+
+def _feasible(space: SearchSpace, points: Array) -> Array:
+    """Those of `points` (j x d) that obey every rule; the linear ones first, for all at once."""
+    G, h, _ = space.inequalities()
+    points = points[(points @ G.T <= h + TOLERANCE).all(1)]
+    return points[[not space.violations(x) for x in points]] if len(points) else points

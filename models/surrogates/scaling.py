@@ -1,0 +1,50 @@
+"""The units in which a surrogate works: widths of the search space, and robust standard units of the readings."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linprog
+
+from models.composition import SearchSpace
+
+Array = NDArray[np.float64]
+
+
+def space_ranges(space: SearchSpace) -> tuple[Array, Array]:
+    """Least value and width of each column of a device point, from the rules of the search space alone.
+
+    A rule on one element bounds the others, since fractions sum to 1: the range of each is a linear programme. Process
+    columns already lie in the unit cube.
+
+    Returns:
+        `d + p` least values and `d + p` widths; a column that cannot change has width 1.
+    """
+    G, h, _ = space.inequalities()
+    low, high = space.lower(), space.upper()
+    for k, direction in enumerate(np.eye(space.dimension)):
+        for sign, bound in ((1.0, low), (-1.0, high)):
+            found = linprog(sign * direction, A_ub=G, b_ub=h, A_eq=np.ones((1, space.dimension)), b_eq=[1.0])
+            if found.status == 0 and found.fun is not None:
+                bound[k] = sign * float(found.fun)
+    # Rounded, so that the solver's last digits never reach a model.
+    low, width = np.round(low, 9), np.round(high - low, 9)
+    p = len(space.process_columns)
+    return np.concatenate([low, np.zeros(p)]), np.concatenate([np.where(width > 1e-6, width, 1.0), np.ones(p)])
+
+
+def robust_units(values: Array) -> tuple[float, float]:
+    """Centre and scale of readings that a few wild ones do not move.
+
+    Args:
+        values: `n` finite readings, n > 0.
+
+    Returns:
+        The median, and the range of the middle 80 % in units of a normal distribution's; where that is 0, the standard
+        deviation, and where all values are equal, their size (or 1).
+    """
+    centre = float(np.median(values))
+    low, high = np.quantile(values, [0.1, 0.9])
+    least = 1e-9 * max(abs(centre), float(np.finfo(np.float64).tiny) * 1e12)
+    for scale in (float(high - low) / 2.5631031310892007, float(np.std(values)), abs(centre)):
+        if np.isfinite(scale) and scale > least:
+            return centre, scale
+    return centre, 1.0

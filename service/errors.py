@@ -65,6 +65,12 @@ class InFlight(Conflict):
     retry_after_s = 1
 
 
+class NothingReady(ServiceError):
+    """No proposal can be claimed right now; nothing was written. The robot may ask again after a short while."""
+
+    retry_after_s = 2
+
+
 class IdempotencyMismatch(ServiceError):
     """The Idempotency-Key was used before with another request. The caller must draw a new key for a new request."""
 

@@ -21,7 +21,7 @@ PROPOSAL_STATES = (
 )
 OUTSTANDING = ("leased", "running", "overdue", "made")
 """Proposal states whose films are on their way: the pending films of every decision."""
-LEASE_STATES = ("live", "completed", "failed", "released", "expired")
+LEASE_STATES = ("live", "completed", "failed", "released", "expired", "cancelled")
 FILM_STATES = ("running", "made", "measured", "failed", "overdue")
 FILM_OUTCOMES = ("ok", "partial", "infeasible", "equipment", "operator")
 JOB_STATES = ("pending", "leased", "succeeded", "failed", "dead")

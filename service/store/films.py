@@ -1,0 +1,162 @@
+"""Films: what was started, what came of it, what each device is made of and whether it was read."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, insert, or_, select, update
+from sqlalchemy.orm import Session
+
+from service.errors import NotFound
+from service.store.campaigns import FRESH
+from service.store.ids import new_id
+from service.store.tables import CompositionReadingRow, FilmRow, MeasurementRow, ProposalRow
+
+
+def start(session: Session, proposal: ProposalRow, robot: str) -> str:
+    """Insert the film of a proposal with the nominal composition of each device; return its id."""
+    film_id, devices = new_id("flm"), proposal.film["devices"]
+    values = {"id": film_id, "campaign_id": proposal.campaign_id, "proposal_id": proposal.id, "robot": robot}
+    session.execute(insert(FilmRow).values(**values, process=proposal.film["process"], devices=len(devices)))
+    nominal = {d["index"]: d["composition"] for d in devices}
+    positions = {d["index"]: d["position"] for d in devices}
+    add_compositions(session, film_id, positions, nominal, kind="nominal", revision=0)
+    return film_id
+
+
+def add_compositions(
+    session: Session,
+    film_id: str,
+    positions: Mapping[int, float],
+    compositions: Mapping[int, Mapping[str, float]],
+    *,
+    kind: str,
+    revision: int,
+) -> None:
+    """Insert what devices are made of, counting from a revision of the dataset."""
+    head = {"film_id": film_id, "kind": kind, "revision": revision}
+    rows = [{**head, "device": k, "position": positions[k], "composition": dict(c)} for k, c in compositions.items()]
+    session.execute(insert(CompositionReadingRow), rows)
+
+
+def get(session: Session, film_id: str) -> FilmRow:
+    """One film as it is now.
+
+    Raises:
+        NotFound: If there is none of this id.
+    """
+    query = select(FilmRow).where(FilmRow.id == film_id).execution_options(populate_existing=True)
+    row = session.scalars(query).one_or_none()
+    if row is None:
+        raise NotFound("film", film_id)
+    return row
+
+
+def page(session: Session, campaign_id: str, state: str | None, after: str | None, limit: int) -> Sequence[FilmRow]:
+    """Films with an id above `after`."""
+    query = select(FilmRow).where(FilmRow.campaign_id == campaign_id).order_by(FilmRow.id)
+    if state is not None:
+        query = query.where(FilmRow.state == state)
+    if after is not None:
+        query = query.where(FilmRow.id > after)
+    return session.scalars(query.limit(limit)).all()
+
+
+def move(
+    session: Session, film_id: str, allowed_from: Collection[str], to: str, ended: dict[str, Any] | None = None
+) -> bool:
+    """Change the state if it is one of `allowed_from`; say whether it was.
+
+    Args:
+        session: The open transaction.
+        film_id: The film.
+        allowed_from: States from which the change is legal.
+        to: The new state.
+        ended: Outcome and note, where the change ends the making of the film.
+    """
+    values = {} if ended is None else {**ended, "completed_at": func.now()}
+    change = (
+        update(FilmRow)
+        .where(FilmRow.id == film_id, FilmRow.state.in_(allowed_from))
+        .values(state=to, **values)
+        .returning(FilmRow.id)
+    )
+    return session.execute(change, execution_options=FRESH).one_or_none() is not None
+
+
+def compositions(session: Session, film_ids: Collection[str]) -> dict[str, list[CompositionReadingRow]]:
+    """Everything known of what the devices of films are made of, oldest first."""
+    query = (
+        select(CompositionReadingRow)
+        .where(CompositionReadingRow.film_id.in_(film_ids))
+        .order_by(CompositionReadingRow.film_id, CompositionReadingRow.device, CompositionReadingRow.revision)
+    )
+    found: dict[str, list[CompositionReadingRow]] = defaultdict(list)
+    for row in session.scalars(query):
+        found[row.film_id].append(row)
+    return found
+
+
+def readings(session: Session, film_ids: Collection[str]) -> dict[tuple[str, int], tuple[int, bool]]:
+    """By film and device: how many active readings there are, and whether one says that the device is dead."""
+    query = (
+        select(
+            MeasurementRow.film_id,
+            MeasurementRow.device,
+            func.count().filter(MeasurementRow.status == "ok"),
+            func.bool_or(MeasurementRow.status == "dead"),
+        )
+        .where(MeasurementRow.film_id.in_(film_ids), MeasurementRow.retracted_revision.is_(None))
+        .group_by(MeasurementRow.film_id, MeasurementRow.device)
+    )
+    return {(film, device): (number, dead) for film, device, number, dead in session.execute(query)}
+
+
+def has_readings(session: Session, film_id: str) -> bool:
+    """Whether anything was ever measured on a film."""
+    return (
+        session.execute(select(MeasurementRow.id).where(MeasurementRow.film_id == film_id).limit(1)).first() is not None
+    )
+
+
+def done_devices(session: Session, film_ids: Collection[str], objective: str) -> dict[str, set[int]]:
+    """Devices of each film that have an active reading of the objective or are dead."""
+    query = (
+        select(MeasurementRow.film_id, MeasurementRow.device)
+        .where(MeasurementRow.film_id.in_(film_ids), _informs(objective))
+        .distinct()
+    )
+    done: dict[str, set[int]] = defaultdict(set)
+    for film_id, device in session.execute(query):
+        done[film_id].add(device)
+    return done
+
+
+def settle(session: Session, film_ids: Collection[str], objective: str) -> list[str]:
+    """Let made films all of whose devices are read or dead become measured, with their proposals.
+
+    The caller holds the campaign's lock, so that two batches that together complete a film cannot both overlook it.
+
+    Returns:
+        Ids of the films that became measured.
+    """
+    done = (
+        select(func.count(MeasurementRow.device.distinct()))
+        .where(MeasurementRow.film_id == FilmRow.id, _informs(objective))
+        .scalar_subquery()
+    )
+    change = (
+        update(FilmRow)
+        .where(FilmRow.id.in_(film_ids), FilmRow.state == "made", FilmRow.devices <= done)
+        .values(state="measured")
+        .returning(FilmRow.id, FilmRow.proposal_id)
+    )
+    settled = session.execute(change, execution_options=FRESH).all()
+    with_films = update(ProposalRow).where(ProposalRow.id.in_([s[1] for s in settled]), ProposalRow.state == "made")
+    session.execute(with_films.values(state="measured", updated_at=func.now()), execution_options=FRESH)
+    return [s[0] for s in settled]
+
+
+def _informs(objective: str) -> ColumnElement[bool]:
+    read = or_(MeasurementRow.property == objective, MeasurementRow.status == "dead")
+    return and_(read, MeasurementRow.retracted_revision.is_(None))

@@ -1,0 +1,161 @@
+"""Jobs: one pending and one running decision per campaign, each with a lease by the database's clock and a fence."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import Interval, cast, func, literal, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session, aliased
+
+from service.store.campaigns import FRESH
+from service.store.ids import new_id
+from service.store.tables import CampaignConfigRow, CampaignRow, JobRow, ProposalRow
+
+LIVE = ("pending", "leased")
+LEASE_S = 30
+"""Seconds that a worker may be silent before its job is given to another."""
+MAX_ATTEMPTS = 5
+"""Attempts after which a job is dead."""
+DEAD_PAUSE_S = 600
+"""Seconds after a job's death in which the sweep does not ask for the same decision again; news does at once."""
+
+
+def request(session: Session, campaign_id: str, wanted_revision: int) -> str:
+    """Want a decision: insert the campaign's one pending job, or let the one that waits cover this wish too.
+
+    Returns:
+        Id of the pending job.
+    """
+    row = insert(JobRow).values(
+        id=new_id("job"), campaign_id=campaign_id, kind="decide", wanted_revision=wanted_revision
+    )
+    coalesced = row.on_conflict_do_update(
+        index_elements=["campaign_id", "kind"],
+        index_where=JobRow.state == "pending",
+        set_={
+            "wanted_revision": func.greatest(JobRow.wanted_revision, row.excluded.wanted_revision),
+            "updated_at": func.now(),
+        },
+    ).returning(JobRow.id)
+    return session.execute(coalesced).scalar_one()
+
+
+def get(session: Session, job_id: str) -> JobRow | None:
+    """One job as it is now."""
+    return session.scalars(
+        select(JobRow).where(JobRow.id == job_id).execution_options(populate_existing=True)
+    ).one_or_none()
+
+
+def live(session: Session, campaign_id: str) -> Sequence[JobRow]:
+    """The pending and the running job of a campaign, as far as there are any."""
+    query = select(JobRow).where(JobRow.campaign_id == campaign_id, JobRow.state.in_(LIVE))
+    return session.scalars(query.execution_options(populate_existing=True)).all()
+
+
+def lease(session: Session, job_id: str, worker: str) -> JobRow | None:
+    """Take a pending job that is due, unless another of its campaign runs; None if it cannot be taken."""
+    other = aliased(JobRow)
+    running = select(other.id).where(other.campaign_id == JobRow.campaign_id, other.state == "leased").exists()
+    change = (
+        update(JobRow)
+        .where(JobRow.id == job_id, JobRow.state == "pending", JobRow.run_after <= func.now(), ~running)
+        .values(
+            state="leased",
+            fence=JobRow.fence + 1,
+            attempt=JobRow.attempt + 1,
+            lease_until=func.now() + timedelta(seconds=LEASE_S),
+            worker=worker,
+            updated_at=func.now(),
+        )
+        .returning(JobRow)
+    )
+    return session.scalars(change, execution_options=FRESH).one_or_none()
+
+
+def renew(session: Session, job_id: str, fence: int) -> bool:
+    """Let a running job's lease start anew; False if the fence no longer holds."""
+    change = (
+        update(JobRow)
+        .where(JobRow.id == job_id, JobRow.fence == fence, JobRow.state == "leased", JobRow.lease_until >= func.now())
+        .values(lease_until=func.now() + timedelta(seconds=LEASE_S), updated_at=func.now())
+        .returning(JobRow.id)
+    )
+    return session.execute(change, execution_options=FRESH).one_or_none() is not None
+
+
+def finish(session: Session, job_id: str, fence: int, state: str, error: str | None = None) -> bool:
+    """End a running job; False if the fence no longer holds."""
+    change = (
+        update(JobRow)
+        .where(JobRow.id == job_id, JobRow.fence == fence, JobRow.state == "leased")
+        .values(state=state, error=error, lease_until=None, updated_at=func.now())
+        .returning(JobRow.id)
+    )
+    return session.execute(change, execution_options=FRESH).one_or_none() is not None
+
+
+def put_back(session: Session, job: JobRow, delay_s: float, error: str) -> str:
+    """Let a running job wait for another attempt. If the campaign has a pending job already, that one carries on.
+
+    Returns:
+        Id of the job that is pending now.
+    """
+    later = func.now() + cast(literal(timedelta(seconds=delay_s)), Interval)
+    waiting = (
+        update(JobRow)
+        .where(JobRow.campaign_id == job.campaign_id, JobRow.kind == job.kind, JobRow.state == "pending")
+        .values(
+            attempt=func.greatest(JobRow.attempt, job.attempt),
+            wanted_revision=func.greatest(JobRow.wanted_revision, job.wanted_revision),
+            run_after=func.greatest(JobRow.run_after, later),
+            updated_at=func.now(),
+        )
+        .returning(JobRow.id)
+    )
+    carried_on: str | None = session.execute(waiting, execution_options=FRESH).scalar_one_or_none()
+    state = "pending" if carried_on is None else "failed"
+    back = update(JobRow).where(JobRow.id == job.id, JobRow.state == "leased", JobRow.fence == job.fence)
+    values = {"state": state, "run_after": later, "lease_until": None, "error": error, "updated_at": func.now()}
+    session.execute(back.values(values), execution_options=FRESH)
+    return carried_on or job.id
+
+
+def expired(session: Session, campaign_id: str | None = None) -> Sequence[JobRow]:
+    """Running jobs whose worker has been silent too long."""
+    query = select(JobRow).where(JobRow.state == "leased", JobRow.lease_until < func.now())
+    if campaign_id is not None:
+        query = query.where(JobRow.campaign_id == campaign_id)
+    return session.scalars(query.execution_options(populate_existing=True)).all()
+
+
+def due(session: Session) -> list[str]:
+    """Pending jobs that a worker could take now."""
+    other = aliased(JobRow)
+    running = select(other.id).where(other.campaign_id == JobRow.campaign_id, other.state == "leased").exists()
+    query = select(JobRow.id).where(JobRow.state == "pending", JobRow.run_after <= func.now(), ~running)
+    return list(session.scalars(query.order_by(JobRow.id)))
+
+
+def campaigns_to_decide(session: Session) -> list[str]:
+    """Active campaigns behind their data or short of ready proposals, for which no job waits, runs or just died."""
+    jobs = select(JobRow.id).where(JobRow.campaign_id == CampaignRow.id)
+    in_work = jobs.where(JobRow.state.in_(LIVE)).exists()
+    pause = func.now() - timedelta(seconds=DEAD_PAUSE_S)
+    given_up = jobs.where(JobRow.state == "dead", JobRow.wanted_revision >= CampaignRow.revision)
+    ready = (
+        select(func.count())
+        .where(ProposalRow.campaign_id == CampaignRow.id, ProposalRow.state == "ready")
+        .scalar_subquery()
+    )
+    in_force = (CampaignConfigRow.campaign_id == CampaignRow.id) & (
+        CampaignConfigRow.number == CampaignRow.config_revision
+    )
+    behind = func.coalesce(CampaignRow.decided_revision, -1) < CampaignRow.revision
+    query = (
+        select(CampaignRow.id)
+        .join(CampaignConfigRow, in_force)
+        .where(CampaignRow.state == "active", behind | (ready < CampaignConfigRow.queue_depth), ~in_work)
+        .where(~given_up.where(JobRow.updated_at > pause).exists())
+    )
+    return list(session.scalars(query))

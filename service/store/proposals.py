@@ -1,0 +1,142 @@
+"""Proposals: the queue of films that robots may claim, and how far each has come."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.orm import Session
+
+from service.errors import NotFound
+from service.store.campaigns import FRESH
+from service.store.tables import OUTSTANDING, FilmRow, ProposalRow
+
+SPENT = (*OUTSTANDING, "measured")
+"""States that use up the budget: the film is on its way or was made."""
+
+
+def get(session: Session, proposal_id: str) -> ProposalRow:
+    """One proposal as it is now.
+
+    Raises:
+        NotFound: If there is none of this id.
+    """
+    query = select(ProposalRow).where(ProposalRow.id == proposal_id).execution_options(populate_existing=True)
+    row = session.scalars(query).one_or_none()
+    if row is None:
+        raise NotFound("proposal", proposal_id)
+    return row
+
+
+def page(
+    session: Session, campaign_id: str, state: str | None, after: str | None, limit: int
+) -> Sequence[tuple[ProposalRow, str | None]]:
+    """Proposals with an id above `after`, each with the id of its film if its making was started."""
+    query = (
+        select(ProposalRow, FilmRow.id)
+        .outerjoin(FilmRow, FilmRow.proposal_id == ProposalRow.id)
+        .where(ProposalRow.campaign_id == campaign_id)
+        .order_by(ProposalRow.id)
+    )
+    if state is not None:
+        query = query.where(ProposalRow.state == state)
+    if after is not None:
+        query = query.where(ProposalRow.id > after)
+    return [(row[0], row[1]) for row in session.execute(query.limit(limit))]
+
+
+def film_id(session: Session, proposal_id: str) -> str | None:
+    """Id of the film that was started for a proposal."""
+    return session.scalars(select(FilmRow.id).where(FilmRow.proposal_id == proposal_id)).one_or_none()
+
+
+def first_ready(session: Session, campaign_id: str, *, lock: bool) -> ProposalRow | None:
+    """Head of the queue: the newest decision first, then by rank.
+
+    Args:
+        session: The open transaction.
+        campaign_id: The campaign.
+        lock: Keep the row for this transaction and pass over rows that another transaction keeps.
+    """
+    query = (
+        select(ProposalRow)
+        .where(ProposalRow.campaign_id == campaign_id, ProposalRow.state == "ready")
+        .order_by(ProposalRow.revision.desc(), ProposalRow.rank, ProposalRow.id)
+        .limit(1)
+        .execution_options(populate_existing=True)
+    )
+    if lock:
+        # FOR NO KEY UPDATE: rows that only refer to the proposal may be inserted meanwhile.
+        query = query.with_for_update(skip_locked=True, key_share=True)
+    return session.scalars(query).one_or_none()
+
+
+def move(
+    session: Session,
+    proposal_id: str,
+    allowed_from: Collection[str],
+    to: str,
+    *,
+    fence: int | None = None,
+    raise_fence: bool = False,
+) -> ProposalRow | None:
+    """Change the state if it is one of `allowed_from` and the fence holds; None if not.
+
+    Args:
+        session: The open transaction.
+        proposal_id: The proposal.
+        allowed_from: States from which the change is legal.
+        to: The new state.
+        fence: The fence that must hold, if any.
+        raise_fence: Whether the change ends what the present fence allows.
+    """
+    change = (
+        update(ProposalRow)
+        .where(ProposalRow.id == proposal_id, ProposalRow.state.in_(allowed_from))
+        .values(state=to, updated_at=func.now())
+        .returning(ProposalRow)
+    )
+    if fence is not None:
+        change = change.where(ProposalRow.fence == fence)
+    if raise_fence:
+        change = change.values(fence=ProposalRow.fence + 1)
+    return session.scalars(change, execution_options=FRESH).one_or_none()
+
+
+def withdraw_ready(session: Session, campaign_id: str, to: str) -> list[str]:
+    """Take every ready proposal off the queue, except those that a claim is taking at this moment.
+
+    The caller holds the campaign's lock, for which a claim may be waiting: so this never waits for a claim.
+    """
+    waiting = (
+        select(ProposalRow.id)
+        .where(ProposalRow.campaign_id == campaign_id, ProposalRow.state == "ready")
+        .with_for_update(skip_locked=True, key_share=True)
+    )
+    ids = list(session.scalars(waiting))
+    change = update(ProposalRow).where(ProposalRow.id.in_(ids), ProposalRow.state == "ready")
+    session.execute(change.values(state=to, updated_at=func.now()), execution_options=FRESH)
+    return ids
+
+
+def count(session: Session, campaign_id: str, states: Collection[str]) -> int:
+    """How many proposals are in one of `states`."""
+    query = select(func.count()).where(ProposalRow.campaign_id == campaign_id, ProposalRow.state.in_(states))
+    return session.execute(query).scalar_one()
+
+
+def insert_ready(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    """Put new proposals on the queue."""
+    if rows:
+        session.execute(insert(ProposalRow), list(rows))
+
+
+def outstanding(session: Session, campaign_id: str) -> Sequence[tuple[ProposalRow, str | None]]:
+    """Proposals whose films are on their way, each with the id of its film if its making was started."""
+    query = (
+        select(ProposalRow, FilmRow.id)
+        .outerjoin(FilmRow, FilmRow.proposal_id == ProposalRow.id)
+        .where(ProposalRow.campaign_id == campaign_id, ProposalRow.state.in_(OUTSTANDING))
+        .order_by(ProposalRow.id)
+        .execution_options(populate_existing=True)
+    )
+    return [(row[0], row[1]) for row in session.execute(query)]

@@ -4,14 +4,17 @@ Compositions are arrays of atomic fractions in the order of `SearchSpace.element
 are arrays in the unit cube, in the order of `SearchSpace.process_columns`.
 """
 
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from scipy.optimize import linprog
 
 from models.errors import InvalidComposition
+from models.polytope import Polytope, polytope
+from models.presence import Presence, find_point, supports
 
 TOLERANCE = 1e-9
 """Largest amount by which a proposed composition may break a rule."""
@@ -76,6 +79,21 @@ class ContinuousVariable(_Rule):
             raise ValueError(f"{self.name}: lower {self.lower} must be below upper {self.upper} ({self.unit})")
         return self
 
+    @property
+    def width(self) -> int:
+        """Number of columns: one."""
+        return 1
+
+    def encode(self, value: float | str) -> list[float]:
+        """Position of a value in its range, in [0, 1]."""
+        if isinstance(value, str) or not self.lower <= value <= self.upper:
+            raise InvalidComposition(f"{self.name} is {value!r}, not within {self.lower} to {self.upper} {self.unit}")
+        return [(value - self.lower) / (self.upper - self.lower)]
+
+    def decode(self, columns: NDArray[np.float64]) -> float:
+        """The value in physical units."""
+        return float(np.clip(self.lower + columns[0] * (self.upper - self.lower), self.lower, self.upper))
+
 
 class CategoricalVariable(_Rule):
     """A process condition with a few named choices, e.g. the substrate. One column of 0/1 per choice."""
@@ -83,6 +101,27 @@ class CategoricalVariable(_Rule):
     kind: Literal["categorical"] = "categorical"
     name: Name
     choices: tuple[Name, ...] = Field(min_length=2, max_length=20)
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if len(set(self.choices)) != len(self.choices):
+            raise ValueError(f"{self.name}: choices repeat: {self.choices}")
+        return self
+
+    @property
+    def width(self) -> int:
+        """Number of columns: one per choice."""
+        return len(self.choices)
+
+    def encode(self, value: float | str) -> list[float]:
+        """One column per choice: 1 for the one taken."""
+        if value not in self.choices:
+            raise InvalidComposition(f"{self.name} is {value!r}, not one of {list(self.choices)}")
+        return [1.0 if value == choice else 0.0 for choice in self.choices]
+
+    def decode(self, columns: NDArray[np.float64]) -> str:
+        """The choice with the largest column."""
+        return self.choices[int(np.argmax(columns))]
 
 
 ProcessVariable = Annotated[ContinuousVariable | CategoricalVariable, Field(discriminator="kind")]
@@ -116,7 +155,70 @@ class SearchSpace(BaseModel):
             raise ValueError("an element has more than one entry in bounds")
         if len({p.name for p in self.process}) != len(self.process):
             raise ValueError("process variable names repeat")
+        if not self._feasible():
+            raise ValueError(f"no composition obeys all of: {'; '.join(self._clash())}")
         return self
+
+    def _feasible(self, rows: Sequence[int] | None = None, limits: Sequence[int] | None = None) -> bool:
+        """Whether a composition obeys the linear rules `rows` and the presence limits `limits` (all if not given)."""
+        G, h, _ = self.inequalities()
+        presence = self.presence()
+        if limits is not None:
+            presence = replace(presence, limits=tuple(presence.limits[k] for k in limits))
+        kept = slice(None) if rows is None else list(rows)
+        return find_point(G[kept], h[kept], presence) is not None
+
+    def _clash(self) -> list[str]:
+        """Names of a smallest set of rules that exclude each other: each is left out in turn and kept if it matters."""
+        names = self.inequalities()[2]
+        rows, limits = list(range(len(names))), list(range(len(self.presence().limits)))
+        for k in range(len(names)):
+            fewer = [r for r in rows if r != k]
+            rows = rows if self._feasible(fewer, limits) else fewer
+        for k in range(len(limits)):
+            fewer = [r for r in limits if r != k]
+            limits = limits if self._feasible(rows, fewer) else fewer
+        limited = [g for g in self.groups if g.max_present is not None]
+        clash = [names[k] for k in rows] + [
+            f"group {limited[k].name}: at most {limited[k].max_present}" for k in limits
+        ]
+        clash += [f"{b.element} absent or >= {b.absent_or_at_least:g}" for b in self.bounds if b.absent_or_at_least]
+        return [*clash, "fractions sum to 1"]
+
+    def presence(self) -> Presence:
+        """The rules on which elements may be present together."""
+        least = {b.element: b.absent_or_at_least or 0.0 for b in self.bounds}
+        members = [(g, np.array([e in g.elements for e in self.elements])) for g in self.groups]
+        return Presence(
+            np.array([least.get(e, 0.0) for e in self.elements]),
+            tuple((mask, g.max_present) for g, mask in members if g.max_present is not None),
+        )
+
+    def supports(self, limit: int = 128, seed: int = 0) -> tuple[list[NDArray[np.bool_]], bool]:
+        """Sets of elements (d) that may be present together, and whether these are all; above `limit` a seeded draw."""
+        G, h, _ = self.inequalities()
+        return supports(G, h, self.lower(), self.presence(), limit=limit, rng=np.random.default_rng(seed))
+
+    def region(self, support: NDArray[np.bool_]) -> Polytope | None:
+        """The compositions of one support (d), or None if there is none."""
+        G, h, _ = self.inequalities()
+        least = np.where(support, self.presence().least, 0.0)
+        absent = np.eye(self.dimension)[~support]
+        return polytope(
+            np.vstack([G, -np.eye(self.dimension)]),
+            np.concatenate([h, -least]),
+            np.vstack([np.ones(self.dimension), absent]),
+            np.concatenate([[1.0], np.zeros(len(absent))]),
+        )
+
+    def sample(self, count: int, seed: int) -> NDArray[np.float64]:
+        """Draw feasible compositions, `count x d`: nearly uniform in each support, supports in equal parts."""
+        rng = np.random.default_rng(seed)
+        masks, _ = self.supports(limit=64, seed=seed)
+        regions = [(mask, region) for mask in masks if (region := self.region(mask)) is not None]
+        share = rng.permutation(np.arange(count) % len(regions))
+        parts = [np.where(m, r.sample(int((share == k).sum()), rng), 0.0) for k, (m, r) in enumerate(regions)]
+        return np.vstack(parts)[rng.permutation(count)]
 
     @property
     def dimension(self) -> int:
@@ -165,3 +267,56 @@ class SearchSpace(BaseModel):
             if rule.upper is not None:
                 rows.append((a, rule.upper, f"{rule.name} <= {rule.upper:g}"))
         return np.array([r[0] for r in rows]), np.array([r[1] for r in rows]), tuple(r[2] for r in rows)
+
+    def violations(self, x: NDArray[np.float64]) -> list[str]:
+        """Name every rule that the composition `x` (d) breaks by more than `TOLERANCE`, with its value and bound.
+
+        Raises:
+            InvalidComposition: If `x` is not a finite vector of length d.
+        """
+        x = np.asarray(x, dtype=np.float64)
+        if x.shape != (self.dimension,) or not np.isfinite(x).all():
+            raise InvalidComposition(f"expected {self.dimension} finite fractions of {list(self.elements)}, got {x}")
+        broken = [f"fractions sum to 1: the sum is {x.sum():.12g}"] if abs(x.sum() - 1.0) > TOLERANCE else []
+        G, h, names = self.inequalities()
+        excess = G @ x - h
+        broken += [f"{name}: off by {e:.3g}" for name, e in zip(names, excess, strict=True) if e > TOLERANCE]
+        return broken + self._presence_violations(x)
+
+    def _presence_violations(self, x: NDArray[np.float64]) -> list[str]:
+        by_name = dict(zip(self.elements, x.tolist(), strict=True))
+        broken = []
+        for b in self.bounds:
+            least = b.absent_or_at_least
+            if least is not None and TOLERANCE < by_name[b.element] < least - TOLERANCE:
+                broken.append(f"{b.element} absent or >= {least:g}: is {by_name[b.element]:.12g}")
+        for g in self.groups:
+            present = [e for e in g.elements if by_name[e] > TOLERANCE]
+            if g.max_present is not None and len(present) > g.max_present:
+                broken.append(f"group {g.name}: at most {g.max_present} present: {', '.join(present)} are")
+        return broken
+
+    def encode_process(self, values: ProcessValues) -> NDArray[np.float64]:
+        """Map process values in physical units to the unit cube, in the order of `process_columns`.
+
+        Raises:
+            InvalidComposition: If a variable is missing, unknown, out of its range or not one of its choices.
+        """
+        if set(values) != {v.name for v in self.process}:
+            raise InvalidComposition(f"process values {sorted(values)} are not {sorted(v.name for v in self.process)}")
+        return np.array([u for v in self.process for u in v.encode(values[v.name])])
+
+    def decode_process(self, columns: NDArray[np.float64]) -> ProcessValues:
+        """Map a process vector in the unit cube back to physical units and names of choices.
+
+        Raises:
+            InvalidComposition: If the vector has the wrong length or is not finite.
+        """
+        columns = np.asarray(columns, dtype=np.float64)
+        if columns.shape != (len(self.process_columns),) or not np.isfinite(columns).all():
+            raise InvalidComposition(f"expected finite columns {self.process_columns}, got {columns}")
+        values: ProcessValues = {}
+        for v in self.process:
+            values[v.name] = v.decode(columns[: v.width])
+            columns = columns[v.width :]
+        return values

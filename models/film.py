@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from models.composition import Fraction
+from models.composition import TOLERANCE, Fraction, SearchSpace
 from models.errors import InvalidComposition
 
 Position = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
@@ -86,3 +86,19 @@ class Film:
         return np.hstack([self.compositions(), np.tile(self.process, (len(self.s), 1))])
 
 
+def film_violations(film: Film, space: SearchSpace, geometry: FilmGeometry) -> list[str]:
+    """Name every rule that a film breaks by more than `TOLERANCE`: at any device, between the ends, in its process."""
+    broken = [f"device {k}: {v}" for k, x in enumerate(film.compositions()) for v in space.violations(x)]
+    broken += [f"end {e}: {v}" for e, x in (("A", film.a), ("B", film.b)) for v in space.violations(x)]
+    union = np.maximum(film.a, film.b)
+    for mask, most in space.presence().limits:
+        if int((union[mask] > TOLERANCE).sum()) > most:
+            broken.append(f"at most {most} of a group present in a film: {int((union[mask] > TOLERANCE).sum())} are")
+    change = np.abs(film.a - film.b)
+    if not geometry.span_min - TOLERANCE <= change.max() <= geometry.span_max + TOLERANCE:
+        broken.append(f"span {geometry.span_min:g} to {geometry.span_max:g}: is {change.max():.12g}")
+    if geometry.grading == "pair" and int((change > TOLERANCE).sum()) > 2:
+        broken.append(f"two elements trade: {int((change > TOLERANCE).sum())} change")
+    if film.process.shape != (len(space.process_columns),) or ((film.process < 0.0) | (film.process > 1.0)).any():
+        broken.append(f"process within the unit cube, {len(space.process_columns)} columns: is {film.process}")
+    return broken

@@ -8,6 +8,7 @@ from models.catalog import ExpectedImprovement, FilmGP, PolicyChoice, SurrogateC
 from models.composition import SearchSpace
 from models.film import FilmGeometry
 from models.objective import Objective
+from models.structures import film_exists
 
 
 class Problem(BaseModel):
@@ -27,7 +28,10 @@ class Problem(BaseModel):
     """Seed from which every random choice of the campaign is drawn."""
 
     @model_validator(mode="after")
-    def _enough_elements(self) -> Self:
+    def _some_film_is_legal(self) -> Self:
         if self.film.grading == "pair" and self.space.dimension < 2:
             raise ValueError("a pair gradient needs two elements")
+        if not film_exists(self.space, self.film):
+            spans = f"span {self.film.span_min:g} to {self.film.span_max:g}"
+            raise ValueError(f"no {self.film.grading} film with {spans} fits between the composition rules")
         return self

@@ -1,0 +1,1 @@
+"""How the next film is chosen: one file per policy, one page of shared acquisition and optimiser."""

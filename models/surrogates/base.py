@@ -12,6 +12,7 @@ from torch import Tensor
 
 from models.dataset import Dataset
 from models.problem import Problem
+from models.surrogates.latent import Latent
 from models.surrogates.posterior_map import PosteriorMap, feasible_points, middle_process
 
 Array = NDArray[np.float64]
@@ -52,6 +53,10 @@ class Surrogate(Protocol):
 
     def posterior(self, X: Tensor) -> GPyTorchPosterior:
         """Joint posterior of f at `batch_shape x q x (d + p)` points: standardised, maximised, with gradient."""
+        ...
+
+    def latent(self, output: int = 0) -> Latent:
+        """The process of objective `output` with its readings, for acquisitions that condition it further."""
         ...
 
     def predict(self, X: Array) -> Prediction:

@@ -27,6 +27,7 @@ from models.surrogates.base import Prediction, Progress, Surrogate
 from models.surrogates.diagnostics import calibration, leave_film_out
 from models.surrogates.evidence import Hyperparameters, Readings
 from models.surrogates.kernels import matern52_between
+from models.surrogates.latent import Latent
 from models.surrogates.scaling import robust_units, space_ranges
 from models.tensors import to_array, to_tensor
 
@@ -208,6 +209,23 @@ class FilmGP(GPyTorchModel):
             posterior = self.posterior(to_tensor(X).unsqueeze(-2))
         mean, variance = to_array(posterior.mean)[:, 0], to_array(posterior.variance)[:, 0]
         return Prediction(self.state.centre + self.state.scale * mean, self.state.scale * np.sqrt(variance))
+
+    def latent(self, output: int = 0) -> Latent:
+        """The process of objective `output` with its readings, for acquisitions that condition it further."""
+        column, lengthscales = self._columns[output], to_tensor(self.hyperparameters[output].lengthscales)
+        scaling = self._width * lengthscales
+
+        def prior(X1: Tensor, X2: Tensor) -> Tensor:
+            return column.prior((X1 - self._lower) / scaling, (X2 - self._lower) / scaling)
+
+        return Latent(
+            prior=prior,
+            variance=column.h.output_variance + evidence.CONSTANT_VARIANCE,
+            points=column.z * scaling + self._lower,
+            factor=column.factor,
+            whitened=column.factor.mT @ column.weights,
+            scale=float(self.state.scale[output]),
+        )
 
     @property
     def noise_sd(self) -> Array:

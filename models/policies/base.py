@@ -1,0 +1,101 @@
+"""What every policy is asked and what it answers."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.dataset import Dataset
+from models.film import Film
+from models.problem import Problem
+from models.structures import Structures, film_structures
+from models.surrogates.base import Progress, Surrogate
+
+Array = NDArray[np.float64]
+Source = Literal["model", "space_filling", "random"]
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """A film that was not chosen: how much it was expected to gain."""
+
+    a: Array
+    b: Array
+    """End compositions, `d` each."""
+    process: Array
+    """Process vector in the unit cube, `p`."""
+    gain: float
+    """Expected improvement in the objective's unit."""
+    pair: tuple[str, str] | None = None
+    """The two elements that trade along it, where the problem's grading is `pair`."""
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """One proposed film with what the model expects of it."""
+
+    film: Film
+    mean: Array | None
+    """`K x m` expected latent property per device, physical units; None without a model."""
+    sd: Array | None
+    """`K x m` its standard deviation, physical units."""
+    gain: float | None
+    """Expected improvement over the best so far, in the objective's unit; None if the policy computes none."""
+    policy: str
+    source: Source
+    reason: str
+    """One sentence for a person."""
+    alternatives: tuple[Alternative, ...] = ()
+
+
+@dataclass(frozen=True)
+class Question:
+    """Everything a policy may look at. Readings and pending films are in canonical order: arrival plays no part."""
+
+    problem: Problem
+    dataset: Dataset
+    pending: tuple[Film, ...]
+    """Films in flight, with their devices that are not yet read."""
+    seed: int
+    surrogate: Surrogate | None
+    progress: Progress
+
+    def rng(self) -> np.random.Generator:
+        """A fresh generator: the same question gives the same numbers."""
+        return np.random.default_rng(self.seed)
+
+    @cached_property
+    def structures(self) -> Structures:
+        """The discrete choices a film of this problem has."""
+        return film_structures(self.problem.space, self.problem.film, self.seed)
+
+    def model(self) -> Surrogate:
+        """The surrogate, where the policy needs one.
+
+        Raises:
+            ValueError: If there is none: `propose` asks such policies only with a model.
+        """
+        if self.surrogate is None:
+            raise ValueError("this policy needs a trained model")
+        return self.surrogate
+
+    def known_points(self) -> Array:
+        """Device points made or in flight, `(n + pending) x (d + p)`."""
+        return np.vstack([self.dataset.X, *(film.points() for film in self.pending)])
+
+
+class Policy(Protocol):
+    """A way to choose the next film. Subclass-free: any object with these two members."""
+
+    needs_model: bool
+    """Whether `recommend` needs a surrogate."""
+
+    def recommend(self, question: Question) -> Recommendation:
+        """Choose one film.
+
+        Raises:
+            NoFeasibleFilm: If no film obeys every rule.
+        """
+        ...

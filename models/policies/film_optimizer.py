@@ -1,0 +1,153 @@
+"""The search for the film of largest gain: many starting films scored at once, the best ones refined with gradients.
+
+Source: docs/science.md, section 4. Films live in structures (see `models/structures.py`); within one, w = (A, B,
+continuous process columns) obeys linear rules only, so SLSQP with exact gradients stays among legal films.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import LinearConstraint, minimize
+
+from models.catalog import ExpectedImprovement
+from models.policies.base import Question
+from models.policies.film_acquisition import FilmImprovement, device_subset
+from models.structures import Drawn, FilmStructure
+from models.tensors import to_array, to_tensor
+
+Array = NDArray[np.float64]
+
+BATCH = 256
+"""Films scored together: large enough for the matrix products, small enough for the cache."""
+ANCHORS = 16
+"""Promising points through which starting films are laid."""
+APART = 0.03
+"""Two films differ if their devices do by this much, root mean square of the coordinates."""
+MOST_STEPS = 30
+"""Most steps of one refinement."""
+STEP = 0.05
+"""Unit of length of the refinement: a first step of steepest ascent stays near its start."""
+POOL = 1024
+"""Points among which anchors are sought."""
+CLOSE_ENOUGH = 1e-3
+"""A refinement ends when a step improves log gain by less."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A film under consideration: its structure, its place in it, and its log gain."""
+
+    structure: FilmStructure
+    w: Array
+    log_gain: float
+
+
+def best_films(question: Question, acquisition: FilmImprovement, options: ExpectedImprovement) -> list[Candidate]:
+    """Search all films of a problem.
+
+    Args:
+        question: The problem and what is known.
+        acquisition: The gain of films.
+        options: Numbers of starting films and of refinements.
+
+    Returns:
+        Refined films and the starting ones, the best first; empty if no film obeys every rule.
+    """
+    rng = question.rng()
+    s = question.problem.film.mixing()
+    s = s[device_subset(len(s))]
+    drawn = question.structures.draw(options.raw_films // 2, rng)
+    if not drawn:
+        return []
+    question.progress("scoring films")
+    anchors = _anchors(question, acquisition, drawn, s)
+    starts = drawn + [(structure, _through(anchors, structure, w, s, rng)) for structure, w in drawn]
+    scored = _score(acquisition, starts, s)
+    refined = []
+    for k, start in enumerate(distinct(scored, options.restarts)):
+        question.progress(f"refining film {k + 1}")
+        refined.append(refine(start, acquisition, s))
+    return sorted([*refined, *scored], key=_worst_last)
+
+
+def distinct(candidates: list[Candidate], count: int) -> list[Candidate]:
+    """The first `count` candidates of which no two are alike; a film and its mirror image are."""
+    chosen: list[Candidate] = []
+    for candidate in candidates:
+        if len(chosen) == count:
+            break
+        if all(_apart(candidate, other) for other in chosen):
+            chosen.append(candidate)
+    return chosen
+
+
+def refine(start: Candidate, acquisition: FilmImprovement, s: Array) -> Candidate:
+    """Climb from one film to the best film nearby in its structure, by SLSQP in the coordinates of its region."""
+    structure, region = start.structure, start.structure.region
+    if region.freedom == 0:
+        return start
+    rows, slack = region.inner_rows()
+    origin = to_tensor(structure.points(region.centre[None], s)[0])
+    along = to_tensor(structure.points(region.centre + STEP * region.basis.T, s)) - origin
+
+    def loss(v: Array) -> tuple[float, Array]:
+        moved = to_tensor(v).requires_grad_()
+        value = -acquisition.log_gain((origin + torch.tensordot(moved, along, dims=1))[None])[0]
+        (gradient,) = torch.autograd.grad(value, moved)
+        return value.item(), to_array(gradient)
+
+    legal = LinearConstraint(STEP * rows, -np.inf, slack)
+    at_start = region.to_inner(start.w) / STEP
+    options = {"maxiter": MOST_STEPS, "ftol": CLOSE_ENOUGH}
+    found = minimize(loss, at_start, jac=True, method="SLSQP", constraints=[legal], options=options)
+    if not np.isfinite(found.x).all():
+        return start
+    w = region.pull(start.w[None], region.from_inner(STEP * found.x)[None])
+    (ended,) = _score(acquisition, [(structure, w)], s)
+    return min(start, ended, key=_worst_last)
+
+
+def _worst_last(candidate: Candidate) -> float:
+    return -candidate.log_gain
+
+
+def _apart(one: Candidate, other: Candidate) -> bool:
+    d = len(one.structure.support)
+    mirrored = np.concatenate([other.w[d : 2 * d], other.w[:d], other.w[2 * d :]])
+    same_choices = bool((one.structure.fixed == other.structure.fixed).all())
+    nearest = min(np.abs(one.w - other.w).max(), np.abs(one.w - mirrored).max())
+    return not same_choices or nearest > APART
+
+
+def _score(acquisition: FilmImprovement, films: Drawn, s: Array) -> list[Candidate]:
+    """Log gain of many films, the best first."""
+    points = to_tensor(np.concatenate([structure.points(w, s) for structure, w in films]))
+    with torch.no_grad():
+        values = torch.cat([acquisition.log_gain(batch) for batch in torch.split(points, BATCH)]).tolist()
+    flat = [(structure, row) for structure, w in films for row in w]
+    scored = [Candidate(structure, row, value) for (structure, row), value in zip(flat, values, strict=True)]
+    return sorted(scored, key=_worst_last)
+
+
+def _anchors(question: Question, acquisition: FilmImprovement, films: Drawn, s: Array) -> Array:
+    """Single points with the largest gain or the best posterior mean, `j x (d + p)`."""
+    made = [structure.points(w, s).reshape(-1, question.dataset.X.shape[1]) for structure, w in films]
+    pool = np.concatenate([question.dataset.X, *made])
+    pool = pool[:: max(1, len(pool) // POOL)]
+    with torch.no_grad():
+        gains = to_array(acquisition.log_gain(to_tensor(pool)[:, None, :]))
+    mean = question.model().predict(pool).mean[:, 0]
+    return pool[np.concatenate([np.argsort(-gains)[: ANCHORS // 2], np.argsort(-mean)[: ANCHORS // 2]])]
+
+
+def _through(anchors: Array, structure: FilmStructure, w: Array, s: Array, rng: np.random.Generator) -> Array:
+    """Move films (b x (2d + free)) to where one of their devices lies on an anchor, as far as the rules let them."""
+    d, p = len(structure.support), len(structure.fixed)
+    anchor = anchors[rng.integers(len(anchors), size=len(w))]
+    device = rng.choice(s, size=len(w))[:, None]
+    gradient = (w[:, d : 2 * d] - w[:, :d]) * rng.uniform(0.2, 1.0, size=(len(w), 1))
+    x, process = anchor[:, :d], anchor[:, d : d + p][:, structure.free]
+    target = np.hstack([x - device * gradient, x + (1.0 - device) * gradient, process])
+    return structure.region.pull(w, target)

@@ -1,0 +1,117 @@
+"""Convex regions {w : G w <= h, E w = f}: an inner point, their directions, uniform samples, and the way back inside.
+
+| symbol | meaning | shape |
+| --- | --- | --- |
+| G, h | inequalities that some point of the region leaves slack | r x v, r |
+| centre | a point of the relative interior | v |
+| basis | orthonormal directions along which the region extends | v x k |
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import null_space
+from scipy.optimize import linprog
+
+Array = NDArray[np.float64]
+
+LARGEST_SCALE = 1e6
+"""A row whose slack stays below about 1/LARGEST_SCALE everywhere counts as an equality."""
+
+
+@dataclass(frozen=True)
+class Polytope:
+    """A bounded convex region in the coordinates of its own directions; build it with `polytope`."""
+
+    G: Array
+    h: Array
+    centre: Array
+    basis: Array
+
+    @property
+    def freedom(self) -> int:
+        """Number of independent directions, k; 0 for a single point."""
+        return int(self.basis.shape[1])
+
+    def to_inner(self, w: Array) -> Array:
+        """Coordinates of `w` (... x v) along the basis, ... x k."""
+        return (w - self.centre) @ self.basis
+
+    def from_inner(self, u: Array) -> Array:
+        """The points (... x v) at inner coordinates `u` (... x k)."""
+        return self.centre + u @ self.basis.T
+
+    def inner_rows(self) -> tuple[Array, Array]:
+        """The inequalities in inner coordinates, `R u <= slack`: r x k and r."""
+        return self.G @ self.basis, self.h - self.G @ self.centre
+
+    def pull(self, start: Array, target: Array) -> Array:
+        """Walk from `start` (inside) towards `target` as far as the region goes; both `n x v`."""
+        step = (target - start) @ self.basis @ self.basis.T
+        return start + _reach(start @ self.G.T - self.h, step @ self.G.T)[:, None] * step
+
+    def repair(self, w: Array) -> Array:
+        """Bring points (n x v) that miss a rule by little back inside: towards the centre, no farther than needed."""
+        return self.pull(np.tile(self.centre, (len(w), 1)), w)
+
+    def sample(self, count: int, rng: np.random.Generator, steps: int | None = None) -> Array:
+        """Draw nearly uniform points by hit-and-run, `count x v`, one chain per point started at the centre.
+
+        Source: Smith 1984, Efficient Monte Carlo procedures for generating points uniformly distributed over bounded
+        regions (doi 10.1287/opre.32.6.1296).
+        """
+        if self.freedom == 0:
+            return np.tile(self.centre, (count, 1))
+        rows, slack = self.inner_rows()
+        u = np.zeros((count, self.freedom))
+        for _ in range(steps if steps is not None else 30 + 4 * self.freedom):
+            direction = rng.standard_normal(u.shape)
+            change, used = direction @ rows.T, u @ rows.T - slack
+            far, near = _reach(used, change, np.inf), -_reach(used, -change, np.inf)
+            u += (near + (far - near) * rng.random(count))[:, None] * direction
+        return self.repair(self.from_inner(u))
+
+
+def polytope(G: Array, h: Array, E: Array, f: Array) -> Polytope | None:
+    """Build the region, or return None if it is empty.
+
+    One linear program finds a point with slack in every row that can have any, and so the rows that are equalities in
+    disguise. Source: Freund, Roundy, Todd 1985, Identifying the set of always-active constraints in a system of linear
+    inequalities by a single linear program (hdl 1721.1/2111).
+
+    Args:
+        G: `r x v` rows of `G w <= h`; they must bound the region.
+        h: `r`.
+        E: `e x v` rows of `E w = f`.
+        f: `e`.
+    """
+    r, v = G.shape
+    cost = np.concatenate([np.zeros(v), -np.ones(r), [0.0]])
+    solved = linprog(
+        cost,
+        A_ub=np.hstack([G, np.eye(r), -h[:, None]]),
+        b_ub=np.zeros(r),
+        A_eq=np.hstack([E, np.zeros((len(E), r)), -f[:, None]]),
+        b_eq=np.zeros(len(E)),
+        bounds=[(None, None)] * v + [(0.0, 1.0)] * r + [(1.0, LARGEST_SCALE)],
+        method="highs",
+    )
+    if solved.x is None:
+        return None
+    scale = solved.x[-1]
+    loose = solved.x[v : v + r] > 0.5
+    equal, value = np.vstack([E, G[~loose]]), np.concatenate([f, h[~loose]])
+    centre = solved.x[:v] / scale
+    centre += np.linalg.lstsq(equal, value - equal @ centre)[0]
+    basis = null_space(equal, rcond=1e-10)
+    moving = loose & (np.abs(G @ basis).max(axis=1, initial=0.0) > 1e-12)
+    return Polytope(G[moving], h[moving], centre, basis)
+
+
+def _reach(used: Array, change: Array, most: float = 1.0) -> Array:
+    """Largest t in [0, most] with `used + t change <= 0` in every row; `n x r` each, returns `n`."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        limit = np.where(change > 0.0, np.maximum(-used, 0.0) / change, np.inf)
+    reach: Array = np.minimum(limit.min(axis=1, initial=np.inf), most)
+    return reach

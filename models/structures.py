@@ -1,0 +1,207 @@
+"""Film structures: what is discrete about a film is enumerated, the rest is a convex region.
+
+A structure fixes the elements that may be present, the pair that trades (pair grading), the element that spans and in
+which direction, and every categorical process choice. What is left, w = (A, B, continuous process columns), obeys
+linear rules only. Source: docs/science.md, section 4.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import combinations, product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.composition import CategoricalVariable, SearchSpace
+from models.film import Film, FilmGeometry, film_violations
+from models.polytope import Polytope, polytope
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+MOST_STRUCTURES = 256
+"""Structures that one decision looks at; beyond it they are drawn by seed."""
+ZERO = 1e-10
+"""Fractions below this are numerical dust of the optimiser."""
+
+
+@dataclass(frozen=True)
+class Spanning:
+    """Element `element` changes by at least the smallest span; `sign` +1 if it is richer at end A."""
+
+    element: int
+    sign: float
+
+
+@dataclass(frozen=True)
+class FilmStructure:
+    """One discrete choice and the convex region of the films it allows."""
+
+    support: Mask
+    """`d` elements that may be present."""
+    pair: tuple[int, int] | None
+    """The two elements that trade, or None if every element of the support may."""
+    fixed: Array
+    """`p` process columns; the categorical ones are filled in."""
+    free: NDArray[np.intp]
+    """Indices of the continuous process columns."""
+    region: Polytope
+    """Region of w = (A, B, continuous process columns)."""
+
+    def film(self, w: Array, s: Array, dust: float = ZERO) -> Film:
+        """The film at `w`, cleaned: fractions up to `dust` are 0, they sum to 1, and only the pair changes."""
+        d = len(self.support)
+        process = self.fixed.copy()
+        process[self.free] = np.clip(w[2 * d :], 0.0, 1.0)
+        a, b = (np.where(self.support & (x > dust), x, 0.0) for x in (w[:d], w[d : 2 * d]))
+        a[np.argmax(a)] += 1.0 - a.sum()
+        traded = self.support.copy()
+        if self.pair is not None:
+            traded = np.isin(np.arange(d), self.pair)
+            b[~traded] = a[~traded]
+        b[np.argmax(np.where(traded, b, -1.0))] += 1.0 - b.sum()
+        return Film(a, b, process, s)
+
+    def points(self, w: Array, s: Array) -> Array:
+        """Device points of many films (b x (2d + free)), `b x K x (d + p)`."""
+        d = len(self.support)
+        mixed = (1.0 - s)[:, None] * w[:, None, :d] + s[:, None] * w[:, None, d : 2 * d]
+        process = np.tile(self.fixed, (len(w), len(s), 1))
+        process[:, :, self.free] = w[:, None, 2 * d :]
+        return np.concatenate([mixed, process], axis=2)
+
+
+Drawn = list[tuple[FilmStructure, Array]]
+"""Films by structure: for each one, b x (2d + free)."""
+
+
+@dataclass(frozen=True)
+class Structures:
+    """The structures of a problem that allow at least one film."""
+
+    items: tuple[FilmStructure, ...]
+    complete: bool
+    """False if there were too many and these are a seeded draw."""
+
+    def draw(self, count: int, rng: np.random.Generator) -> Drawn:
+        """Draw `count` films w, in equal parts from every structure; structures without a part are left out."""
+        if not self.items:
+            return []
+        shares = np.bincount(rng.permutation(len(self.items))[np.arange(count) % len(self.items)])
+        return [(self.items[k], self.items[k].region.sample(int(n), rng)) for k, n in enumerate(shares) if n]
+
+
+def film_structures(space: SearchSpace, geometry: FilmGeometry, seed: int = 0) -> Structures:
+    """Enumerate the structures of a search space, or draw `MOST_STRUCTURES` of them when there are more.
+
+    They are kept: a campaign asks for the same ones at every decision.
+    """
+    key = (space.model_dump_json(), geometry.model_dump_json())
+    first = _built(*key, 0)
+    return first if first.complete or seed == 0 else _built(*key, seed)
+
+
+@lru_cache(maxsize=16)
+def _built(space_json: str, geometry_json: str, seed: int) -> Structures:
+    space = SearchSpace.model_validate_json(space_json)
+    geometry = FilmGeometry.model_validate_json(geometry_json)
+    supports, complete = space.supports(seed=seed)
+    choices = [(m, p, g, c) for m in supports for p, g in _gradings(m, geometry) for c in _categories(space)]
+    if len(choices) > MOST_STRUCTURES:
+        picked = np.random.default_rng(seed).choice(len(choices), MOST_STRUCTURES, replace=False)
+        choices, complete = [choices[k] for k in picked], False
+    rules = _Rules(space, geometry)
+    built = [rules.structure(*choice) for choice in choices]
+    return Structures(tuple(s for s in built if s is not None), complete)
+
+
+def film_exists(space: SearchSpace, geometry: FilmGeometry) -> bool:
+    """Whether any film obeys every rule."""
+    rules = _Rules(space, geometry)
+    supports, _ = space.supports()
+    fixed = next(iter(_categories(space)))
+    return any(rules.structure(m, p, g, fixed) is not None for m in supports for p, g in _gradings(m, geometry))
+
+
+def _gradings(support: Mask, geometry: FilmGeometry) -> Iterator[tuple[tuple[int, int] | None, Spanning | None]]:
+    """Pairs and spanning elements of one support. Mirror images are skipped where both ends are alike."""
+    elements = [int(k) for k in np.flatnonzero(support)]
+    s = geometry.mixing()
+    signs = (1.0,) if np.allclose(s + s[::-1], 1.0, atol=1e-12) else (1.0, -1.0)
+    if geometry.grading == "pair":
+        for pair in combinations(elements, 2):
+            yield from (((pair, Spanning(pair[0], sign)) for sign in signs) if geometry.span_min else [(pair, None)])
+        if len(elements) == 1 and geometry.span_min == 0.0:
+            yield None, None
+    elif geometry.span_min > 0.0:
+        yield from ((None, Spanning(k, sign)) for k, sign in product(elements, signs))
+    else:
+        yield None, None
+
+
+def _categories(space: SearchSpace) -> Iterator[Array]:
+    """Process vectors with every combination of categorical choices; continuous columns are 0."""
+    columns = [np.eye(v.width) if isinstance(v, CategoricalVariable) else np.zeros((1, 1)) for v in space.process]
+    for rows in product(*columns):
+        yield np.concatenate([*rows, np.empty(0)])
+
+
+class _Rules:
+    """The linear rules on w = (A, B, continuous process columns) that every structure shares."""
+
+    def __init__(self, space: SearchSpace, geometry: FilmGeometry) -> None:
+        self.geometry = geometry
+        self.d = space.dimension
+        self.least = space.presence().least
+        kinds = [isinstance(v, CategoricalVariable) for v in space.process for _ in range(v.width)]
+        self.free = np.flatnonzero(~np.array(kinds, dtype=bool))
+        self.size = 2 * self.d + len(self.free)
+        self.G, self.h, _ = space.inequalities()
+
+    def structure(
+        self, support: Mask, pair: tuple[int, int] | None, spanning: Spanning | None, fixed: Array
+    ) -> FilmStructure | None:
+        """Build one structure, or None if no film obeys its rules."""
+        G, h = self._inequalities(support, spanning)
+        E, f = self._equalities(support, pair)
+        region = polytope(G, h, E, f)
+        return None if region is None else FilmStructure(support, pair, fixed, self.free, region)
+
+    def _inequalities(self, support: Mask, spanning: Spanning | None) -> tuple[Array, Array]:
+        at_a, at_b, free = self._parts()
+        least, ones = np.where(support, self.least, 0.0), np.ones(len(free))
+        blocks = [(self.G @ at_a, self.h), (self.G @ at_b, self.h), (-at_a, -least), (-at_b, -least)]
+        blocks += [(free, ones), (-free, 0.0 * ones)]
+        reach = np.full(self.d, self.geometry.span_max)
+        blocks += [(at_a - at_b, reach), (at_b - at_a, reach)]
+        if spanning is not None:
+            change = spanning.sign * (at_a - at_b)[[spanning.element]]
+            blocks.append((-change, np.array([-self.geometry.span_min])))
+        return np.vstack([g for g, _ in blocks]), np.concatenate([b for _, b in blocks])
+
+    def _equalities(self, support: Mask, pair: tuple[int, int] | None) -> tuple[Array, Array]:
+        at_a, at_b, _ = self._parts()
+        E = [at_a.sum(axis=0), at_b.sum(axis=0), *at_a[~support], *at_b[~support]]
+        if pair is not None:
+            E += [at_a[k] - at_b[k] for k in np.flatnonzero(support) if k not in pair]
+        return np.array(E), np.concatenate([[1.0, 1.0], np.zeros(len(E) - 2)])
+
+    def _parts(self) -> tuple[Array, Array, Array]:
+        """Matrices that take A, B and the process columns out of w."""
+        eye = np.eye(self.size)
+        return eye[: self.d], eye[self.d : 2 * self.d], eye[2 * self.d :]
+
+
+def legal_film(structure: FilmStructure, w: Array, space: SearchSpace, geometry: FilmGeometry) -> Film | None:
+    """The film at `w` (2d + free), brought back inside every rule.
+
+    Returns:
+        None if rounding leaves it outside by more than `TOLERANCE`, which only badly scaled rules can cause.
+    """
+    inside = structure.region.repair(w[None])[0]
+    for dust in (ZERO, 0.0):
+        film = structure.film(inside, geometry.mixing(), dust)
+        if not film_violations(film, space, geometry):
+            return film
+    return None

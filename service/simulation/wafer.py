@@ -46,8 +46,8 @@ class Wafer:
     """`n` measured values."""
 
     @classmethod
-    def fe_ga_pd(cls) -> Self:
-        """The real wafer: scanning-SQUID voltage in V, a proxy of remanent magnetisation."""
+    def load(cls) -> Self:
+        """The real Fe-Ga-Pd wafer: scanning-SQUID voltage in V, a proxy of remanent magnetisation."""
         with (files("service.simulation") / "data" / "fe_ga_pd.csv").open(encoding="utf-8") as file:
             table = np.genfromtxt(file, delimiter=",", names=True)
         fractions = np.column_stack([table[e.lower()] for e in ELEMENTS])

@@ -1,0 +1,128 @@
+"""What was found so far: one record per measured film, the best true value, and the line that tells of it."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from service.simulation.wafer import ELEMENTS, Array, Wafer
+
+GOAL = 0.95
+"""Share of the wafer's best true value from which on it counts as found."""
+
+_BAR = 20
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+def fractions(composition: Mapping[str, float]) -> Array:
+    """A composition from the wire as fractions in the wafer's order, `3`."""
+    return np.array([composition[e] for e in ELEMENTS])
+
+
+def formula(composition: Array) -> str:
+    """Fractions `3` as a person writes them: Fe0.78Ga0.17Pd0.05."""
+    return "".join(f"{e}{x:.2f}" for e, x in zip(ELEMENTS, composition, strict=True))
+
+
+@dataclass(frozen=True, eq=False)
+class FilmRecord:
+    """One film from proposal to readings."""
+
+    number: int
+    """1, 2, … in the campaign."""
+    ends: Array
+    """`2 x 3` end compositions as proposed."""
+    as_made: Array
+    """`K x 3` fractions of the devices."""
+    readings: Array
+    """`K` readings in V; NaN where the device was dead."""
+    source: str
+    """Who chose it: model, space_filling or random."""
+    decision_s: float
+    """Time the robot waited for it."""
+
+    @property
+    def best_reading(self) -> float | None:
+        """Largest reading, None if every device was dead."""
+        return None if np.isnan(self.readings).all() else float(np.nanmax(self.readings))
+
+
+@dataclass
+class Progress:
+    """The films of a campaign in the order in which they were measured. Threads may add to it."""
+
+    wafer: Wafer
+    films: list[FilmRecord] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def add(self, record: FilmRecord) -> str:
+        """Add a film.
+
+        Returns:
+            The line that tells a person about it.
+        """
+        with self._lock:
+            self.films.append(record)
+            return self._line(record)
+
+    def best_true(self) -> Array:
+        """Best true value among the measured devices after 1, 2, … films; NaN before the first living device."""
+        best, curve = np.nan, []
+        for film in self.films:
+            alive = film.as_made[~np.isnan(film.readings)]
+            best = np.fmax(best, self.wafer.truth(alive).max()) if len(alive) else best
+            curve.append(best)
+        return np.array(curve)
+
+    def fraction_of_best(self) -> float:
+        """Best true value found as a share of the wafer's best; 0 if nothing was measured."""
+        curve = self.best_true()
+        return float(np.nan_to_num(curve[-1])) / self.wafer.best_value if len(curve) else 0.0
+
+    def films_to(self, share: float = GOAL) -> int | None:
+        """Films until the best true value reached this share of the wafer's best; None if it did not."""
+        reached = np.flatnonzero(self.best_true() >= share * self.wafer.best_value)
+        return int(reached[0]) + 1 if len(reached) else None
+
+    def readings(self) -> int:
+        """Number of readings, dead devices not counted."""
+        return int(sum((~np.isnan(f.readings)).sum() for f in self.films))
+
+    def best_device(self) -> tuple[Array, float] | None:
+        """Composition as made and reading of the device that read highest; None if there is no reading."""
+        alive = [f for f in self.films if f.best_reading is not None]
+        if not alive:
+            return None
+        film = max(alive, key=lambda f: f.best_reading or -np.inf)
+        at = int(np.nanargmax(film.readings))
+        return film.as_made[at], float(film.readings[at])
+
+    def _line(self, film: FilmRecord) -> str:
+        share = self.fraction_of_best()
+        read = "   dead" if film.best_reading is None else f"{film.best_reading:5.2f} V"
+        mark = " ★" if share >= GOAL else ""
+        path = f"{formula(film.ends[0])} → {formula(film.ends[1])}"
+        source = film.source.replace("_", "-")
+        return (
+            f"{film.number:4d}  {path}  {read}  {bar(share)} {share:6.1%}{mark:2}  {source:13} {film.decision_s:5.1f} s"
+        )
+
+
+HEADER = (
+    f"{'film':>4}  {'from → to':39}  {'best':>5}    {'best true value, of the wafer’s best':30}{'chosen by':13}    in"
+)
+
+
+def bar(share: float) -> str:
+    """A share between 0 and 1 as a bar of text."""
+    eighths = round(min(max(share, 0.0), 1.0) * _BAR * 8)
+    full, part = divmod(eighths, 8)
+    return ("█" * full + (_EIGHTHS[part] if part else "")).ljust(_BAR, "·")
+
+
+def mean_and_error(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and its standard error; the error is NaN for a single value."""
+    array = np.asarray(values, dtype=float)
+    error = array.std(ddof=1) / np.sqrt(len(array)) if len(array) > 1 else np.nan
+    return float(array.mean()), float(error)

@@ -71,6 +71,22 @@ _TABLE: Mapping[type[Exception], tuple[int, str]] = {
     InterfaceError: (503, "unavailable"),
     PoolTimeout: (503, "unavailable"),
 }
+_SCHEMA = {"$ref": f"#/components/schemas/{ProblemRead.__name__}"}
+_MEANINGS = {
+    400: "The request cannot be read",
+    404: "There is no such thing",
+    409: "The request contradicts what is recorded",
+    413: "The body is too large",
+    415: "The body is not JSON",
+    422: "The content breaks a rule; nothing was stored",
+    500: "Something went wrong on the service's side; nothing was stored",
+    503: "The database did not answer; nothing was stored",
+}
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {"description": meaning, "content": {MEDIA_TYPE: {"schema": _SCHEMA}}}
+    for status, meaning in _MEANINGS.items()
+}
+"""For OpenAPI: what every route may answer when it does not do what was asked."""
 _HTTP_TYPES = {400: "bad-request", 404: "not-found", 405: "method-not-allowed"}
 
 
@@ -107,6 +123,16 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     for kind in _TABLE:
         app.add_exception_handler(kind, _foreseen)
+
+
+def describe(openapi: dict[str, Any]) -> dict[str, Any]:
+    """Add the problem's schema, to which `RESPONSES` refers, to an OpenAPI document."""
+    template = "#/components/schemas/{model}"
+    schema = ProblemRead.model_json_schema(ref_template=template, mode="serialization")
+    schemas = openapi.setdefault("components", {}).setdefault("schemas", {})
+    schemas.update(schema.pop("$defs", {}))
+    schemas[ProblemRead.__name__] = schema
+    return openapi
 
 
 def escaped(token: str) -> str:

@@ -1,5 +1,6 @@
 """Revisions of a campaign's dataset and what each of them holds."""
 
+import functools
 import hashlib
 import json
 from collections.abc import Sequence
@@ -7,13 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import Text, cast, func, insert, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from models.dataset import Dataset
 from models.problem import Problem
+from service.errors import NotFound
 from service.store.session import lock_campaign
 from service.store.tables import (
+    CampaignConfigRow,
     CampaignRow,
     CompositionReadingRow,
     FilmRow,
@@ -24,6 +27,15 @@ from service.store.tables import (
 
 AsMade = aliased(CompositionReadingRow)
 Nominal = aliased(CompositionReadingRow)
+
+
+@dataclass(frozen=True)
+class Head:
+    """Where a campaign stands: what it seeks and how far its dataset has come."""
+
+    state: str
+    revision: int
+    problem: Problem
 
 
 @dataclass(frozen=True)
@@ -47,6 +59,29 @@ class SnapshotRow:
     revision: int
     """Revision from which the reading counts."""
     row_hash: str
+
+
+def head(session: Session, campaign_id: str) -> Head:
+    """State, newest revision and problem in force of a campaign.
+
+    Raises:
+        NotFound: If there is no such campaign.
+    """
+    query = (
+        select(CampaignRow.state, CampaignRow.revision, cast(CampaignConfigRow.problem, Text).label("problem"))
+        .join(CampaignConfigRow, CampaignConfigRow.campaign_id == CampaignRow.id)
+        .where(CampaignRow.id == campaign_id, CampaignConfigRow.number == CampaignRow.config_revision)
+    )
+    found = session.execute(query).one_or_none()
+    if found is None:
+        raise NotFound("campaign", campaign_id)
+    return Head(found.state, found.revision, _parsed(found.problem))
+
+
+@functools.lru_cache(maxsize=256)
+def _parsed(problem: str) -> Problem:
+    """A configuration never changes, and checking a search space solves linear programs: once per process is enough."""
+    return Problem.model_validate_json(problem)
 
 
 def draw_revision(session: Session, campaign_id: str, cause: str, cause_id: str | None = None) -> int:

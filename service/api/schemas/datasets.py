@@ -1,0 +1,41 @@
+"""Datasets on the wire."""
+
+from typing import Literal
+
+from pydantic import ConfigDict
+
+from service.api.schemas.fields import Instant, Outgoing
+
+
+class DatasetRowRead(Outgoing):
+    """One reading as the model sees it."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    uid: str
+    film_id: str
+    device: int
+    composition: dict[str, float]
+    """Atomic fraction by element: as made if that was known at this revision, else as proposed."""
+    process: dict[str, float | str]
+    """Process conditions of the film in physical units."""
+    property: str
+    unit: str
+    value: float | None
+    std_uncertainty: float | None
+    status: Literal["ok", "dead"]
+    instrument: str
+    measured_at: Instant
+    revision: int
+    """Revision from which the reading counts."""
+
+
+class DatasetRead(Outgoing):
+    """Every active reading of a campaign at one revision; what a revision holds never changes."""
+
+    campaign_id: str
+    revision: int
+    snapshot_hash: str
+    columns: list[str]
+    """Elements, then process variables."""
+    rows: list[DatasetRowRead]

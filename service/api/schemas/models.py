@@ -1,0 +1,47 @@
+"""Model versions on the wire."""
+
+from typing import Any
+
+from service.api.schemas.fields import Instant, Outgoing
+
+
+class ArtifactRead(Outgoing):
+    """The file that holds a trained model."""
+
+    sha256: str
+    bytes: int
+
+
+class ModelVersionRead(Outgoing):
+    """A trained model with its lineage."""
+
+    id: str
+    campaign_id: str
+    kind: str
+    name: str
+    revision: int
+    """Revision of the dataset it was trained on."""
+    snapshot_hash: str
+    seed: int
+    metrics: dict[str, Any]
+    versions: dict[str, Any]
+    """Versions of the libraries it was trained with."""
+    artifact: ArtifactRead
+    created_at: Instant
+
+
+class BestRead(Outgoing):
+    """The composition that the model believes best, in physical units."""
+
+    composition: dict[str, float]
+    mean: float
+    sd: float
+
+
+class PosteriorRead(Outgoing):
+    """What the model believes over the search space, in physical units."""
+
+    points: list[dict[str, float]]
+    mean: list[float]
+    sd: list[float]
+    best: BestRead

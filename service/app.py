@@ -1,0 +1,69 @@
+"""The service's door put together: routes, bounds on requests, the error table, what lives as long as the process."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from service.api import datasets, events, health, measurements, models, problems
+from service.api.limits import JsonBody
+from service.api.requests import RequestContext
+from service.errors import Unavailable
+from service.settings import Settings
+from service.store.bell import Bell
+from service.store.session import make_engine, make_sessions
+from service.telemetry import configure_logging
+
+TITLE = "Filmloop"
+ROUTERS = (measurements.router, datasets.router, models.router, events.router)
+"""Every noun under `/v1`."""
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Build the API.
+
+    Args:
+        settings: Where the record and the broker are. None means that this process is the API's own (uvicorn's
+            factory): then they come from the environment, and the process' log is set up too.
+    """
+    if settings is None:
+        settings = Settings()
+        configure_logging(settings)
+    app = FastAPI(
+        title=TITLE,
+        description="Closes the loop of a combinatorial thin-film lab: robots ask which film to make next, "
+        "instruments post what they measured, Filmloop relearns and decides.",
+        version="1",
+        lifespan=_lifespan,
+        docs_url=None,  # FastAPI's pages load their scripts from a foreign network
+        redoc_url=None,
+        generate_unique_id_function=_operation_id,
+    )
+    app.state.settings = settings
+    app.add_middleware(JsonBody)
+    app.add_middleware(RequestContext)  # added last, so outermost: a refused body has an id and a log line too
+    problems.install(app)
+    app.include_router(health.router)
+    for router in ROUTERS:
+        app.include_router(router, prefix="/v1", responses=problems.RESPONSES)
+    describe = app.openapi
+    app.openapi = lambda: problems.describe(describe())  # type: ignore[method-assign]
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    settings: Settings = app.state.settings
+    if settings.database.url is None:
+        raise Unavailable("FILMLOOP_DATABASE__URL is not set; `filmloop up` starts a database and sets it")
+    engine = make_engine(settings.database.url, settings.database.pool_size)
+    app.state.sessions = make_sessions(engine)
+    with Bell(settings.broker.url) as bell:
+        app.state.bell = bell
+        yield
+    engine.dispose()
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name

@@ -1,0 +1,80 @@
+"""Read model versions: lineage, metrics and the stored map of what the model believes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from service.errors import NotFound
+from service.store import campaigns, models
+from service.store.session import Sessions
+from service.store.tables import ModelVersionRow
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """A trained model with its lineage."""
+
+    id: str
+    campaign_id: str
+    kind: str
+    name: str
+    revision: int
+    snapshot_hash: str
+    seed: int
+    metrics: dict[str, Any]
+    versions: dict[str, Any]
+    artifact_sha256: str
+    artifact_bytes: int
+    created_at: datetime
+
+
+def page(sessions: Sessions, campaign_id: str, after: str | None, limit: int) -> Sequence[ModelVersion]:
+    """The first `limit` model versions after the id `after`, oldest first.
+
+    Raises:
+        NotFound: If there is no such campaign.
+    """
+    with sessions() as session:
+        campaigns.get(session, campaign_id)
+        return [_version(row, size) for row, size in models.page(session, campaign_id, after, limit)]
+
+
+def read(sessions: Sessions, model_version_id: str) -> ModelVersion:
+    """One model version.
+
+    Raises:
+        NotFound: If there is no such version.
+    """
+    with sessions() as session:
+        return _version(*models.get(session, model_version_id))
+
+
+def posterior(sessions: Sessions, model_version_id: str) -> dict[str, Any]:
+    """The map that was computed when the model was trained: nothing is computed here.
+
+    Raises:
+        NotFound: If there is no such version, or it was stored without a map.
+    """
+    with sessions() as session:
+        found = models.posterior(session, model_version_id)
+        if found is None:
+            raise NotFound("posterior map of model version", model_version_id)
+        return found
+
+
+def _version(row: ModelVersionRow, size: int) -> ModelVersion:
+    return ModelVersion(
+        id=row.id,
+        campaign_id=row.campaign_id,
+        kind=row.kind,
+        name=row.name,
+        revision=row.revision,
+        snapshot_hash=row.snapshot_hash,
+        seed=row.seed,
+        metrics=row.metrics,
+        versions=row.versions,
+        artifact_sha256=row.artifact_sha256,
+        artifact_bytes=size,
+        created_at=row.created_at,
+    )

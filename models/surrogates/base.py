@@ -46,6 +46,10 @@ class Surrogate(Protocol):
         """
         ...
 
+    def condition(self, problem: Problem, dataset: Dataset) -> Self:
+        """The same hyperparameters on another canonical dataset, without a fit."""
+        ...
+
     @property
     def num_outputs(self) -> int:
         """Number of objectives, m."""

@@ -156,9 +156,15 @@ class FilmGP(GPyTorchModel):
         progress("validate")
         return model, model.metrics() | {"fit": [f.report() for f in fits]}
 
-    def condition(self, X: Array, Y: Array, Yvar: Array, film: NDArray[np.intp]) -> Self:
-        """The same hyperparameters and units on other readings: no fit, one Cholesky factor."""
-        return type(self)(replace(self.state, X=X, Y=Y, Yvar=Yvar, film=film))
+    def condition(self, problem: Problem, dataset: Dataset) -> Self:
+        """The same hyperparameters and units on other readings: no fit, one Cholesky factor.
+
+        Raises:
+            NotEnoughData: If an objective was read at fewer than two distinct points.
+            FitFailed: If the covariance of the readings has no Cholesky factor.
+        """
+        s, new = self.state, _state(problem, dataset)
+        return type(self)(replace(s, X=new.X, Y=new.Y, Yvar=new.Yvar, film=new.film))
 
     @property
     def hyperparameters(self) -> tuple[Hyperparameters, ...]:

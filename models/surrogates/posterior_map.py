@@ -52,16 +52,15 @@ def feasible_points(space: SearchSpace, max_points: int) -> Array:
         `j x d` compositions, 0 < j <= max_points.
     """
     best = np.empty((0, space.dimension))
-    for divisions in (100, 80, 60, 50, 40, 30, 25, 20, 16, 12, 10, 8, 6, 5, 4):
+    for divisions in (4, 5, 6, 8, 10, 12, 16, 20, 25, 30, 40, 50, 60, 80, 100):
         if comb(divisions + space.dimension - 1, space.dimension - 1) > LARGEST_LATTICE:
-            continue
-        best = _feasible(space, simplex_lattice(space.dimension, divisions))
-        if len(best) <= max_points:
             break
+        finer = _feasible(space, simplex_lattice(space.dimension, divisions))
+        if len(finer) > max_points:
+            break
+        best = finer
     # A handful of lattice points is no map: the region is small or thin, and draws follow its shape.
-    if not max_points / 8 <= len(best) <= max_points:
-        return space.sample(max_points, seed=0)
-    return best
+    return best if len(best) > max_points / 8 else space.sample(max_points, seed=0)
 
 
 def middle_process(space: SearchSpace) -> Array:
@@ -76,7 +75,11 @@ def middle_process(space: SearchSpace) -> Array:
 
 
 def _feasible(space: SearchSpace, points: Array) -> Array:
-    """Those of `points` (j x d) that obey every rule; the linear ones first, for all at once."""
+    """Those of `points` (j x d, each summing to 1) that obey every rule; `SearchSpace.violations` for all at once."""
     G, h, _ = space.inequalities()
-    points = points[(points @ G.T <= h + TOLERANCE).all(1)]
-    return points[[not space.violations(x) for x in points]] if len(points) else points
+    presence = space.presence()
+    present = points > TOLERANCE
+    good = (points @ G.T <= h + TOLERANCE).all(1) & (~present | (points >= presence.least - TOLERANCE)).all(1)
+    for members, most in presence.limits:
+        good &= present[:, members].sum(1) <= most
+    return points[good]

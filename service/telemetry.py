@@ -60,7 +60,8 @@ def configure_logging(settings: Settings) -> None:
 
 def _last_steps(as_json: bool) -> list[Processor]:
     if as_json:
-        return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(default=str)]
+        frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)  # a local may be a secret
+        return [structlog.processors.ExceptionRenderer(frames), structlog.processors.JSONRenderer(default=str)]
     colours = sys.stderr.isatty()
     return [
         structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=structlog.dev.plain_traceback, pad_event_to=0)

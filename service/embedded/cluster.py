@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from importlib.util import find_spec
 from pathlib import Path
-
-import structlog
 
 from service.embedded.process import CannotStart, end, find_running, wait_gone
 
@@ -16,7 +15,7 @@ PORT = 5432
 TEMPORARY_SOCKETS = "filmloop-"
 """How the name of a temporary socket directory begins."""
 
-log = structlog.get_logger("filmloop.embedded")
+log = logging.getLogger("filmloop.embedded")
 
 
 def find_binaries() -> Path:
@@ -44,7 +43,7 @@ def end_leftovers(cluster: Path) -> None:
     recorded = _pid_file_lines(cluster)[:1]
     postmaster = [process for process in find_running("postgres", cluster) if [str(process.pid)] == recorded]
     if postmaster:
-        log.warning("postgres.leftover", pid=postmaster[0].pid, action="fast shutdown")
+        log.warning("stopping the Postgres (pid %d) that a crash left running on %s", postmaster[0].pid, cluster)
         end(postmaster, [signal.SIGINT, signal.SIGQUIT, signal.SIGKILL], grace_s=15.0)
     if not wait_gone("postgres", cluster, timeout_s=10.0):
         end(find_running("postgres", cluster), [signal.SIGQUIT, signal.SIGKILL], grace_s=5.0)

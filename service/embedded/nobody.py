@@ -8,18 +8,17 @@ cluster under `/var/lib/filmloop`, because a directory that only root may enter 
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import shutil
 import subprocess
 from pathlib import Path
 
-import structlog
-
 from service.embedded.process import CannotStart, Identity, spawn
 
 NOBODY_ROOT = Path("/var/lib/filmloop")
 
-log = structlog.get_logger("filmloop.embedded")
+log = logging.getLogger("filmloop.embedded")
 
 
 def choose_identity(binaries: Path, data_dir: Path) -> Identity:
@@ -31,17 +30,17 @@ def choose_identity(binaries: Path, data_dir: Path) -> Identity:
     if os.geteuid() != 0:
         return "same"
     if any(nobodys_place(data_dir).glob("pg[0-9]*")):
-        log.info("postgres.identity", chosen="nobody", reason="its cluster exists")
+        log.info("Postgres runs as nobody, as before: its files are in %s", nobodys_place(data_dir))
         return "nobody"
     if _runs(binaries, "namespace"):
-        log.info("postgres.identity", chosen="namespace", reason="root, and user namespaces are permitted")
+        log.info("Postgres refuses root, so it runs in a user namespace of its own")
         return "namespace"
     if any(data_dir.glob("pg[0-9]*/PG_VERSION")):
         raise CannotStart(
             f"the database in {data_dir} was made in a user namespace, which this system now forbids to root; "
             "permit user namespaces or run as the directory's owner, not as root"
         )
-    log.info("postgres.identity", chosen="nobody", reason="root, and user namespaces are forbidden")
+    log.info("user namespaces are forbidden: Postgres runs as nobody, files in %s", nobodys_place(data_dir))
     return "nobody"
 
 
@@ -67,7 +66,7 @@ def readable_copy(binaries: Path, home: Path) -> Path:
     target = home / "binaries"
     for source in (binaries.parent, package.with_name(f"{package.name}.libs")):
         shutil.copytree(source, target / source.relative_to(package.parent), symlinks=True, dirs_exist_ok=True)
-    log.info("postgres.binaries_copied", target=str(target))
+    log.info("copied the Postgres binaries to %s, where nobody may run them", target)
     return target / binaries.relative_to(package.parent)
 
 

@@ -7,6 +7,7 @@ in a directory of mode 0700, and so `trust` is authentication enough: whoever re
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
@@ -21,7 +22,6 @@ from typing import IO, Self
 from urllib.parse import quote
 
 import psycopg
-import structlog
 
 from service.embedded.cluster import (
     MAJOR_VERSION,
@@ -41,7 +41,7 @@ START_TIMEOUT_S = 120.0
 SOCKET_PATH_LIMIT = 103
 """Bytes: 107 on Linux, 103 on macOS."""
 
-log = structlog.get_logger("filmloop.embedded")
+log = logging.getLogger("filmloop.embedded")
 
 
 def start_postgres(data_dir: Path, *, durable: bool = True) -> PostgresServer:
@@ -279,7 +279,7 @@ def _stop_child(process: subprocess.Popen[bytes]) -> None:
         try:
             process.wait(grace_s)
         except subprocess.TimeoutExpired:
-            log.warning("postgres.slow_stop", signal=number.name, waited_s=grace_s)
+            log.warning("Postgres did not stop within %.0f s of %s", grace_s, number.name)
         else:
             return
 

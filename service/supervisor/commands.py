@@ -1,0 +1,127 @@
+"""The commands `up`, `migrate` and `doctor`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import click
+from pydantic import ValidationError
+from sqlalchemy.exc import OperationalError
+
+from service.embedded import CannotStart, start_postgres
+from service.settings import Settings
+from service.store import schema
+from service.supervisor.doctor import examine, read_run_file
+from service.supervisor.running import supervised
+from service.supervisor.stack import Stack
+
+data_dir_option = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path),
+    help="Where everything is kept.  [default: the user's data directory]",
+)
+
+
+@click.command()
+@data_dir_option
+@click.option("--host", help="Address to listen on; this machine only.  [default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on.  [default: 8000, or a free one]")
+@click.option("--workers", type=click.IntRange(0, 64), default=1, show_default=True, help="Worker processes.")
+@click.option("--log-json", is_flag=True, help="Write the log as one JSON object per line.")
+def up(data_dir: Path | None, host: str | None, port: int | None, workers: int, log_json: bool) -> None:
+    """Run everything: database, broker, API, workers, housekeeping."""
+    settings = read_settings(data_dir, host=host, port=port, log_json=log_json)
+    signals: SimpleQueue[int] = SimpleQueue()  # an Event may not be set in a handler: it could wait for itself
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda caught, _frame: signals.put(caught))
+    try:
+        with supervised(Stack(settings, workers=workers, terminal=sys.stderr)) as stack:
+            _follow(stack, signals)
+    except CannotStart as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _follow(stack: Stack, signals: SimpleQueue[int]) -> None:
+    """Say when all is ready; pass on what the operator wants: the first signal stops, the second cuts."""
+    welcomed = False
+    while not stack.ended.is_set():
+        with suppress(Empty):
+            signals.get(timeout=0.1)
+            (stack.hurry if stack.stopping.is_set() else stack.stopping).set()
+        if stack.ready.is_set() and not welcomed:
+            click.echo(_welcome(stack))
+            welcomed = True
+
+
+def _welcome(stack: Stack) -> str:
+    width = 9
+    facts = {
+        "API": f"{stack.url}  (it was ready after {stack.api_ready_s:.1f} s)",
+        "data": str(stack.settings.data_dir),
+        "log": str(stack.log_file),
+        "to stop": f"press Ctrl-C here, or: kill {os.getpid()}",
+    }
+    lines = [f"  {name:<{width}} {text}" for name, text in facts.items()]
+    return "\n".join(["", "Filmloop is running", *lines, ""])
+
+
+@click.command()
+@data_dir_option
+def migrate(data_dir: Path | None) -> None:
+    """Bring the database's schema up to date."""
+    settings = read_settings(data_dir)
+    url = settings.database.url or (read_run_file(settings) or {}).get("database")
+    try:
+        if url is None:
+            with start_postgres(settings.data_dir) as server:
+                schema.upgrade(server.url)
+        else:
+            schema.upgrade(url)
+    except (CannotStart, OperationalError) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"the schema is at {schema.head()}, the newest version")
+
+
+@click.command()
+@data_dir_option
+def doctor(data_dir: Path | None) -> None:
+    """Check what Filmloop needs, and say how to mend what is broken."""
+    settings = read_settings(data_dir)
+    findings = examine(settings)
+    for finding in findings:
+        click.echo(f"{'ok ' if finding.mend is None else 'BAD'}  {finding.part:<20} {finding.state}")
+        if finding.mend is not None:
+            click.echo(f"     {'':<20} to mend it: {finding.mend}")
+    if any(finding.mend is not None for finding in findings):
+        raise SystemExit(1)
+
+
+def read_settings(
+    data_dir: Path | None, *, host: str | None = None, port: int | None = None, log_json: bool = False
+) -> Settings:
+    """Settings of the environment, with what the command line says on top.
+
+    Raises:
+        click.ClickException: If the environment holds a value that does not fit.
+    """
+    given: dict[str, Any] = {
+        "data_dir": data_dir,
+        "api": {"host": host, "port": port},
+        "log": {"json": log_json or None},
+    }
+    try:
+        return Settings(**_without_none(given))
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        raise click.ClickException(f"a setting (FILMLOOP_…) does not fit: {wrong}") from error
+
+
+def _without_none(values: dict[str, Any]) -> dict[str, Any]:
+    nested = {name: _without_none(value) if isinstance(value, dict) else value for name, value in values.items()}
+    return {name: value for name, value in nested.items() if value is not None and value != {}}

@@ -1,0 +1,103 @@
+"""Looks at every part of a Filmloop and says, for what is broken, what to do."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+import redis
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from service.operations.health import readiness
+from service.settings import Settings
+from service.store.session import Sessions, make_engine, make_sessions
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The state of one part; `mend` says what to do, none if nothing is wrong."""
+
+    part: str
+    state: str
+    mend: str | None = None
+
+
+def read_run_file(settings: Settings) -> dict[str, Any] | None:
+    """Addresses and process ids of the Filmloop that runs on this data directory; none if it does not."""
+    try:
+        facts = json.loads((settings.data_dir / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return facts if isinstance(facts, dict) and psutil.pid_exists(facts.get("pid", -1)) else None
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Check database, schema, durability, broker and workers, in the order in which they depend on each other."""
+    facts = read_run_file(settings)
+    database_url = settings.database.url or (facts or {}).get("database")
+    broker_url = settings.broker.url or (facts or {}).get("broker")
+    if database_url is None:
+        return [
+            Finding(
+                "filmloop",
+                f"does not run on {settings.data_dir}",
+                "start it with `filmloop up`, or name its database in FILMLOOP_DATABASE__URL",
+            )
+        ]
+    engine = make_engine(database_url, pool_size=1)
+    try:
+        sessions = make_sessions(engine)
+        return [*_database(sessions, broker_url), _broker(broker_url), _workers(facts, broker_url)]
+    finally:
+        engine.dispose()
+
+
+def _database(sessions: Sessions, broker_url: str | None) -> list[Finding]:
+    found = readiness(sessions, broker_url)
+    if found.database != "ok":
+        mend = "start the database, and check FILMLOOP_DATABASE__URL; the embedded one is restarted by `filmloop up`"
+        return [Finding("database", found.database, mend)]
+    schema_mend = None if found.schema == "ok" else "run `filmloop migrate`"
+    return [Finding("database", "reachable"), Finding("schema", found.schema, schema_mend), _durability(sessions)]
+
+
+def _durability(sessions: Sessions) -> Finding:
+    """A measurement that was acknowledged must survive a crash of the database."""
+    part = "synchronous_commit"
+    try:
+        with sessions() as session:
+            value = session.execute(text("show synchronous_commit")).scalar_one()
+    except SQLAlchemyError as error:
+        return Finding(part, f"unknown ({type(error).__name__})", "look into the database's log")
+    mend = "alter database … set synchronous_commit = on; otherwise a crash loses acknowledged measurements"
+    return Finding(part, str(value), mend if value == "off" else None)
+
+
+def _broker(url: str | None) -> Finding:
+    mend = "start it, and check FILMLOOP_BROKER__URL; until then decisions come late, by the sweep only"
+    if url is None:
+        return Finding("broker", "no address", mend)
+    try:
+        with redis.Redis.from_url(url, socket_timeout=3, socket_connect_timeout=3) as client:
+            client.ping()
+    except redis.RedisError as error:
+        return Finding("broker", f"unreachable ({type(error).__name__})", mend)
+    return Finding("broker", "reachable")
+
+
+def _workers(facts: dict[str, Any] | None, broker_url: str | None) -> Finding:
+    """By process id where `filmloop up` runs them; elsewhere by who waits at the broker."""
+    mend = "start one: `filmloop up --workers 1`, or `celery -A workers.app:app worker -P solo --queues decide`"
+    if facts is not None:
+        pids = [pid for name, pid in facts["pids"].items() if name.startswith("worker-") and pid is not None]
+        alive = sum(psutil.pid_exists(pid) for pid in pids)
+        return Finding("workers", f"{alive} alive", None if alive else mend)
+    try:
+        with redis.Redis.from_url(broker_url or "", socket_timeout=3, socket_connect_timeout=3) as client:
+            waiting = sum(entry.get("cmd") == "brpop" for entry in client.client_list())
+    except (redis.RedisError, ValueError):
+        return Finding("workers", "unknown: they cannot be counted without the broker", "mend the broker first")
+    return Finding("workers", f"{waiting} waiting for work", None if waiting else f"{mend} (unless all are busy now)")

@@ -1,0 +1,73 @@
+"""Which processes make Filmloop: their commands and their environment."""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from pathlib import Path
+
+import service
+from service.settings import Settings
+
+GRACEFUL_API_S = 5
+
+
+def migrate_command() -> list[str]:
+    """Bring the schema up to date, then end."""
+    return [sys.executable, "-P", "-m", "service.cli", "migrate"]
+
+
+def api_command(host: str, port: int) -> list[str]:
+    """The HTTP service, one process."""
+    options = ["--factory", "service.app:create_app", "--host", host, "--port", str(port), "--no-access-log"]
+    return [
+        *(sys.executable, "-P", "-m", "uvicorn"),
+        *options,
+        *("--timeout-graceful-shutdown", str(GRACEFUL_API_S)),
+    ]
+
+
+def worker_command(name: str) -> list[str]:
+    """A worker of the solo pool: one process that keeps its models warm and never forks after torch."""
+    return [
+        *(sys.executable, "-P", "-m", "celery", "--quiet", "-A", "workers.app:app", "worker"),
+        *("--pool", "solo", "--queues", "decide", "--prefetch-multiplier", "1", "--hostname", f"{name}@%h"),
+        *("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO"),
+    ]
+
+
+def housekeeping_command() -> list[str]:
+    """The sweep that finds whatever no message announced."""
+    return [sys.executable, "-P", "-m", "workers.housekeeping"]
+
+
+def child_environment(settings: Settings, database_url: str, broker_url: str, port: int) -> dict[str, str]:
+    """The parent's environment plus the settings as they came out, so that every process sees the same ones."""
+    threads = str(settings.worker.threads)
+    return os.environ | {
+        "FILMLOOP_DATA_DIR": str(settings.data_dir),
+        "FILMLOOP_DATABASE__URL": database_url,
+        "FILMLOOP_DATABASE__POOL_SIZE": str(settings.database.pool_size),
+        "FILMLOOP_BROKER__URL": broker_url,
+        "FILMLOOP_API__HOST": settings.api.host,
+        "FILMLOOP_API__PORT": str(port),
+        "FILMLOOP_LOG__LEVEL": settings.log.level,
+        "FILMLOOP_LOG__JSON": str(settings.log.as_json).lower(),
+        "FILMLOOP_WORKER__THREADS": threads,
+        "FILMLOOP_WORKER__SWEEP_S": str(settings.worker.sweep_s),
+        "OMP_NUM_THREADS": threads,
+        "MKL_NUM_THREADS": threads,
+        "OPENBLAS_NUM_THREADS": threads,
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONPATH": _python_path(),
+    }
+
+
+def _python_path() -> str:
+    """Children start in `/`, so relative entries become absolute; a source tree that is not installed is added."""
+    entries = [str(Path(entry).absolute()) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    home = Path(service.__path__[0]).parent
+    if str(home) not in {*entries, sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
+        entries.append(str(home))
+    return os.pathsep.join(entries)

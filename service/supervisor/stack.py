@@ -1,0 +1,274 @@
+"""Everything that `filmloop up` runs: started in order, watched, stopped in the reverse order."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any, TextIO
+
+from service.embedded import AlreadyRunning, CannotStart, PostgresServer, ValkeyServer
+from service.embedded.process import DirectoryLock
+from service.settings import Settings
+from service.supervisor import programs
+from service.supervisor.address import base_url, check_loopback, choose_port, is_ready
+from service.supervisor.child import Child, Program, Startable
+from service.supervisor.stream import Stream, StreamHandler
+
+API_READY_S = 60.0
+GRACE_S = 10.0
+"""How long the API and the workers may take to finish what is under way when they are asked to stop."""
+WORKER_NICENESS = 10
+"""A training model must not slow down the robot's call."""
+
+
+class Stopping(Exception):
+    """Raised out of a wait when the stack is told to stop while it is still starting."""
+
+
+class Stack:
+    """One Filmloop on one data directory. It is run by one thread, which outlives the children."""
+
+    def __init__(self, settings: Settings, *, workers: int = 1, terminal: TextIO | None = None) -> None:
+        """Start nothing yet.
+
+        Args:
+            settings: Addresses that they give are used, others are embedded.
+            workers: How many worker processes.
+            terminal: Where the log is shown beside its file.
+
+        Raises:
+            CannotStart: If it would listen beyond this machine.
+        """
+        check_loopback(settings.api.host)
+        self.settings = settings
+        self.url = ""
+        self.ready = threading.Event()
+        self.stopping = threading.Event()
+        """Set from outside to stop; `hurry` as well to cut what would be waited for."""
+        self.hurry = threading.Event()
+        self.ended = threading.Event()
+        self.api_ready_s = 0.0
+        self._workers = workers
+        self._terminal = terminal
+        self._lock = DirectoryLock(settings.data_dir / "up.lock")
+        self._stream: Stream | None = None
+        self._handler: logging.Handler | None = None
+        self._children: dict[str, Child] = {}
+        self._addresses: dict[str, str] = {}
+
+    @property
+    def log_file(self) -> Path:
+        """The log of all processes together."""
+        return self.settings.data_dir / "log" / "filmloop.log"
+
+    @property
+    def run_file(self) -> Path:
+        """Addresses and process ids for programs of the same user; it goes when the stack stops."""
+        return self.settings.data_dir / "run.json"
+
+    def run(self) -> None:
+        """Start, watch until told to stop, stop.
+
+        Raises:
+            CannotStart: If a part does not come up.
+            AlreadyRunning: If Filmloop runs on this data directory already; nothing was touched.
+        """
+        self._take_directory()
+        try:
+            self._open_log()
+            try:
+                self._start()
+                self.ready.set()
+                self._watch()
+            except Stopping:
+                pass
+            finally:
+                self._stop()
+        finally:
+            self._close_log()
+            self._lock.release()
+
+    def runs_elsewhere(self) -> str | None:
+        """The address of the Filmloop that another process runs on this data directory; none if there is none."""
+        lock = DirectoryLock(self._lock.path)
+        try:
+            lock.acquire()
+        except AlreadyRunning:
+            return _read_note(self._lock.path).get("url")
+        except OSError:  # no such directory yet
+            return None
+        lock.release()
+        return None
+
+    def say(self, message: str) -> None:
+        """Write a line into the log."""
+        if self._stream is not None:
+            self._stream.say(message)
+
+    def _take_directory(self) -> None:
+        directory = self.settings.data_dir
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock.acquire()
+        except AlreadyRunning as error:
+            raise AlreadyRunning(_who_runs(self._lock.path)) from error
+        except OSError as error:
+            raise CannotStart(f"cannot use the data directory {directory}: {error.strerror}") from error
+
+    def _open_log(self) -> None:
+        self._stream = Stream(self.log_file, self._terminal, self.settings.log.as_json)
+        self._handler = StreamHandler(self._stream)
+        embedded = logging.getLogger("filmloop.embedded")
+        embedded.addHandler(self._handler)
+        embedded.setLevel(logging.INFO)
+        embedded.propagate = False
+
+    def _close_log(self) -> None:
+        if self._stream is not None and self._handler is not None:
+            embedded = logging.getLogger("filmloop.embedded")
+            embedded.removeHandler(self._handler)
+            embedded.propagate = True
+            self._stream.close()
+
+    def _start(self) -> None:
+        host, port = self.settings.api.host, choose_port(self.settings.api)
+        self.url = base_url(host, port)
+        self._lock.write(json.dumps({"pid": os.getpid(), "url": self.url}).encode())
+        database_url, broker_url = self._start_servers()
+        self._addresses = {"database": database_url, "broker": broker_url}
+        env = programs.child_environment(self.settings, database_url, broker_url, port)
+        self._migrate(env)
+        self._begin_program("api", programs.api_command(host, port), env)
+        for number in range(1, self._workers + 1):
+            name = f"worker-{number}"
+            self._begin_program(name, programs.worker_command(name), env, niceness=WORKER_NICENESS)
+        self._begin_program("housekeeping", programs.housekeeping_command(), env)
+        self._await_api(host, port)
+
+    def _start_servers(self) -> tuple[str, str]:
+        """Start what no address was given for; returns the addresses of database and broker."""
+        directory, pipe = self.settings.data_dir, self._pipe
+        database_url, broker_url = self.settings.database.url, self.settings.broker.url
+        if database_url is None:
+            postgres = PostgresServer(directory, output=pipe("postgres"), pause=self._pause)
+            self._begin("postgres", postgres)
+            database_url = postgres.url
+        if broker_url is None:
+            valkey = ValkeyServer(directory, output=pipe("valkey"), pause=self._pause)
+            self._begin("valkey", valkey)
+            broker_url = valkey.url
+        return database_url, broker_url
+
+    def _migrate(self, env: dict[str, str]) -> None:
+        program = Program(programs.migrate_command(), env, self._pipe("migrate"))
+        program.start()
+        try:
+            while program.process is not None and program.process.poll() is None:
+                self._pause(0.02)
+        finally:
+            program.stop()
+        if program.process is not None and program.process.returncode != 0:
+            raise CannotStart(f"the database could not be migrated; see the lines of `migrate` in {self.log_file}")
+
+    def _begin_program(self, name: str, command: list[str], env: dict[str, str], niceness: int = 0) -> None:
+        self._begin(name, Program(command, env, self._pipe(name), niceness))
+
+    def _begin(self, name: str, runs: Startable) -> None:
+        child = Child(name, runs)
+        self._children[name] = child
+        child.start()
+        self._write_run_file()
+
+    def _await_api(self, host: str, port: int) -> None:
+        child = self._children["api"]
+        while not is_ready(host, port):
+            waited_s = time.monotonic() - child.started_at
+            if child.pid is None or waited_s > API_READY_S:
+                state = "ended" if child.pid is None else f"was not ready within {API_READY_S:.0f} s"
+                raise CannotStart(f"the API {state}; see the lines of `api` in {self.log_file}")
+            self._pause(0.03)
+        self.api_ready_s = time.monotonic() - child.started_at
+
+    def _watch(self) -> None:
+        """Start again whatever ends, until told to stop."""
+        while not self.stopping.wait(0.1):
+            for child in self._children.values():
+                if (reason := child.died()) is not None:
+                    self.say(f"{child.name} {reason}")
+                    self._write_run_file()
+                elif child.due:
+                    self._restart(child)
+
+    def _restart(self, child: Child) -> None:
+        try:
+            child.start()
+        except CannotStart as error:
+            self.say(f"{child.name} did not start: {error}; next try in {child.postpone():.1f} s")
+        else:
+            self.say(f"{child.name} runs again (pid {child.pid})")
+        self._write_run_file()
+
+    def _stop(self) -> None:
+        """API first, so that nothing new comes in; then those who use the servers; then the servers."""
+        if self._children:
+            self.say("stopping")
+        rest = [name for name in self._children if name not in {"api", "valkey", "postgres"}]
+        self._end_programs(["api"])
+        self._end_programs(rest)
+        for name in ("valkey", "postgres"):
+            if name in self._children:
+                self._children.pop(name).runs.stop()
+        self.run_file.unlink(missing_ok=True)
+        self.say("stopped")
+
+    def _end_programs(self, names: list[str]) -> None:
+        """Ask all of them to end, wait, cut those that take too long."""
+        children = [self._children.pop(name) for name in names if name in self._children]
+        for child in children:
+            if isinstance(child.runs, Program):
+                child.runs.ask_to_end()
+        deadline = time.monotonic() + GRACE_S
+        while any(child.pid for child in children) and time.monotonic() < deadline and not self.hurry.is_set():
+            time.sleep(0.02)
+        for child in children:
+            if child.pid is not None:
+                self.say(f"{child.name} is cut in the middle of its work; what it did not commit is done again later")
+            child.runs.stop()
+
+    def _pipe(self, name: str) -> int:
+        if self._stream is None:
+            raise RuntimeError("the log is not open")
+        return self._stream.pipe(name)
+
+    def _pause(self, seconds: float) -> None:
+        if self.stopping.wait(seconds):
+            raise Stopping
+
+    def _write_run_file(self) -> None:
+        """Replace the file as a whole, so that a reader never sees half of it."""
+        pids = {name: child.pid for name, child in self._children.items()}
+        content = {"url": self.url, "pid": os.getpid(), "log": str(self.log_file), "pids": pids} | self._addresses
+        new = self.run_file.with_suffix(".new")
+        new.touch(mode=0o600)
+        new.write_text(json.dumps(content), encoding="utf-8")
+        new.replace(self.run_file)
+
+
+def _who_runs(lock: Path) -> str:
+    """Name the Filmloop that holds this lock."""
+    note = _read_note(lock)
+    where = f"at {note['url']} (pid {note['pid']})" if {"url", "pid"} <= note.keys() else "(it is still starting)"
+    return f"Filmloop is already running {where}, data in {lock.parent}"
+
+
+def _read_note(lock: Path) -> dict[str, Any]:
+    """What the lock's holder wrote into it; empty while it is still starting."""
+    try:
+        note = json.loads(lock.read_text(encoding="utf-8"))
+    except (ValueError, OSError):
+        return {}
+    return note if isinstance(note, dict) else {}

@@ -23,7 +23,8 @@ def read_dataset(
     if_none_match: Annotated[str | None, Header(max_length=8192)] = None,
 ) -> Response:
     """Every active reading at a revision. Its ETag is the snapshot's hash."""
-    view = datasets.read(sessions, campaign_id, revision, lambda known: _has(if_none_match, known))
+    with sessions.begin() as session:
+        view = datasets.read(session, campaign_id, revision, lambda known: _has(if_none_match, known))
     headers = {"ETag": f'"{view.snapshot_hash}"', "Cache-Control": "no-cache"}
     if view.rows is None:
         return Response(status_code=304, headers=headers)

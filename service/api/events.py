@@ -16,5 +16,6 @@ def list_events(
     campaign_id: CampaignId, sessions: SessionsDependency, after: AfterSeq = 0, limit: Limit = 100
 ) -> EventPage:
     """Events after a number, oldest first."""
-    found = [EventRead(**asdict(e)) for e in events.page(sessions, campaign_id, after, limit)]
+    with sessions() as session:
+        found = [EventRead(**asdict(e)) for e in events.page(session, campaign_id, after, limit)]
     return EventPage(items=found, next=found[-1].seq if found else after)

@@ -17,7 +17,8 @@ def list_model_versions(
     campaign_id: CampaignId, sessions: SessionsDependency, after: After = None, limit: Limit = 100
 ) -> Page[ModelVersionRead]:
     """Model versions of a campaign, oldest first."""
-    found = models.page(sessions, campaign_id, after, limit + 1)
+    with sessions() as session:
+        found = models.page(session, campaign_id, after, limit + 1)
     shown = [_read(version) for version in found[:limit]]
     return Page(items=shown, next=shown[-1].id if len(found) > limit else None)
 
@@ -25,13 +26,15 @@ def list_model_versions(
 @router.get("/model-versions/{model_version_id}")
 def read_model_version(model_version_id: ModelVersionId, sessions: SessionsDependency) -> ModelVersionRead:
     """One model version."""
-    return _read(models.read(sessions, model_version_id))
+    with sessions() as session:
+        return _read(models.read(session, model_version_id))
 
 
 @router.get("/model-versions/{model_version_id}/posterior", response_model=PosteriorRead)
 def read_posterior(model_version_id: ModelVersionId, sessions: SessionsDependency) -> JSONResponse:
     """Posterior mean and standard deviation over the search space, as stored when the model was trained."""
-    return JSONResponse(models.posterior(sessions, model_version_id))
+    with sessions() as session:
+        return JSONResponse(models.posterior(session, model_version_id))
 
 
 def _read(version: ModelVersion) -> ModelVersionRead:

@@ -54,6 +54,7 @@ class ProblemRead(BaseModel):
 
 _TABLE: Mapping[type[Exception], tuple[int, str]] = {
     errors.MalformedRequest: (400, "malformed-request"),
+    errors.NothingReady: (204, "nothing-ready"),
     errors.NotAllowed: (403, "not-allowed"),
     errors.NotFound: (404, "not-found"),
     errors.Conflict: (409, "conflict"),
@@ -151,6 +152,8 @@ async def _foreseen(request: Request, error: Exception) -> Response:
     found = [FieldProblem(pointer=v.pointer, row=v.row, message=v.message) for v in violations]
     wait_s = getattr(error, "retry_after_s", RETRY_AFTER_S if status == 503 else None)
     headers = {} if wait_s is None else {"Retry-After": str(wait_s)}
+    if status == 204:  # nothing is wrong: there is only nothing to give yet
+        return Response(status_code=status, headers=headers)
     return problem(request.scope, status, kind, detail, errors=found, headers=headers)
 
 

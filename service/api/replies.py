@@ -1,8 +1,30 @@
-"""How an answer that is kept under an Idempotency-Key goes out."""
+"""How a request that must have its effect once is run and answered."""
+
+from collections.abc import Callable
 
 from fastapi.responses import JSONResponse
+from sqlalchemy.orm import Session
 
-from service.operations.idempotency import Answer
+from service.api.dependencies import Once
+from service.operations.idempotency import Answer, Body, run_once
+from service.store.session import Sessions
+
+
+def answer_once(sessions: Sessions, once: Once, effect: Callable[[Session], tuple[int, Body]]) -> Answer:
+    """Run `effect` in one transaction together with its answer, unless this request was served before.
+
+    Args:
+        sessions: Where to write.
+        once: The request's key and content.
+        effect: Does the work in the given transaction and returns status and JSON body.
+
+    Raises:
+        ServiceError: What `effect` raises; nothing is stored then.
+        InFlight: If a request with this key is being served right now.
+        IdempotencyMismatch: If the key was served with another request.
+    """
+    with sessions.begin() as session:
+        return run_once(session, once.scope, once.key, once.request_hash, lambda: effect(session))
 
 
 def reply(answer: Answer) -> JSONResponse:

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from models.problem import Problem
+from sqlalchemy.orm import Session
+
 from service.errors import NotFound
 from service.store import datasets
 from service.store.datasets import SnapshotRow
-from service.store.session import Sessions
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,12 @@ class DatasetView:
 
 
 def read(
-    sessions: Sessions, campaign_id: str, revision: int | None = None, known: Callable[[str], bool] = lambda _: False
+    session: Session, campaign_id: str, revision: int | None = None, known: Callable[[str], bool] = lambda _: False
 ) -> DatasetView:
     """Read D_t.
 
     Args:
-        sessions: Where to read.
+        session: A transaction that may write: the hash of a snapshot is kept when it is first read.
         campaign_id: The campaign.
         revision: t; the newest if none.
         known: Whether the caller has the snapshot of this hash already, so that its rows need not be read.
@@ -37,20 +37,14 @@ def read(
     Raises:
         NotFound: If there is no such campaign, or no such revision yet.
     """
-    with sessions.begin() as session:
-        campaign = datasets.head(session, campaign_id)
-        problem, newest = campaign.problem, campaign.revision
-        wanted = newest if revision is None else revision
-        if wanted > newest:
-            raise NotFound("revision", f"{wanted} of campaign {campaign_id}; the newest is {newest}")
-        kept = datasets.kept_hash(session, campaign_id, wanted)
-        if kept is not None and known(kept):
-            return DatasetView(campaign_id, wanted, kept, _columns(problem), None)
-        rows = datasets.snapshot(session, campaign_id, wanted)
-        computed = datasets.snapshot_hash(session, campaign_id, wanted, rows)
-        seen = tuple(rows) if not known(computed) else None
-        return DatasetView(campaign_id, wanted, computed, _columns(problem), seen)
-
-
-def _columns(problem: Problem) -> tuple[str, ...]:
-    return (*problem.space.elements, *(variable.name for variable in problem.space.process))
+    campaign = datasets.head(session, campaign_id)
+    wanted = campaign.revision if revision is None else revision
+    if wanted > campaign.revision:
+        raise NotFound("revision", f"{wanted} of campaign {campaign_id}; the newest is {campaign.revision}")
+    columns = (*campaign.problem.space.elements, *(v.name for v in campaign.problem.space.process))
+    kept = datasets.kept_hash(session, campaign_id, wanted)
+    if kept is not None and known(kept):
+        return DatasetView(campaign_id, wanted, kept, columns, None)
+    rows = datasets.snapshot(session, campaign_id, wanted)
+    computed = datasets.snapshot_hash(session, campaign_id, wanted, rows)
+    return DatasetView(campaign_id, wanted, computed, columns, None if known(computed) else tuple(rows))

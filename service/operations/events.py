@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from service.store import campaigns, events
-from service.store.session import Sessions
 
 
 @dataclass(frozen=True)
@@ -19,12 +20,11 @@ class Event:
     data: dict[str, Any]
 
 
-def page(sessions: Sessions, campaign_id: str, after: int, limit: int) -> Sequence[Event]:
+def page(session: Session, campaign_id: str, after: int, limit: int) -> Sequence[Event]:
     """The first `limit` events after number `after`, in the order of commits: who reads on from the last misses none.
 
     Raises:
         NotFound: If there is no such campaign.
     """
-    with sessions() as session:
-        campaigns.get(session, campaign_id)
-        return [Event(e.seq, e.type, e.at, e.data) for e in events.page(session, campaign_id, after, limit)]
+    campaigns.get(session, campaign_id)
+    return [Event(e.seq, e.type, e.at, e.data) for e in events.page(session, campaign_id, after, limit)]

@@ -10,11 +10,10 @@ from sqlalchemy.orm import Session
 
 from models.problem import Problem
 from service.errors import Conflict, IllegalTransition, InvalidInput, Violation
-from service.operations.decisions import request_decision
-from service.operations.idempotency import Answer, Body, run_once
+from service.operations.refill import request_decision
 from service.store import datasets, events, films, measurements
 from service.store.ids import new_id
-from service.store.session import Sessions, lock_campaign
+from service.store.session import lock_campaign
 from service.store.tables import CampaignRow, MeasurementBatchRow
 
 POSITION_TOLERANCE = 1e-6
@@ -53,55 +52,6 @@ class Recorded:
     """Id of each row in the order it was sent; a duplicate has the id of the reading that was there."""
     job_id: str | None = None
     """The decision that will see the batch; none if it brought nothing new."""
-    wanted_revision: int | None = None
-
-    def as_body(self) -> Body:
-        """The receipt as it is served and kept under the request's key."""
-        decision = {"job_id": self.job_id, "wanted_revision": self.wanted_revision} if self.job_id else None
-        return {
-            "id": self.id,
-            "campaign_id": self.campaign_id,
-            "instrument": self.instrument,
-            "revision": self.revision,
-            "accepted": self.accepted,
-            "duplicates": self.duplicates,
-            "measurement_ids": list(self.measurement_ids),
-            "decision": decision,
-        }
-
-
-def record_once(
-    sessions: Sessions,
-    *,
-    scope: str,
-    key: str,
-    request_hash: str,
-    campaign_id: str,
-    instrument: str,
-    readings: Sequence[Reading],
-) -> Answer:
-    """Store a batch in one transaction with its answer: a repeated request gets the first one's.
-
-    Args:
-        sessions: Where to write.
-        scope: What the key is good for: method and path.
-        key: The caller's Idempotency-Key.
-        request_hash: Hash of the request's content.
-        campaign_id: A campaign in any state but draft.
-        instrument: Name of the instrument.
-        readings: 1 to 1,000 rows.
-
-    Raises:
-        ServiceError: What `record` and `run_once` raise; nothing was written then.
-    """
-    with sessions.begin() as session:
-        return run_once(
-            session,
-            scope,
-            key,
-            request_hash,
-            lambda: (201, record(session, campaign_id, instrument, readings).as_body()),
-        )
 
 
 def record(session: Session, campaign_id: str, instrument: str, readings: Sequence[Reading]) -> Recorded:
@@ -273,5 +223,6 @@ def _announce(session: Session, recorded: Recorded, problem: Problem, film_ids: 
     told = {"batch_id": recorded.id, "instrument": recorded.instrument, "revision": revision}
     events.append(session, campaign_id, "batch.recorded", told | {"accepted": recorded.accepted})
     for film_id in sorted(settled):
-        events.append(session, campaign_id, "film.measured", {"film_id": film_id})
-    return replace(recorded, job_id=job_id, wanted_revision=None if job_id is None else revision)
+        told = {"film_id": film_id, "proposal_id": films.get(session, film_id).proposal_id}
+        events.append(session, campaign_id, "film.measured", told)
+    return replace(recorded, job_id=job_id)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from service.errors import NotFound
 from service.store import campaigns, models
-from service.store.session import Sessions
 from service.store.tables import ModelVersionRow
 
 
@@ -29,38 +30,35 @@ class ModelVersion:
     created_at: datetime
 
 
-def page(sessions: Sessions, campaign_id: str, after: str | None, limit: int) -> Sequence[ModelVersion]:
+def page(session: Session, campaign_id: str, after: str | None, limit: int) -> Sequence[ModelVersion]:
     """The first `limit` model versions after the id `after`, oldest first.
 
     Raises:
         NotFound: If there is no such campaign.
     """
-    with sessions() as session:
-        campaigns.get(session, campaign_id)
-        return [_version(row, size) for row, size in models.page(session, campaign_id, after, limit)]
+    campaigns.get(session, campaign_id)
+    return [_version(row, size) for row, size in models.page(session, campaign_id, after, limit)]
 
 
-def read(sessions: Sessions, model_version_id: str) -> ModelVersion:
+def read(session: Session, model_version_id: str) -> ModelVersion:
     """One model version.
 
     Raises:
         NotFound: If there is no such version.
     """
-    with sessions() as session:
-        return _version(*models.get(session, model_version_id))
+    return _version(*models.get(session, model_version_id))
 
 
-def posterior(sessions: Sessions, model_version_id: str) -> dict[str, Any]:
+def posterior(session: Session, model_version_id: str) -> dict[str, Any]:
     """The map that was computed when the model was trained: nothing is computed here.
 
     Raises:
         NotFound: If there is no such version, or it was stored without a map.
     """
-    with sessions() as session:
-        found = models.posterior(session, model_version_id)
-        if found is None:
-            raise NotFound("posterior map of model version", model_version_id)
-        return found
+    found = models.posterior(session, model_version_id)
+    if found is None:
+        raise NotFound("posterior map of model version", model_version_id)
+    return found
 
 
 def _version(row: ModelVersionRow, size: int) -> ModelVersion:

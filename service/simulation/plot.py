@@ -1,6 +1,5 @@
 """The picture of a demo: what the model believes, where it is unsure, and how fast the best was found."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
-from service.simulation.progress import GOAL, FilmRecord, Progress
+from service.simulation.progress import GOAL, Belief, FilmRecord, Progress
 from service.simulation.ternary import INK, QUIET, Triangle
 from service.simulation.wafer import ELEMENTS, Array, to_plane
 
@@ -34,20 +33,6 @@ NUMBER: dict[str, Any] = {
     "fontsize": 10, "fontweight": "bold", "ha": "center", "va": "center", "zorder": 8,
     "path_effects": [withStroke(linewidth=2.6, foreground="white")],
 }  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class Belief:
-    """What the last model believes, on j compositions."""
-
-    points: Array
-    """`j x 3` fractions."""
-    mean: Array
-    """`j` posterior means in V."""
-    sd: Array
-    """`j` posterior standard deviations in V."""
-    best: Array
-    """`3`: the composition that the model recommends."""
 
 
 def draw(path: Path, progress: Progress, belief: Belief | None, *, title: str) -> None:

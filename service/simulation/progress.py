@@ -1,7 +1,7 @@
 """What was found so far: one record per measured film, the best true value, and the line that tells of it."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +11,7 @@ from service.simulation.wafer import ELEMENTS, Array, Wafer
 GOAL = 0.95
 """Share of the wafer's best true value from which on it counts as found."""
 
-_BAR = 20
+_BAR = 12
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
@@ -46,6 +46,24 @@ class FilmRecord:
     def best_reading(self) -> float | None:
         """Largest reading, None if every device was dead."""
         return None if np.isnan(self.readings).all() else float(np.nanmax(self.readings))
+
+
+@dataclass(frozen=True, eq=False)
+class Belief:
+    """What a model believes, on j compositions."""
+
+    points: Array
+    """`j x 3` fractions."""
+    mean: Array
+    """`j` posterior means in V."""
+    sd: Array
+    """`j` posterior standard deviations in V."""
+    best: Array
+    """`3`: the composition that the model recommends."""
+    best_mean: float
+    """Its posterior mean in V."""
+    best_sd: float
+    """Its posterior standard deviation in V."""
 
 
 @dataclass
@@ -109,9 +127,7 @@ class Progress:
         )
 
 
-HEADER = (
-    f"{'film':>4}  {'from → to':39}  {'best':>5}    {'best true value, of the wafer’s best':30}{'chosen by':13}    in"
-)
+HEADER = f"{'film':>4}  {'from → to':39}  {'best':>5}    {'best truth, of the wafer’s':23}{'chosen by':13}     in"
 
 
 def bar(share: float) -> str:
@@ -119,10 +135,3 @@ def bar(share: float) -> str:
     eighths = round(min(max(share, 0.0), 1.0) * _BAR * 8)
     full, part = divmod(eighths, 8)
     return ("█" * full + (_EIGHTHS[part] if part else "")).ljust(_BAR, "·")
-
-
-def mean_and_error(values: Sequence[float]) -> tuple[float, float]:
-    """Mean and its standard error; the error is NaN for a single value."""
-    array = np.asarray(values, dtype=float)
-    error = array.std(ddof=1) / np.sqrt(len(array)) if len(array) > 1 else np.nan
-    return float(array.mean()), float(error)

@@ -1,0 +1,113 @@
+"""One campaign on the wafer from the first film to the summary, against a Filmloop that runs somewhere."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from filmloop_client import Client
+from service.simulation.campaign import fe_ga_pd_problem, newest_belief
+from service.simulation.lab import Lab
+from service.simulation.players import PATIENCE_S, Order, play
+from service.simulation.progress import GOAL, HEADER, Belief, Progress, formula
+
+LEARNING = "expected_improvement"
+"""The policy whose model is worth waiting for at the end."""
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a campaign found."""
+
+    campaign_id: str
+    policy: str
+    seed: int
+    progress: Progress
+    belief: Belief | None
+    seconds: float
+
+    @property
+    def recommended_true(self) -> float | None:
+        """True value of the composition that the last model recommends."""
+        return None if self.belief is None else float(self.progress.wafer.truth(self.belief.best)[0])
+
+    def figures(self) -> dict[str, object]:
+        """The outcome as JSON."""
+        progress, top = self.progress, self.progress.wafer.best_value
+        recommended = self.recommended_true
+        return {
+            "films": len(progress.films),
+            "best_true": round(progress.fraction_of_best() * top, 4),
+            "fraction_of_best": round(progress.fraction_of_best(), 5),
+            "seconds": round(self.seconds, 1),
+            "seed": self.seed,
+            "policy": self.policy,
+            "readings": progress.readings(),
+            "recommended_true": None if recommended is None else round(recommended, 4),
+            "recommended_fraction": None if recommended is None else round(recommended / top, 5),
+            "films_to_95": progress.films_to(),
+            "decision_seconds": [round(f.decision_s, 2) for f in progress.films],
+            "campaign_id": self.campaign_id,
+        }
+
+
+def explore(
+    url: str, lab: Lab, *, films: int, devices: int, policy: str, say: Callable[[str], None], finish: bool = True
+) -> Outcome:
+    """Create a campaign, let one robot and one instrument work it off, ask what was learned.
+
+    Args:
+        url: Where Filmloop runs.
+        lab: The simulated lab; its seed is also the campaign's.
+        films: How many to make.
+        devices: Measurable spots per film.
+        policy: Name of a policy in the catalogue.
+        say: Is told the head line and one line per film.
+        finish: Whether to complete the campaign at the end.
+
+    Raises:
+        FilmloopError: If the service refuses or cannot be reached for ten minutes.
+    """
+    began = time.monotonic()
+    progress = Progress(lab.wafer)
+    with Client(url, patience=PATIENCE_S) as client:
+        problem = fe_ga_pd_problem(lab.wafer, devices=devices, policy=policy, seed=lab.seed)
+        campaign = client.campaigns.create(f"Fe-Ga-Pd demo, seed {lab.seed}, {policy}", problem)
+        campaign.activate()
+        say(HEADER)
+        play(Order(url, campaign.id, films, lab), progress, say)
+        belief = newest_belief(campaign, wait_s=60.0 if policy == LEARNING else 0.0)
+        if finish:
+            campaign.act("complete")
+    return Outcome(campaign.id, policy, lab.seed, progress, belief, time.monotonic() - began)
+
+
+def introduction(lab: Lab) -> str:
+    """What is going to happen, for somebody who has never seen it."""
+    return (
+        "Wanted: the most magnetic composition of a real Fe-Ga-Pd wafer, of which 278 points were measured.\n"
+        "Magnetisation is a scanning-SQUID voltage (V), a proxy of remanent magnetisation. A simulated robot\n"
+        "makes films on the wafer, a simulated instrument reads them with "
+        f"{lab.noise_v:g} V noise, {lab.film_offset_v:g} V film offset and\n"
+        f"{lab.dead_share:.0%} dead devices. Filmloop knows none of the wafer’s values: it sees the readings only.\n"
+    )
+
+
+def summary(outcome: Outcome) -> str:
+    """What was found, for a person."""
+    progress, top = outcome.progress, outcome.progress.wafer.best_value
+    reached = progress.films_to()
+    when = f"{GOAL:.0%} reached with film {reached}" if reached else f"{GOAL:.0%} not reached"
+    found = progress.fraction_of_best()
+    lines = [
+        f"\n{len(progress.films)} films, {progress.readings()} readings, {outcome.seconds:.0f} s",
+        f"  best found     {found * top:5.2f} V true = {found:.1%} of the wafer’s best ({top:.2f} V); {when}",
+    ]
+    if outcome.belief is not None and outcome.recommended_true is not None:
+        belief, true = outcome.belief, outcome.recommended_true
+        expected = f"model expects {belief.best_mean:.2f} ± {belief.best_sd:.2f} V"
+        lines.append(f"  recommended    {true:5.2f} V true = {true / top:.1%} at {formula(belief.best)}; {expected}")
+    if (device := progress.best_device()) is not None:
+        composition, reading = device
+        true = float(progress.wafer.truth(composition)[0])
+        lines.append(f"  highest read   {reading:5.2f} V at {formula(composition)}; true {true:.2f} V")
+    return "\n".join(lines)

@@ -1,0 +1,45 @@
+# syntax=docker/dockerfile:1
+# One image, several commands: API, worker, housekeeping, migration (see docker-compose.yml).
+
+ARG PYTHON=3.11-slim-bookworm
+
+FROM python:${PYTHON} AS build
+# Where pip may find torch beside PyPI: the CPU wheels by default. For CUDA: --build-arg TORCH_INDEX=https://pypi.org/simple
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1
+RUN python -m venv /opt/filmloop
+WORKDIR /source
+# First what changes rarely, so that a change of our code does not install torch again: the project without its code.
+COPY pyproject.toml constraints.txt README.md ./
+RUN mkdir -p service workers models migrations client/filmloop_client
+RUN --mount=type=cache,target=/root/.cache/pip \
+    /opt/filmloop/bin/pip install --extra-index-url "${TORCH_INDEX}" -c constraints.txt .
+COPY service service
+COPY workers workers
+COPY models models
+COPY migrations migrations
+COPY client client
+RUN /opt/filmloop/bin/pip install --no-cache-dir --no-deps --force-reinstall . \
+    && /opt/filmloop/bin/pip check
+
+FROM python:${PYTHON} AS runtime
+LABEL org.opencontainers.image.title="filmloop" \
+      org.opencontainers.image.description="Closed-loop autonomous experimentation for combinatorial thin-film labs"
+RUN useradd --system --uid 10001 --create-home --home-dir /home/filmloop filmloop \
+    && install -d -o filmloop -g filmloop -m 0700 /var/lib/filmloop
+COPY --from=build /opt/filmloop /opt/filmloop
+ENV PATH=/opt/filmloop/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    FILMLOOP_DATA_DIR=/var/lib/filmloop \
+    FILMLOOP_LOG__JSON=true \
+    OMP_NUM_THREADS=1
+WORKDIR /home/filmloop
+USER 10001
+# The image imports itself: a missing package fails the build, not the night; and the API stays free of torch.
+RUN python -c "import sys, service.app, service.cli, migrations; assert 'torch' not in sys.modules" \
+    && FILMLOOP_BROKER__URL=redis://nowhere python -c "import workers.app, workers.decide, models.train, models.propose" \
+    && filmloop --help
+VOLUME /var/lib/filmloop
+EXPOSE 8000
+CMD ["uvicorn", "--factory", "service.app:create_app", "--host", "0.0.0.0", "--port", "8000", "--no-access-log"]

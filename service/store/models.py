@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from service.errors import NotFound
@@ -45,3 +45,19 @@ def posterior(session: Session, model_version_id: str) -> dict[str, Any] | None:
     """The stored posterior map; none if there is no such version or it has no map."""
     query = select(ModelVersionRow.posterior).where(ModelVersionRow.id == model_version_id)
     return session.execute(query).scalar_one_or_none()
+
+
+def newest(session: Session, campaign_id: str) -> ModelVersionRow | None:
+    """The model version that has seen most of the campaign's data."""
+    query = (
+        select(ModelVersionRow)
+        .where(ModelVersionRow.campaign_id == campaign_id)
+        .order_by(ModelVersionRow.revision.desc(), ModelVersionRow.id.desc())
+        .limit(1)
+    )
+    return session.scalars(query).one_or_none()
+
+
+def store(session: Session, values: dict[str, Any]) -> None:
+    """Insert one model version; its artifact is recorded already."""
+    session.execute(insert(ModelVersionRow).values(values))

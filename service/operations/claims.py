@@ -1,0 +1,75 @@
+"""Claims: a robot takes the next film to make. A short transaction that computes nothing."""
+
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from service.errors import IllegalTransition, NothingReady
+from service.operations import leases as under_lease
+from service.operations import proposals as reading
+from service.operations.campaigns import allowed_actions
+from service.operations.refill import refill
+from service.store import campaigns, events, jobs, leases, proposals
+from service.store.tables import CampaignRow
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A film to make and the lease under which to make it."""
+
+    lease: under_lease.Lease
+    proposal: reading.Proposal
+    fresh: bool
+    """False if the robot had this lease already."""
+    job_id: str | None = None
+    """Job to ring for after the commit."""
+
+
+def claim(session: Session, campaign_id: str, robot: str, *, wait_for_decision: bool) -> Claim:
+    """Lease the head of the queue to a robot, or give it the lease it holds.
+
+    Args:
+        session: The open transaction.
+        campaign_id: The campaign.
+        robot: Name of the robot; it holds at most one lease in a campaign.
+        wait_for_decision: Give nothing while a decision that will have seen newer data is on its way.
+
+    Raises:
+        NotFound: If there is no such campaign.
+        IllegalTransition: If the campaign is not active.
+        NothingReady: If there is nothing to claim now; the transaction must be rolled back.
+    """
+    leases.lock_robot(session, campaign_id, robot)
+    campaign = campaigns.get(session, campaign_id)
+    # An expired lease goes back to the queue now, not at the next sweep: it may be what this robot gets.
+    if leases.any_lapsed(session, campaign_id):
+        under_lease.expire_lapsed(session, campaign_id)
+    held = leases.live_of(session, campaign_id, robot)
+    if held is not None:
+        return Claim(under_lease.lease_seen(held), reading.get(session, held.proposal_id), fresh=False)
+    if campaign.state != "active":
+        raise IllegalTransition("campaign", campaign_id, campaign.state, "claim", allowed_actions(campaign.state))
+    if wait_for_decision and _decision_under_way(session, campaign):
+        raise NothingReady("a decision that has seen newer data is on its way")
+    ready = proposals.first_ready(session, campaign_id, lock=True)
+    if ready is None:
+        raise NothingReady("no proposal is ready")
+    return _lease(session, campaign, ready.id, robot)
+
+
+def _lease(session: Session, campaign: CampaignRow, proposal_id: str, robot: str) -> Claim:
+    proposal = proposals.move(session, proposal_id, ["ready"], "leased", raise_fence=True)
+    if proposal is None:
+        raise NothingReady("the proposal was taken by another claim")
+    ttl_s = campaigns.config(session, campaign.id, campaign.config_revision).lease_ttl_s
+    lease = leases.grant(session, proposal, robot, ttl_s)
+    told = {"lease_id": lease.id, "proposal_id": proposal.id, "robot": robot, "fence": lease.fence}
+    events.append(session, campaign.id, "proposal.leased", told)
+    job_id = refill(session, campaign.id)
+    seen = reading.seen(proposal, None, campaigns.get(session, campaign.id).revision)
+    return Claim(under_lease.lease_seen(lease), seen, fresh=True, job_id=job_id)
+
+
+def _decision_under_way(session: Session, campaign: CampaignRow) -> bool:
+    decided = -1 if campaign.decided_revision is None else campaign.decided_revision
+    return decided < campaign.revision and bool(jobs.live(session, campaign.id))

@@ -1,0 +1,271 @@
+"""Decisions as workers see them: take the job, read, renew while thinking, publish or fail; and the sweep.
+
+No transaction is open while a worker thinks. Whatever a worker writes is written only while its fence holds.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from models.dataset import Dataset
+from models.film import Film
+from models.problem import Problem
+from service.errors import LeaseLost
+from service.operations.leases import expire_lapsed
+from service.operations.publication import ModelRecord, publish
+from service.operations.recommendations import Recommendation, unread_film
+from service.operations.refill import refill, request_decision, wanted_films
+from service.store import artifacts, campaigns, datasets, events, films, jobs, leases, models, proposals
+from service.store.artifacts import StoredArtifact
+from service.store.session import Sessions, lock_campaign
+from service.store.tables import JobRow
+
+__all__ = [
+    "DecisionInput",
+    "ModelRecord",
+    "ModelReference",
+    "StoredArtifact",
+    "claim_decision",
+    "fail_decision",
+    "load_artifact",
+    "publish_decision",
+    "renew_decision",
+    "request_decision",
+    "store_artifact",
+    "sweep",
+]
+
+FIRST_DELAY_S = 2.0
+"""Seconds before the second attempt of a job; they double with every further one."""
+
+
+@dataclass(frozen=True)
+class ModelReference:
+    """A model version that a new training may start from, or that serves if the new training fails."""
+
+    id: str
+    name: str
+    revision: int
+    snapshot_hash: str
+    sha256: str
+    """Its artifact."""
+
+
+@dataclass(frozen=True)
+class DecisionInput:
+    """Everything a worker needs to decide, read in one short transaction, and the fence under which it may publish."""
+
+    job_id: str
+    fence: int
+    attempt: int
+    campaign_id: str
+    problem: Problem
+    config_revision: int
+    revision: int
+    """Revision of the dataset."""
+    snapshot_hash: str
+    dataset: Dataset
+    pending: tuple[Film, ...]
+    """Films in flight with those of their devices that are not yet read; compositions as made where known."""
+    films_known: int
+    """Films with a reading, and films in flight."""
+    ready: int
+    """Proposals that wait on the queue; publishing supersedes them."""
+    count: int
+    """Films to propose; 0 if the budget leaves none, then only the model is brought up to date."""
+    seed: int
+    previous: ModelReference | None
+    """The newest model version."""
+
+
+def claim_decision(sessions: Sessions, job_id: str, worker: str) -> DecisionInput | None:
+    """Take a job and read what it needs; None if it is done, not due, in other hands or no longer wanted.
+
+    Args:
+        sessions: Where the record is.
+        job_id: The job that was rung for.
+        worker: Name of the worker, for people.
+    """
+    with sessions.begin() as session:
+        job = jobs.get(session, job_id)
+        if job is None or job.state not in jobs.LIVE:
+            return None
+        lock_campaign(session, job.campaign_id)
+        _reopen_expired(session, job.campaign_id)
+        taken = jobs.lease(session, job_id, worker)
+        if taken is None:
+            return None
+        if campaigns.get(session, taken.campaign_id).state != "active":
+            # Asked for again when the campaign becomes active: its data, too, is newer then than its decision.
+            jobs.finish(session, job_id, taken.fence, "failed", "the campaign is not active")
+            return None
+        return _read(session, taken)
+
+
+def renew_decision(sessions: Sessions, job_id: str, fence: int) -> None:
+    """Say that the work goes on. Called from the progress of the computation, not from a side thread: a worker that
+    hangs must lose its lease.
+
+    Raises:
+        LeaseLost: If the fence no longer holds.
+    """
+    with sessions.begin() as session:
+        if not jobs.renew(session, job_id, fence):
+            raise LeaseLost(f"job {job_id} is no longer ours under fence {fence}")
+
+
+def publish_decision(
+    sessions: Sessions, decision: DecisionInput, model: ModelRecord | None, recommendations: Sequence[Recommendation]
+) -> bool:
+    """Write the outcome in one transaction: model version, new proposals, superseded old ones, job, events.
+
+    Args:
+        sessions: Where the record is.
+        decision: What the worker was given.
+        model: The model that was trained; None if there was nothing to train on or the fit failed.
+        recommendations: Films, the most wanted first.
+
+    Returns:
+        False, with nothing published, if the fence no longer holds or a decision on newer data is in force.
+    """
+    with sessions.begin() as session:
+        lock_campaign(session, decision.campaign_id)
+        if not jobs.finish(session, decision.job_id, decision.fence, "succeeded"):
+            return False
+        if not campaigns.advance_decision(session, decision.campaign_id, decision.revision):
+            events.append(session, decision.campaign_id, "decision.overtaken", {"job_id": decision.job_id})
+            return False
+        publish(session, decision, model, recommendations)
+        return True
+
+
+def fail_decision(sessions: Sessions, decision: DecisionInput, error: str, *, retry: bool) -> bool:
+    """Give the job back for another attempt, later each time; after the last, or without `retry`, it is dead.
+
+    A failed fit is not a failed job: then the worker publishes space-filling films and says why.
+
+    Returns:
+        False, with nothing changed, if the fence no longer holds.
+    """
+    with sessions.begin() as session:
+        lock_campaign(session, decision.campaign_id)
+        job = jobs.get(session, decision.job_id)
+        if job is None or job.state != "leased" or job.fence != decision.fence:
+            return False
+        _give_back(session, job, error, retry=retry, delay_s=FIRST_DELAY_S * 2 ** (job.attempt - 1))
+        return True
+
+
+def sweep(sessions: Sessions) -> list[str]:
+    """Put right what time or a lost message left behind, campaign by campaign in short transactions.
+
+    Leases and jobs whose time is over are noted, and active campaigns whose decision is behind their data or whose
+    queue is short get a job.
+
+    Returns:
+        Ids of the pending jobs to ring for.
+    """
+    with sessions() as session:
+        lapsed = set(leases.campaigns_with_lapsed(session))
+        silent = {job.campaign_id for job in jobs.expired(session)}
+        behind = set(jobs.campaigns_to_decide(session))
+    for campaign_id in sorted(lapsed | silent | behind):
+        with sessions.begin() as session:
+            lock_campaign(session, campaign_id)
+            changed = expire_lapsed(session, campaign_id) > 0
+            _reopen_expired(session, campaign_id)
+            if changed or campaign_id in behind:
+                refill(session, campaign_id, pending_changed=changed)
+    with sessions() as session:
+        return jobs.due(session)
+
+
+def store_artifact(folder: Path, data: bytes) -> StoredArtifact:
+    """Write a model's bytes to the artifact store, before the transaction that refers to them."""
+    return artifacts.store(folder, data)
+
+
+def load_artifact(folder: Path, sha256: str) -> bytes:
+    """Read a model's bytes back.
+
+    Raises:
+        ArtifactDamaged: If they are missing or do not match their hash.
+    """
+    return artifacts.load(folder, sha256)
+
+
+def _read(session: Session, job: JobRow) -> DecisionInput:
+    campaign = campaigns.get(session, job.campaign_id)
+    config = campaigns.config(session, campaign.id, campaign.config_revision)
+    problem = datasets.head(session, campaign.id).problem
+    rows = datasets.snapshot(session, campaign.id, campaign.revision)
+    dataset = datasets.to_dataset(problem, rows)
+    pending, films_in_flight = _pending(session, campaign.id, problem)
+    known = len(set(dataset.films.tolist()) | films_in_flight)
+    return DecisionInput(
+        job_id=job.id,
+        fence=job.fence,
+        attempt=job.attempt,
+        campaign_id=campaign.id,
+        problem=problem,
+        config_revision=campaign.config_revision,
+        revision=campaign.revision,
+        snapshot_hash=datasets.snapshot_hash(session, campaign.id, campaign.revision, rows),
+        dataset=dataset,
+        pending=pending,
+        films_known=known,
+        ready=proposals.count(session, campaign.id, ["ready"]),
+        count=wanted_films(session, config),
+        seed=_seed(problem.seed, campaign.revision, known),
+        previous=_newest_model(session, campaign.id),
+    )
+
+
+def _pending(session: Session, campaign_id: str, problem: Problem) -> tuple[tuple[Film, ...], set[str]]:
+    """Films in flight with their unread devices, and the names under which they count as known."""
+    rows = proposals.outstanding(session, campaign_id)
+    started = [film_id for _, film_id in rows if film_id is not None]
+    done = films.done_devices(session, started, problem.objectives[0].property)
+    made_of = films.compositions(session, started)
+    pending, names = [], set()
+    for proposal, film_id in rows:
+        readings = made_of.get(film_id, []) if film_id is not None else []
+        as_made: Mapping[int, Mapping[str, float]] = {c.device: c.composition for c in readings if c.kind == "as_made"}
+        film = unread_film(proposal.film, problem, done.get(film_id or "", ()), as_made)
+        names.add(film_id or proposal.id)
+        if film is not None:
+            pending.append(film)
+    return tuple(pending), names
+
+
+def _newest_model(session: Session, campaign_id: str) -> ModelReference | None:
+    row = models.newest(session, campaign_id)
+    if row is None:
+        return None
+    return ModelReference(row.id, row.name, row.revision, row.snapshot_hash, row.artifact_sha256)
+
+
+def _seed(campaign_seed: int, revision: int, known: int) -> int:
+    """The decision's seed: another one whenever data or films in flight are others, the same for a replay."""
+    digest = hashlib.sha256(f"{campaign_seed}/{revision}/{known}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> 1
+
+
+def _reopen_expired(session: Session, campaign_id: str) -> None:
+    for job in jobs.expired(session, campaign_id):
+        # No further delay: the silence was one.
+        _give_back(session, job, f"worker {job.worker} fell silent", retry=True, delay_s=0.0)
+
+
+def _give_back(session: Session, job: JobRow, error: str, *, retry: bool, delay_s: float) -> None:
+    told: dict[str, Any] = {"job_id": job.id, "attempt": job.attempt, "error": error[:500]}
+    if not retry or job.attempt >= jobs.MAX_ATTEMPTS:
+        jobs.finish(session, job.id, job.fence, "dead", error)
+        events.append(session, job.campaign_id, "decision.dead", told)
+        return
+    jobs.put_back(session, job, delay_s, error)
+    events.append(session, job.campaign_id, "decision.failed", told)

@@ -1,0 +1,85 @@
+"""Proposals: read the queue, and preview what a claim would give. Nothing here changes anything."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from service.store import campaigns, leases, proposals
+from service.store.tables import ProposalRow
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A film promised to the robots, with its reasons and its provenance."""
+
+    id: str
+    campaign_id: str
+    state: str
+    rank: int
+    fence: int
+    film: dict[str, Any]
+    gain: float | None
+    reason: str
+    source: str
+    alternatives: list[Any]
+    provenance: dict[str, Any]
+    film_id: str | None
+    stale: bool
+    """Whether it waits or was claimed while the dataset is ahead of what it was chosen from."""
+    created_at: datetime
+
+
+def seen(row: ProposalRow, film_id: str | None, newest_revision: int) -> Proposal:
+    """A row as the world sees it."""
+    return Proposal(
+        id=row.id,
+        campaign_id=row.campaign_id,
+        state=row.state,
+        rank=row.rank,
+        fence=row.fence,
+        film=row.film,
+        gain=row.gain,
+        reason=row.reason,
+        source=row.source,
+        alternatives=row.alternatives,
+        provenance=row.provenance,
+        film_id=film_id,
+        stale=row.state in {"ready", "leased"} and row.revision < newest_revision,
+        created_at=row.created_at,
+    )
+
+
+def get(session: Session, proposal_id: str) -> Proposal:
+    """One proposal.
+
+    Raises:
+        NotFound: If there is none of this id.
+    """
+    row = proposals.get(session, proposal_id)
+    return seen(row, proposals.film_id(session, row.id), campaigns.get(session, row.campaign_id).revision)
+
+
+def page(session: Session, campaign_id: str, state: str | None, after: str | None, limit: int) -> list[Proposal]:
+    """The first `limit` proposals of a campaign after the id `after`, oldest first.
+
+    Raises:
+        NotFound: If there is no such campaign.
+    """
+    revision = campaigns.get(session, campaign_id).revision
+    return [seen(row, film_id, revision) for row, film_id in proposals.page(session, campaign_id, state, after, limit)]
+
+
+def upcoming(session: Session, campaign_id: str, robot: str | None) -> Proposal | None:
+    """What the next claim would give: the robot's own leased proposal, else the head of the queue; None if empty.
+
+    Raises:
+        NotFound: If there is no such campaign.
+    """
+    campaign = campaigns.get(session, campaign_id)
+    held = leases.live_of(session, campaign_id, robot) if robot is not None else None
+    if held is not None:
+        return get(session, held.proposal_id)
+    row = proposals.first_ready(session, campaign_id, lock=False) if campaign.state == "active" else None
+    return None if row is None else seen(row, None, campaign.revision)

@@ -1,0 +1,154 @@
+"""What a decision leaves in the record: a model version, a new queue, superseded proposals, events."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sqlalchemy.orm import Session
+
+from models.problem import Problem
+from service.operations.recommendations import Recommendation, library_versions, written, written_alternatives
+from service.operations.refill import wanted_films
+from service.store import artifacts, campaigns, events, models, proposals
+from service.store.artifacts import StoredArtifact
+from service.store.ids import new_id
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """A trained surrogate whose bytes are in the artifact store already."""
+
+    name: str
+    """Name in the catalog, e.g. `film_gp`."""
+    seed: int
+    metrics: dict[str, Any]
+    versions: dict[str, str]
+    posterior: dict[str, Any] | None
+    """Posterior map as it is served: `points`, `mean`, `sd`, `best`."""
+    artifact: StoredArtifact
+
+
+class Decision(Protocol):
+    """What publishing needs to know of the decision's input."""
+
+    @property
+    def job_id(self) -> str:
+        """The job."""
+
+    @property
+    def campaign_id(self) -> str:
+        """The campaign."""
+
+    @property
+    def problem(self) -> Problem:
+        """What was sought."""
+
+    @property
+    def config_revision(self) -> int:
+        """Configuration under which it was sought."""
+
+    @property
+    def revision(self) -> int:
+        """Revision of the dataset."""
+
+    @property
+    def snapshot_hash(self) -> str:
+        """Hash of the dataset."""
+
+    @property
+    def pending(self) -> Sequence[object]:
+        """Films in flight."""
+
+    @property
+    def seed(self) -> int:
+        """Seed of the decision."""
+
+
+def publish(
+    session: Session, decision: Decision, model: ModelRecord | None, recommendations: Sequence[Recommendation]
+) -> None:
+    """Write a decision that is in force. The caller holds the campaign's lock."""
+    campaign = campaigns.get(session, decision.campaign_id)
+    model_id = None if model is None else _keep_model(session, decision, model)
+    superseded = proposals.withdraw_ready(session, campaign.id, to="superseded")
+    offered = _offer(session, decision, model_id, recommendations) if campaign.state in {"active", "paused"} else []
+    told = {
+        "job_id": decision.job_id,
+        "revision": decision.revision,
+        "model_version_id": model_id,
+        "proposal_ids": offered,
+        "superseded": superseded,
+    }
+    events.append(session, campaign.id, "decision.published", told)
+
+
+def _keep_model(session: Session, decision: Decision, model: ModelRecord) -> str:
+    artifacts.record(session, model.artifact)
+    values = {
+        "id": new_id("mdl"),
+        "campaign_id": decision.campaign_id,
+        "job_id": decision.job_id,
+        "artifact_sha256": model.artifact.sha256,
+        "kind": "surrogate",
+        "name": model.name,
+        "revision": decision.revision,
+        "snapshot_hash": decision.snapshot_hash,
+        "seed": model.seed,
+        "metrics": model.metrics,
+        "versions": model.versions,
+        "posterior": model.posterior,
+    }
+    models.store(session, values)
+    told = {"model_version_id": values["id"], "name": model.name, "revision": decision.revision}
+    events.append(session, decision.campaign_id, "model.trained", told)
+    return str(values["id"])
+
+
+def _offer(
+    session: Session, decision: Decision, model_id: str | None, recommendations: Sequence[Recommendation]
+) -> list[str]:
+    """Put as many films on the queue as the budget leaves, counted after the old ones were taken off it."""
+    config = campaigns.config(session, decision.campaign_id, decision.config_revision)
+    room = len(recommendations)
+    if config.budget_films is not None:
+        # A ready proposal that is still there is being claimed at this moment: it counts as spent.
+        spent = proposals.count(session, decision.campaign_id, (*proposals.SPENT, "ready"))
+        room = max(0, min(room, config.budget_films - spent))
+    rows = [_proposal(decision, model_id, rank, r) for rank, r in enumerate(recommendations[:room])]
+    proposals.insert_ready(session, rows)
+    exhausted = not rows and wanted_films(session, config) == 0
+    if campaigns.say_exhausted(session, decision.campaign_id, exhausted=exhausted) and exhausted:
+        events.append(session, decision.campaign_id, "budget.reached", {"films": config.budget_films})
+    return [row["id"] for row in rows]
+
+
+def _proposal(decision: Decision, model_id: str | None, rank: int, recommendation: Recommendation) -> dict[str, Any]:
+    versions = library_versions()
+    provenance = {
+        "config_revision": decision.config_revision,
+        "revision": decision.revision,
+        "snapshot_hash": decision.snapshot_hash,
+        "model_version_id": model_id,
+        "policy": recommendation.policy,
+        "policy_options": decision.problem.policy.model_dump(mode="json"),
+        "seed": decision.seed,
+        "pending_film_count": len(decision.pending),
+        "code_version": versions["filmloop"],
+        "versions": versions,
+    }
+    return {
+        "id": new_id("prp"),
+        "campaign_id": decision.campaign_id,
+        "job_id": decision.job_id,
+        "model_version_id": model_id,
+        "config_revision": decision.config_revision,
+        "revision": decision.revision,
+        "rank": rank,
+        "film": written(recommendation, decision.problem),
+        "gain": None if recommendation.gain is None else float(recommendation.gain),
+        "source": recommendation.source,
+        "policy": recommendation.policy,
+        "reason": recommendation.reason,
+        "alternatives": written_alternatives(recommendation, decision.problem),
+        "provenance": provenance,
+    }

@@ -1,0 +1,171 @@
+"""How a recommendation of the science is written down for robots and people, and read back for the science.
+
+The science is met by shape only: `models.policies` would bring torch into the service.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.film import Film
+from models.problem import Problem
+
+Array = NDArray[np.float64]
+
+LIBRARIES = ("filmloop", "torch", "botorch", "gpytorch", "numpy", "scipy")
+
+
+class Alternative(Protocol):
+    """A film that was not chosen."""
+
+    @property
+    def a(self) -> Array:
+        """End A, `d`."""
+
+    @property
+    def b(self) -> Array:
+        """End B, `d`."""
+
+    @property
+    def process(self) -> Array:
+        """Process vector in the unit cube."""
+
+    @property
+    def gain(self) -> float:
+        """What it was expected to gain."""
+
+    @property
+    def pair(self) -> tuple[str, str] | None:
+        """The elements that trade along it."""
+
+
+class Recommendation(Protocol):
+    """What a policy answers; see `models.policies.base.Recommendation`."""
+
+    @property
+    def film(self) -> Film:
+        """The film to make."""
+
+    @property
+    def mean(self) -> Array | None:
+        """`K x m` predicted latent property, physical units."""
+
+    @property
+    def sd(self) -> Array | None:
+        """`K x m` its standard deviation."""
+
+    @property
+    def gain(self) -> float | None:
+        """Expected gain in the objective's unit."""
+
+    @property
+    def policy(self) -> str:
+        """Name of the policy that chose it."""
+
+    @property
+    def source(self) -> str:
+        """`model`, `space_filling` or `random`."""
+
+    @property
+    def reason(self) -> str:
+        """One sentence for a person."""
+
+    @property
+    def alternatives(self) -> Sequence[Alternative]:
+        """The best films that were not chosen."""
+
+
+@dataclass(frozen=True)
+class MadeFilm(Film):
+    """A film in flight whose devices are known as made: no longer exactly on the straight line between its ends."""
+
+    made: Array
+    """`K x d` compositions as made, of the same devices as `s`."""
+
+    def compositions(self) -> Array:
+        """Composition of each device as made, `K x d`."""
+        return self.made
+
+
+def written(recommendation: Recommendation, problem: Problem) -> dict[str, Any]:
+    """A recommended film as JSON in physical units: ends, process, positions, devices with predictions."""
+    film, space = recommendation.film, problem.space
+    positions = problem.film.device_positions().tolist()
+    devices = [
+        {
+            "index": k,
+            "position": positions[k],
+            "composition": _named(x, space.elements),
+            "predicted": _predicted(recommendation, k),
+        }
+        for k, x in enumerate(film.compositions())
+    ]
+    ends = {"a": _named(film.a, space.elements), "b": _named(film.b, space.elements)}
+    return {**ends, "process": space.decode_process(film.process), "positions": positions, "devices": devices}
+
+
+def written_alternatives(recommendation: Recommendation, problem: Problem) -> list[dict[str, Any]]:
+    """The films that were not chosen as JSON, the best first."""
+    space = problem.space
+    return [
+        {
+            "a": _named(other.a, space.elements),
+            "b": _named(other.b, space.elements),
+            "process": space.decode_process(other.process),
+            "gain": float(other.gain),
+            "pair": None if other.pair is None else list(other.pair),
+        }
+        for other in recommendation.alternatives
+    ]
+
+
+def unread_film(
+    film: Mapping[str, Any], problem: Problem, done: Iterable[int], as_made: Mapping[int, Mapping[str, float]]
+) -> Film | None:
+    """A film in flight with those of its devices that are not yet read; None if all are.
+
+    Args:
+        film: As `written` wrote it.
+        problem: Under which it was written.
+        done: Devices that were read or are dead.
+        as_made: Composition as made by device, as far as it is known.
+    """
+    elements = problem.space.elements
+    finished = set(done)
+    waiting = [d["index"] for d in film["devices"] if d["index"] not in finished]
+    if not waiting:
+        return None
+    a, b = (np.array([film[end].get(e, 0.0) for e in elements]) for end in ("a", "b"))
+    process = problem.space.encode_process(film["process"])
+    s = problem.film.mixing()[waiting]
+    if not as_made:
+        return Film(a, b, process, s)
+    nominal = {d["index"]: d["composition"] for d in film["devices"]}
+    made = np.array([[(as_made.get(k) or nominal[k]).get(e, 0.0) for e in elements] for k in waiting])
+    return MadeFilm(a, b, process, s, made)
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of what computes a decision, read from the installation without importing it."""
+    return {name: _version(name) for name in LIBRARIES}
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _named(x: Array, elements: Sequence[str]) -> dict[str, float]:
+    return dict(zip(elements, x.tolist(), strict=True))
+
+
+def _predicted(recommendation: Recommendation, device: int) -> dict[str, float] | None:
+    if recommendation.mean is None or recommendation.sd is None:
+        return None
+    return {"mean": float(recommendation.mean[device, 0]), "sd": float(recommendation.sd[device, 0])}

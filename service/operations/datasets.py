@@ -40,7 +40,7 @@ def read(
     campaign = datasets.head(session, campaign_id)
     wanted = campaign.revision if revision is None else revision
     if wanted > campaign.revision:
-        raise NotFound("revision", f"{wanted} of campaign {campaign_id}; the newest is {campaign.revision}")
+        raise NotFound(f"revision beyond {campaign.revision} in campaign {campaign_id} yet:", str(wanted))
     columns = (*campaign.problem.space.elements, *(v.name for v in campaign.problem.space.process))
     kept = datasets.kept_hash(session, campaign_id, wanted)
     if kept is not None and known(kept):

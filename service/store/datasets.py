@@ -9,7 +9,7 @@ from datetime import datetime
 
 import numpy as np
 from sqlalchemy import Text, cast, func, insert, or_, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from models.dataset import Dataset
 from models.problem import Problem
@@ -24,9 +24,6 @@ from service.store.tables import (
     MeasurementRow,
     RevisionRow,
 )
-
-AsMade = aliased(CompositionReadingRow)
-Nominal = aliased(CompositionReadingRow)
 
 
 @dataclass(frozen=True)
@@ -112,28 +109,12 @@ def draw_revision(session: Session, campaign_id: str, cause: str, cause_id: str 
 
 def snapshot(session: Session, campaign_id: str, revision: int) -> list[SnapshotRow]:
     """Every reading that is active at `revision`, ordered by instrument and uid."""
-    made_by_then = (
-        select(AsMade.composition)
-        .where(AsMade.film_id == MeasurementRow.film_id, AsMade.device == MeasurementRow.device)
-        .where(AsMade.kind == "as_made", AsMade.revision <= revision)
-        .order_by(AsMade.revision.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    as_proposed = (
-        select(Nominal.composition)
-        .where(Nominal.film_id == MeasurementRow.film_id, Nominal.device == MeasurementRow.device)
-        .where(Nominal.kind == "nominal")
-        .limit(1)
-        .scalar_subquery()
-    )
     query = (
         select(
             MeasurementRow.uid,
-            InstrumentRow.name.label("instrument"),
+            InstrumentRow.name,
             MeasurementRow.film_id,
             MeasurementRow.device,
-            func.coalesce(made_by_then, as_proposed).label("composition"),
             FilmRow.process,
             MeasurementRow.property,
             MeasurementRow.unit,
@@ -150,7 +131,22 @@ def snapshot(session: Session, campaign_id: str, revision: int) -> list[Snapshot
         .where(or_(MeasurementRow.retracted_revision.is_(None), MeasurementRow.retracted_revision > revision))
         .order_by(InstrumentRow.name, MeasurementRow.uid)
     )
-    return [SnapshotRow(*row) for row in session.execute(query)]
+    found = session.execute(query).all()
+    made_of = _compositions(session, campaign_id, revision)
+    return [SnapshotRow(*row[:4], made_of[row.film_id, row.device], *row[4:]) for row in found]
+
+
+def _compositions(session: Session, campaign_id: str, revision: int) -> dict[tuple[str, int], dict[str, float]]:
+    """What each device of the campaign's films is made of, as far as it was known at `revision`."""
+    query = (
+        select(CompositionReadingRow.film_id, CompositionReadingRow.device, CompositionReadingRow.composition)
+        .join(FilmRow, FilmRow.id == CompositionReadingRow.film_id)
+        .where(FilmRow.campaign_id == campaign_id)
+        .where(or_(CompositionReadingRow.kind == "nominal", CompositionReadingRow.revision <= revision))
+        # What was made counts before what was proposed, and later knowledge before earlier: the last one stays.
+        .order_by(CompositionReadingRow.kind == "as_made", CompositionReadingRow.revision)
+    )
+    return {(film_id, device): composition for film_id, device, composition in session.execute(query)}
 
 
 def hash_of(rows: Sequence[SnapshotRow]) -> str:

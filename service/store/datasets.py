@@ -112,7 +112,7 @@ def snapshot(session: Session, campaign_id: str, revision: int) -> list[Snapshot
     query = (
         select(
             MeasurementRow.uid,
-            InstrumentRow.name,
+            InstrumentRow.name.label("instrument"),
             MeasurementRow.film_id,
             MeasurementRow.device,
             FilmRow.process,
@@ -133,7 +133,7 @@ def snapshot(session: Session, campaign_id: str, revision: int) -> list[Snapshot
     )
     found = session.execute(query).all()
     made_of = _compositions(session, campaign_id, revision)
-    return [SnapshotRow(*row[:4], made_of[row.film_id, row.device], *row[4:]) for row in found]
+    return [SnapshotRow(composition=made_of[row.film_id, row.device], **row._mapping) for row in found]
 
 
 def _compositions(session: Session, campaign_id: str, revision: int) -> dict[tuple[str, int], dict[str, float]]:

@@ -57,8 +57,8 @@ OUTPUT_VARIANCE = Prior(0.0, 1.0, math.log(1e-3), math.log(1e4))
 """Prior of log s_f^2: the readings are standardised."""
 NOISE_VARIANCE = Prior(-5.0, 1.0, math.log(1e-4), math.log(1e3))
 """Prior of log sigma^2: the log-normal (-4, 1) of Hvarfner et al. 2024, at its mode."""
-FILM_VARIANCE = Prior(2.0 * math.log(0.2), 1.0, math.log(1e-6), math.log(1e2))
-"""Prior of log s_b^2. Strong: one film cannot tell its own offset from f. Offsets near 0.2 sd are expected."""
+FILM_VARIANCE = Prior(2.0 * math.log(0.3), 1.0, math.log(1e-6), math.log(1e2))
+"""Prior of log s_b^2. Strong, since one film cannot tell its own offset from f; real wafers differ by 0.4 to 0.8 sd."""
 
 
 @dataclass(frozen=True)
@@ -107,10 +107,6 @@ class Readings:
     film: NDArray[np.intp]
     """`n` film numbers."""
 
-    def same_film(self) -> Array:
-        """`n x n`, 1 where two readings share a film."""
-        return np.asarray(self.film[:, None] == self.film, dtype=np.float64)
-
     def noise(self, noise_variance: float) -> Array:
         """`n` variances v of eq. (1)."""
         known = ~np.isnan(self.known_variance)
@@ -118,57 +114,69 @@ class Readings:
 
 
 def cholesky(covariance: Array) -> Array:
-    """Lower Cholesky factor, with as little jitter as it takes. Only the lower triangle of the result is meant.
+    """Lower Cholesky factor, `n x n`, with as little jitter as it takes.
 
     Raises:
-        FitFailed: If the matrix is not finite or not positive definite with the largest jitter.
+        FitFailed: If the matrix is not positive definite, or not finite, with the largest jitter.
     """
-    if np.isfinite(covariance).all():
-        scale = float(np.mean(np.diag(covariance)))
-        for jitter in JITTERS:
-            # The transpose of a symmetric C-ordered matrix is the Fortran-ordered matrix that LAPACK wants.
-            matrix = covariance.T if jitter == 0.0 else covariance.T + jitter * scale * np.eye(len(covariance))
-            factor, info = lapack.dpotrf(matrix, lower=1, clean=1, overwrite_a=0)
-            if info == 0:
-                return np.asarray(factor)
+    scale = float(np.mean(np.diag(covariance)))
+    for jitter in JITTERS:
+        # The transpose of a symmetric C-ordered matrix is the Fortran-ordered matrix that LAPACK wants.
+        matrix = covariance.T if jitter == 0.0 else covariance.T + jitter * scale * np.eye(len(covariance))
+        factor, info = lapack.dpotrf(matrix, lower=1, clean=1, overwrite_a=0)
+        if info == 0:
+            return np.asarray(factor)
     raise FitFailed(f"the covariance of {len(covariance)} readings has no Cholesky factor")
 
 
-def covariance(data: Readings, h: Hyperparameters, same_film: Array) -> tuple[Array, Array, Array]:
-    """K of eq. (1), with the correlations k and the factors g that its gradient needs, `n x n` each."""
-    k, g = matern52(data.x / h.lengthscales)
-    total = h.output_variance * k
-    total += CONSTANT_VARIANCE
-    if h.film_variance > 0.0:
-        total += h.film_variance * same_film
-    total[np.diag_indices_from(total)] += data.noise(h.noise_variance)
-    return total, k, g
+class Evidence:
+    """Eq. (2) and (3) for one column of readings, as a function of theta."""
+
+    def __init__(self, data: Readings) -> None:
+        n = len(data.y)
+        self.data = data
+        self._same_film = np.asarray(data.film[:, None] == data.film, dtype=np.float64)
+        self._space = np.empty((3, n, n))
+
+    def covariance(self, h: Hyperparameters) -> tuple[Array, Array, Array]:
+        """K of eq. (1), the correlations k and their factors g, `n x n` each, valid until the next call."""
+        k, g = matern52(self.data.x / h.lengthscales, self._space)
+        total = np.multiply(k, h.output_variance, out=self._space[2])
+        total += CONSTANT_VARIANCE
+        if h.film_variance > 0.0:
+            total += h.film_variance * self._same_film
+        total[np.diag_indices_from(total)] += self.data.noise(h.noise_variance)
+        return total, k, g
+
+    def __call__(self, theta: Array) -> tuple[float, Array]:
+        """Log evidence at `theta` and its gradient.
+
+        Raises:
+            FitFailed: If the covariance cannot be factorised.
+        """
+        n, dimension = self.data.x.shape
+        h = Hyperparameters.from_theta(theta, dimension)
+        total, k, g = self.covariance(h)
+        factor = cholesky(total)
+        a = lapack.dpotrs(factor, self.data.y, lower=1)[0]
+        value = -0.5 * self.data.y @ a - np.log(np.diag(factor)).sum() - 0.5 * n * math.log(2.0 * math.pi)
+        m = np.multiply.outer(a, a, out=total)
+        m -= symmetric_inverse(factor)
+        inferred = np.isnan(self.data.known_variance)
+        variances = [h.output_variance * np.vdot(m, k), h.noise_variance * np.diag(m)[inferred].sum()]
+        if h.film_variance > 0.0:
+            variances.append(h.film_variance * np.vdot(m, self._same_film))
+        g *= m
+        scales = h.output_variance * lengthscale_gradient(self.data.x / h.lengthscales, g)
+        return float(value), 0.5 * np.concatenate([scales, variances])
 
 
-def log_evidence(data: Readings, theta: Array, same_film: Array) -> tuple[float, Array]:
-    """Eq. (2) and its gradient in `theta`, eq. (3).
-
-    Raises:
-        FitFailed: If the covariance cannot be factorised.
-    """
-    n, dimension = data.x.shape
-    h = Hyperparameters.from_theta(theta, dimension)
-    total, k, g = covariance(data, h, same_film)
-    factor = cholesky(total)
-    a = lapack.dpotrs(factor, data.y, lower=1)[0]
-    value = -0.5 * data.y @ a - np.log(np.diag(factor)).sum() - 0.5 * n * math.log(2.0 * math.pi)
-    inverse = lapack.dpotri(factor, lower=1, overwrite_c=1)[0]
-    m = np.tril(inverse)
-    m += np.tril(inverse, -1).T
-    np.subtract(np.outer(a, a), m, out=m)
-    inferred = np.isnan(data.known_variance)
-    noise_part = h.noise_variance * np.diag(m)[inferred].sum()
-    film_part = [h.film_variance * np.vdot(m, same_film)] if h.film_variance > 0.0 else []
-    output_part = h.output_variance * np.vdot(m, k)
-    g *= m
-    g *= h.output_variance
-    scale_part = lengthscale_gradient(data.x / h.lengthscales, g)
-    return float(value), 0.5 * np.concatenate([scale_part, [output_part, noise_part], film_part])
+def symmetric_inverse(factor: Array) -> Array:
+    """Inverse of the matrix whose lower Cholesky factor is given, `n x n`; the factor's memory is used up."""
+    lower = lapack.dpotri(factor, lower=1, overwrite_c=1)[0]
+    inverse = lower + lower.T
+    inverse[np.diag_indices_from(inverse)] *= 0.5
+    return np.asarray(inverse)
 
 
 def priors(dimension: int, *, film_effect: bool) -> list[Prior]:
@@ -215,8 +223,8 @@ def fit(
         data: Scaled, standardised readings.
         film_effect: Whether s_b is fitted.
         seed: Seed of the random starts.
-        starts: How many climbs in all, the first from `previous` or else from the prior's mean.
-        previous: Where to start, of the same dimension.
+        starts: How many climbs in all.
+        previous: Where the first climb starts.
         progress: Called at each evaluation.
 
     Returns:
@@ -227,12 +235,12 @@ def fit(
     """
     prior = priors(data.x.shape[1], film_effect=film_effect)
     bounds = [(p.lower, p.upper) for p in prior]
-    same_film = data.same_film()
+    evidence = Evidence(data)
 
     def objective(theta: Array) -> tuple[float, Array]:
         progress("fit")
         try:
-            value, gradient = log_evidence(data, theta, same_film)
+            value, gradient = evidence(theta)
         except FitFailed:
             return INFEASIBLE, np.zeros_like(theta)
         density, slope = log_prior(theta, prior)
@@ -241,7 +249,7 @@ def fit(
         return -value - density, -gradient - slope
 
     results = [
-        minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 200, "ftol": 1e-9})
+        minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 200, "ftol": 1e-8})
         for start in _starts(prior, seed, starts, previous)
     ]
     best = min(results, key=lambda r: float(r.fun))
@@ -249,7 +257,7 @@ def fit(
         raise FitFailed(f"the evidence of {len(data.y)} readings was finite at none of {starts} starts")
     return Fit(
         Hyperparameters.from_theta(best.x, data.x.shape[1]),
-        log_evidence(data, best.x, same_film)[0],
+        evidence(best.x)[0],
         starts,
         sum(int(r.nfev) for r in results),
         warm=previous is not None,
@@ -257,11 +265,9 @@ def fit(
 
 
 def _starts(prior: list[Prior], seed: int, count: int, previous: Hyperparameters | None) -> list[Array]:
-    """The previous optimum (or the prior's mean) first, then seeded draws near the prior's mean."""
+    """The previous optimum (if any), the prior's mean, then seeded draws near it: `count` in all."""
     mean, sd = np.array([p.mean for p in prior]), np.array([p.sd for p in prior])
-    first = mean
-    if previous is not None and len(previous.theta()) == len(prior):
-        first = previous.theta()
-    draws = mean + 0.5 * sd * np.random.default_rng(seed).standard_normal((count - 1, len(prior)))
+    draws = mean + 0.5 * sd * np.random.default_rng(seed).standard_normal((count, len(prior)))
+    known = [] if previous is None or len(previous.theta()) != len(prior) else [previous.theta()]
     low, high = np.array([p.lower for p in prior]), np.array([p.upper for p in prior])
-    return [np.clip(start, low, high) for start in (first, *draws)]
+    return [np.clip(start, low, high) for start in (*known, mean, *draws)][:count]

@@ -61,7 +61,7 @@ class FilmImprovement:
         lower = cholesky(latent.prior(reference, reference) - half.mT @ half, float(latent.variance))
         self._draws = torch.cat([latent.whitened[:, None].expand(n, draws), normal[:z]])
         self._noise = normal[z:]
-        self._best = (half.mT @ latent.whitened[:, None] + lower @ normal[:z]).amax(dim=0)
+        self._best: Tensor = (half.mT @ latent.whitened[:, None] + lower @ normal[:z]).amax(dim=0)
         joined = torch.cat(
             [torch.cat([factor, torch.zeros(n, z, dtype=factor.dtype)], 1), torch.cat([half.mT, lower], 1)]
         )

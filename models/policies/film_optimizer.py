@@ -27,11 +27,11 @@ APART = 0.03
 """Two films differ if their devices do by this much, root mean square of the coordinates."""
 MOST_STEPS = 30
 """Most steps of one refinement."""
-STEP = 0.05
+STEP = 0.03
 """Unit of length of the refinement: a first step of steepest ascent stays near its start."""
 POOL = 1024
 """Points among which anchors are sought."""
-CLOSE_ENOUGH = 1e-3
+CLOSE_ENOUGH = 1e-4
 """A refinement ends when a step improves log gain by less."""
 
 
@@ -139,7 +139,8 @@ def _anchors(question: Question, acquisition: FilmImprovement, films: Drawn, s: 
     with torch.no_grad():
         gains = to_array(acquisition.log_gain(to_tensor(pool)[:, None, :]))
     mean = question.model().predict(pool).mean[:, 0]
-    return pool[np.concatenate([np.argsort(-gains)[: ANCHORS // 2], np.argsort(-mean)[: ANCHORS // 2]])]
+    chosen: Array = pool[np.concatenate([np.argsort(-gains)[: ANCHORS // 2], np.argsort(-mean)[: ANCHORS // 2]])]
+    return chosen
 
 
 def _through(anchors: Array, structure: FilmStructure, w: Array, s: Array, rng: np.random.Generator) -> Array:

@@ -16,7 +16,7 @@ from service.telemetry import configure_logging
 
 settings = Settings()
 
-app = Celery("filmloop", broker=settings.broker.url, include=["workers.decide"])
+app = Celery("filmloop", broker=settings.broker.url, include=["workers.decide"])  # type: ignore[no-untyped-call]  # Celery ships no types
 app.conf.update(
     task_default_queue="decide",
     task_ignore_result=True,

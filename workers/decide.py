@@ -1,0 +1,167 @@
+"""One decision: take the job, read D_t, train, propose, write. Thin: the science and the record live elsewhere."""
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+
+import structlog
+
+from models.checkpoint import from_bytes, to_bytes
+from models.errors import FitFailed, IncompatibleCheckpoint, NotEnoughData, ScienceError
+from models.policies.base import Recommendation
+from models.propose import propose
+from models.surrogates.base import ModelBundle
+from models.train import train
+from service.errors import ArtifactDamaged, LeaseLost
+from service.operations import decisions
+from service.operations.decisions import DecisionInput, ModelRecord
+from service.settings import Settings
+from service.store.session import Sessions, make_engine, make_sessions
+from service.telemetry import bound
+from workers.app import app, settings
+from workers.posterior import served_posterior
+
+log = structlog.get_logger("filmloop.decide")
+
+WORKER = f"{socket.gethostname()}:{os.getpid()}"
+HEARTBEAT_S = 2.0
+"""Least seconds between two renewals of a job's lease."""
+
+_warm: dict[str, ModelBundle] = {}
+"""The last bundle of each campaign by the hash of its artifact; losing it costs one read of that artifact."""
+
+
+@app.task(name="filmloop.decide")  # type: ignore[untyped-decorator, no-untyped-call]  # Celery ships no types
+def decide(job_id: str) -> None:
+    """Make the decision that `job_id` asks for, if it is still wanted."""
+    with bound(job_id=job_id):
+        run(_sessions(), settings, job_id)
+
+
+@cache
+def _sessions() -> Sessions:
+    """Of this process: one connection is enough for one decision at a time."""
+    return make_sessions(make_engine(settings.require_database_url(), pool_size=2))
+
+
+def run(sessions: Sessions, settings: Settings, job_id: str) -> bool:
+    """Read, think, write.
+
+    Args:
+        sessions: Where the record is.
+        settings: For the artifact store.
+        job_id: The job that was rung for.
+
+    Returns:
+        Whether a decision was published.
+    """
+    job = decisions.claim_decision(sessions, job_id, WORKER)
+    if job is None:
+        log.info("nothing to do: the job is done, not due or in other hands")
+        return False
+    with bound(campaign_id=job.campaign_id, revision=job.revision):
+        try:
+            return _decide(sessions, settings, job)
+        except LeaseLost:
+            log.warning("the lease was lost; another worker has the job")
+        except ScienceError as error:  # a typed failure comes again with the same data: a person must act
+            log.warning("no decision is possible", error=str(error), kind=type(error).__name__)
+            decisions.fail_decision(sessions, job, f"{type(error).__name__}: {error}", retry=False)
+        except Exception as error:
+            # The job runner is the one place that must outlive everything; the job is retried, then dead with an event.
+            log.exception("the decision failed")
+            decisions.fail_decision(sessions, job, f"{type(error).__name__}: {error}", retry=True)
+        return False
+
+
+def _decide(sessions: Sessions, settings: Settings, job: DecisionInput) -> bool:
+    began = time.perf_counter()
+    progress = _heartbeat(sessions, job)
+    bundle, trouble = _trained(settings, job, progress)
+    films = propose(
+        job.problem,
+        bundle,
+        job.dataset,
+        pending=job.pending,
+        count=job.count,
+        seed=job.seed,
+        progress=progress,
+    )
+    model = None if bundle is None else _kept(settings, job, bundle)
+    published = decisions.publish_decision(sessions, job, model, [_told(film, trouble) for film in films])
+    log.info(
+        "decision published" if published else "decision overtaken by newer data",
+        readings=len(job.dataset),
+        films=len(films),
+        seconds=round(time.perf_counter() - began, 2),
+    )
+    return published
+
+
+def _heartbeat(sessions: Sessions, job: DecisionInput) -> Callable[[str], None]:
+    """A progress callback that renews the lease; it raises LeaseLost, which ends the computation."""
+    renewed = time.monotonic()
+
+    def progress(_phase: str) -> None:
+        nonlocal renewed
+        if time.monotonic() - renewed > HEARTBEAT_S:
+            decisions.renew_decision(sessions, job.job_id, job.fence)
+            renewed = time.monotonic()
+
+    return progress
+
+
+def _trained(
+    settings: Settings, job: DecisionInput, progress: Callable[[str], None]
+) -> tuple[ModelBundle | None, str | None]:
+    """The model for the job's data, or none and the reason why; then films are space-filling and say so.
+
+    Equal data give the last model again without a fit: a decision made anew must not drift from the first one.
+    """
+    last = _last(settings, job)
+    if last is not None and last.fingerprint == job.dataset.fingerprint():
+        return last, None
+    try:
+        return train(job.problem, job.dataset, seed=job.seed, previous=last, progress=progress), None
+    except NotEnoughData:
+        return None, None
+    except FitFailed as error:
+        log.warning("the fit failed; space-filling films serve", error=str(error))
+        return None, f"the fit failed: {error}"
+
+
+def _last(settings: Settings, job: DecisionInput) -> ModelBundle | None:
+    """The campaign's newest model, from memory or from its artifact; damage is reported, and means a cold start."""
+    if job.previous is None:
+        return None
+    warm = _warm.get(job.previous.sha256)
+    if warm is not None:
+        return warm
+    try:
+        return from_bytes(decisions.load_artifact(settings.artifacts_dir, job.previous.sha256), job.problem)
+    except (ArtifactDamaged, IncompatibleCheckpoint) as error:
+        log.warning("the last model cannot be read; training starts cold", error=str(error))
+        return None
+
+
+def _kept(settings: Settings, job: DecisionInput, bundle: ModelBundle) -> ModelRecord:
+    """Write the bundle's bytes to the artifact store and keep it warm."""
+    artifact = decisions.store_artifact(settings.artifacts_dir, to_bytes(bundle))
+    _warm.clear()
+    _warm[artifact.sha256] = bundle
+    return ModelRecord(
+        name=bundle.surrogate.name,
+        seed=bundle.seed,
+        metrics=dict(bundle.metrics),
+        versions=dict(bundle.versions),
+        posterior=served_posterior(job.problem, bundle),
+        artifact=artifact,
+    )
+
+
+def _told(film: Recommendation, trouble: str | None) -> Recommendation:
+    """The recommendation with what went wrong on the way, if anything did."""
+    return film if trouble is None else replace(film, reason=f"{film.reason}; {trouble}")

@@ -84,7 +84,7 @@ def _unsure(figure: Figure, axes: Axes, progress: Progress, belief: Belief | Non
         dots = axes.scatter(x, y, c=values[alive], s=12, cmap="viridis", zorder=4)
         _colour_bar(figure, axes, dots, "readings (V)", box)
         return
-    filled = triangle.fill(belief.points, belief.sd, "Greys", floor=0.0)
+    filled = triangle.fill(belief.points, belief.sd, "Greys")
     _colour_bar(figure, axes, filled, "model’s uncertainty,\n1 sd (V)", box)
     for film in progress.films:
         ends = to_plane(film.ends)

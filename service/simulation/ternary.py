@@ -48,22 +48,23 @@ class Triangle:
         axes.set_xlim(corners[1, 0] - 0.05, corners[2, 0] + 0.05)
         axes.set_ylim(corners[1, 1] - 0.075, corners[0, 1] + 0.02)
 
-    def fill(self, points: Array, values: Array, colours: str, *, floor: float | None = None) -> TriContourSet:
+    def fill(self, points: Array, values: Array, colours: str) -> TriContourSet:
         """Fill the wafer's region with a smooth surface through values at compositions.
 
         Args:
             points: `j x 3` fractions.
-            values: `j` values.
+            values: `j` values; the colours span them.
             colours: Name of a colour map.
-            floor: Values below are drawn as this (a thin-plate spline may dip below 0 between points).
         """
         at = to_plane(points)
+        low = float(values.min())
+        high = max(float(values.max()), low + 1e-3 * max(1.0, abs(low)))  # a flat surface still needs a scale
         surface = RBFInterpolator(at, values, neighbors=min(len(at), 60), kernel="thin_plate_spline")
         mesh = self._mesh()
-        heights = np.clip(surface(mesh), floor, None) if floor is not None else surface(mesh)
-        low, high = float(heights.min()), float(heights.max())
-        levels = np.linspace(low, high if high > low else low + 1e-6, 41)
+        # The mesh reaches beyond the region, and a spline beyond its points: neither may stretch the scale.
+        heights = np.clip(surface(mesh), low, high)
         triangles = Triangulation(*mesh.T)
+        levels = np.linspace(low, high, 41)
         filled = self.axes.tricontourf(triangles, heights, levels=levels, cmap=colours, zorder=2)
         filled.set_edgecolor("face")  # no white hairlines between the levels
         filled.set_clip_path(Polygon(self.hull, closed=True, transform=self.axes.transData))

@@ -4,7 +4,7 @@ import pytest
 from service.simulation.lab import Lab
 from service.simulation.wafer import Wafer
 
-WAFER = Wafer.fe_ga_pd()
+WAFER = Wafer.load()
 PROPOSED = WAFER.compositions[100:113]
 SILENT = {"noise_v": 0.0, "film_offset_v": 0.0, "composition_error": 0.0, "dead_share": 0.0, "drift_v_per_film": 0.0}
 

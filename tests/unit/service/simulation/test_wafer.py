@@ -10,7 +10,7 @@ from scipy.optimize import linprog
 from models.composition import SearchSpace
 from service.simulation.wafer import ELEMENTS, Wafer, from_plane, to_plane
 
-WAFER = Wafer.fe_ga_pd()
+WAFER = Wafer.load()
 SPACE = SearchSpace(elements=ELEMENTS, bounds=WAFER.bounds(), linear=WAFER.rules())
 
 

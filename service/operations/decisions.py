@@ -107,8 +107,9 @@ def claim_decision(sessions: Sessions, job_id: str, worker: str) -> DecisionInpu
 
 
 def renew_decision(sessions: Sessions, job_id: str, fence: int) -> None:
-    """Say that the work goes on. Called from the progress of the computation, not from a side thread: a worker that
-    hangs must lose its lease.
+    """Say that the work goes on.
+
+    To be called from the progress of the computation, not from a side thread: a worker that hangs must lose its lease.
 
     Raises:
         LeaseLost: If the fence no longer holds.

@@ -33,6 +33,7 @@ class Film:
     robot: str
     state: str
     outcome: str | None
+    note: str | None
     process: dict[str, Any]
     devices: list[Device]
     started_at: datetime
@@ -88,6 +89,7 @@ def _film(
         robot=row.robot,
         state=row.state,
         outcome=row.outcome,
+        note=row.note,
         process=row.process,
         devices=devices,
         started_at=row.started_at,

@@ -1,0 +1,93 @@
+"""Proposals on the wire."""
+
+from typing import Literal
+
+from pydantic import ConfigDict
+
+from service.api.schemas.fields import Instant, Outgoing
+
+ProposalState = Literal[
+    "ready", "leased", "running", "overdue", "made", "measured", "failed", "superseded", "cancelled"
+]
+
+
+class PredictedRead(Outgoing):
+    """What the model expects of one device, in the objective's unit."""
+
+    mean: float
+    sd: float
+
+
+class ProposedDeviceRead(Outgoing):
+    """One device of a proposed film."""
+
+    index: int
+    position: float
+    """Along the gradient, 0 at end A, 1 at end B."""
+    composition: dict[str, float]
+    """Atomic fraction by element."""
+    predicted: PredictedRead | None
+    """Null without a model."""
+
+
+class ProposedFilmRead(Outgoing):
+    """A film to make."""
+
+    a: dict[str, float]
+    """Composition of end A."""
+    b: dict[str, float]
+    """Composition of end B."""
+    process: dict[str, float | str]
+    """Process conditions in physical units, by variable."""
+    positions: list[float]
+    devices: list[ProposedDeviceRead]
+
+
+class AlternativeRead(Outgoing):
+    """A film that was not chosen."""
+
+    a: dict[str, float]
+    b: dict[str, float]
+    process: dict[str, float | str]
+    gain: float
+    pair: list[str] | None
+    """The two elements that trade along it, where the campaign makes pair gradients."""
+
+
+class ProvenanceRead(Outgoing):
+    """Everything from which the proposal can be computed again."""
+
+    config_revision: int
+    revision: int
+    snapshot_hash: str
+    model_version_id: str | None
+    policy: str
+    policy_options: dict[str, str | int | float]
+    seed: int
+    pending_film_count: int
+    code_version: str
+    versions: dict[str, str]
+
+
+class ProposalRead(Outgoing):
+    """A film promised to the robots, with its reasons."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    id: str
+    campaign_id: str
+    state: ProposalState
+    rank: int
+    fence: int
+    film: ProposedFilmRead
+    gain: float | None
+    """Expected gain in the objective's unit; null if the policy computes none."""
+    reason: str
+    source: Literal["model", "space_filling", "random"]
+    alternatives: list[AlternativeRead]
+    provenance: ProvenanceRead
+    film_id: str | None
+    """The film, once its making was started."""
+    stale: bool
+    """Whether it waits or was claimed while the dataset is ahead of what it was chosen from."""
+    created_at: Instant

@@ -15,26 +15,24 @@ from botorch.acquisition.objective import PosteriorTransform
 from botorch.exceptions.errors import UnsupportedError
 from botorch.models.gpytorch import GPyTorchModel
 from botorch.posteriors.gpytorch import GPyTorchPosterior
-from gpytorch.distributions import MultitaskMultivariateNormal, MultivariateNormal
+from gpytorch.distributions import MultitaskMultivariateNormal
 from numpy.typing import NDArray
 from torch import Tensor
 
 from models.dataset import Dataset
 from models.errors import IncompatibleCheckpoint, NotEnoughData
 from models.problem import Problem
-from models.surrogates import evidence
 from models.surrogates.base import Prediction, Progress, Surrogate
+from models.surrogates.conditioned import Conditioned
 from models.surrogates.diagnostics import calibration, leave_film_out
-from models.surrogates.evidence import Hyperparameters, Readings
-from models.surrogates.kernels import matern52_between
+from models.surrogates.evidence import Readings
+from models.surrogates.fitting import fit, starts_for
+from models.surrogates.hyperparameters import Hyperparameters
 from models.surrogates.latent import Latent
 from models.surrogates.scaling import robust_units, space_ranges
 from models.tensors import to_array, to_tensor
 
 Array = NDArray[np.float64]
-
-POSTERIOR_JITTER = 1e-7
-"""Added to the posterior variance, relative to s_f^2: joint samples at devices 0.1 at.% apart need it."""
 
 
 @dataclass(frozen=True)
@@ -71,36 +69,6 @@ class FilmGPState:
         )
 
 
-class _Column:
-    """One objective, conditioned on its readings: the Cholesky factor and the weights that every prediction needs."""
-
-    def __init__(self, data: Readings, h: Hyperparameters) -> None:
-        self.data, self.h = data, h
-        factor = evidence.cholesky(evidence.Evidence(data).covariance(h)[0])
-        self.z = to_tensor(data.x / h.lengthscales)
-        self.factor = to_tensor(factor)
-        self.weights = torch.cholesky_solve(to_tensor(data.y).unsqueeze(-1), self.factor).squeeze(-1)
-
-    def prior(self, z1: Tensor, z2: Tensor) -> Tensor:
-        """Prior covariance of f between scaled points, the constant mean's own included."""
-        return self.h.output_variance * matern52_between(z1, z2) + evidence.CONSTANT_VARIANCE
-
-    def posterior(self, x: Tensor) -> MultivariateNormal:
-        """Joint posterior of f at `batch_shape x q x D` points in widths of the search space."""
-        z = x / to_tensor(self.h.lengthscales)
-        across = self.prior(z, self.z)
-        mean = across @ self.weights
-        # One triangular solve for all batches at once.
-        flat = across.reshape(-1, across.shape[-1])
-        half = torch.linalg.solve_triangular(self.factor, flat.mT, upper=False).mT.reshape(across.shape)
-        jitter = POSTERIOR_JITTER * self.h.output_variance * torch.eye(x.shape[-2], dtype=x.dtype)
-        return MultivariateNormal(mean, self.prior(z, z) - half @ half.mT + jitter)
-
-    def inverse(self) -> Array:
-        """`n x n` inverse of the covariance of the readings."""
-        return to_array(torch.cholesky_inverse(self.factor))
-
-
 class FilmGP(GPyTorchModel):
     """Gaussian process with film effect, usable wherever BoTorch takes a model. Built by `fit`, `condition` or a state.
 
@@ -112,7 +80,7 @@ class FilmGP(GPyTorchModel):
     def __init__(self, state: FilmGPState) -> None:
         super().__init__()
         self.state = state
-        self._columns = [_Column(state.readings(k), h) for k, h in enumerate(state.hyperparameters)]
+        self._columns = [Conditioned(state.readings(k), h) for k, h in enumerate(state.hyperparameters)]
         self._lower, self._width = to_tensor(state.lower), to_tensor(state.width)
 
     @classmethod
@@ -142,7 +110,7 @@ class FilmGP(GPyTorchModel):
             data = blank.readings(k)
             before = warm[k] if k < len(warm) else None
             fits.append(
-                evidence.fit(
+                fit(
                     data,
                     film_effect=problem.surrogate.film_effect,
                     seed=seed,
@@ -225,7 +193,7 @@ class FilmGP(GPyTorchModel):
 
         return Latent(
             prior=prior,
-            variance=column.h.output_variance + evidence.CONSTANT_VARIANCE,
+            variance=column.variance,
             points=column.z * scaling + self._lower,
             factor=column.factor,
             whitened=column.factor.mT @ column.weights,
@@ -306,14 +274,3 @@ def _state(problem: Problem, dataset: Dataset) -> FilmGPState:
     film = np.unique(dataset.films, return_inverse=True)[1].reshape(-1)
     centre, scale = np.array(units).T
     return FilmGPState(lower, width, dataset.X, Y, dataset.Yvar, film, centre, scale, ())
-
-
-def starts_for(readings: int, *, warm: bool) -> int:
-    """How many climbs a fit makes: many where they are cheap and the evidence has several tops, one where it is dear.
-
-    Measured on films over two real landscapes: of 12 data sets with 10 to 65 readings a single climb missed the best
-    top of 0 to 2, four climbs none; with 100 and 260 readings a single climb missed none.
-    """
-    if readings > 600:
-        return 1
-    return 2 if readings > 150 else 4 + warm

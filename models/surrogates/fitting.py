@@ -1,0 +1,109 @@
+"""The search for the hyperparameters that explain the readings best: L-BFGS from a few seeded starts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from models.errors import FitFailed
+from models.surrogates.evidence import Evidence, Readings
+from models.surrogates.hyperparameters import Hyperparameters, Prior, log_prior, priors
+
+Array = NDArray[np.float64]
+
+INFEASIBLE = 1e100
+"""Negative log evidence where the covariance has no Cholesky factor: the line search turns back."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Where the search of the hyperparameters ended, and what it took."""
+
+    hyperparameters: Hyperparameters
+    log_evidence: float
+    starts: int
+    evaluations: int
+    warm: bool
+    """Whether the first climb began at an earlier fit."""
+
+    def report(self) -> dict[str, float | int | bool]:
+        """All but the hyperparameters, JSON-able."""
+        return {k: getattr(self, k) for k in ("log_evidence", "starts", "evaluations", "warm")}
+
+
+def fit(
+    data: Readings,
+    *,
+    film_effect: bool,
+    seed: int,
+    starts: int,
+    previous: Hyperparameters | None,
+    progress: Callable[[str], None],
+) -> Fit:
+    """Find the hyperparameters of largest evidence times prior.
+
+    Args:
+        data: Scaled, standardised readings.
+        film_effect: Whether s_b is fitted.
+        seed: Seed of the random starts.
+        starts: How many climbs in all.
+        previous: Where the first climb starts.
+        progress: Called at each evaluation.
+
+    Returns:
+        The best end of all climbs.
+
+    Raises:
+        FitFailed: If no climb ends at a finite value.
+    """
+    prior = priors(data.x.shape[1], film_effect=film_effect)
+    bounds = [(p.lower, p.upper) for p in prior]
+    evidence = Evidence(data)
+
+    def objective(theta: Array) -> tuple[float, Array]:
+        progress("fit")
+        try:
+            value, gradient = evidence(theta)
+        except FitFailed:
+            return INFEASIBLE, np.zeros_like(theta)
+        density, slope = log_prior(theta, prior)
+        if not (np.isfinite(value) and np.isfinite(gradient).all()):
+            return INFEASIBLE, np.zeros_like(theta)
+        return -value - density, -gradient - slope
+
+    results = [
+        minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 200, "ftol": 1e-8})
+        for start in _starts(prior, seed, starts, previous)
+    ]
+    best = min(results, key=lambda r: float(r.fun))
+    if not float(best.fun) < INFEASIBLE:
+        raise FitFailed(f"the evidence of {len(data.y)} readings was finite at none of {starts} starts")
+    return Fit(
+        Hyperparameters.from_theta(best.x, data.x.shape[1]),
+        evidence(best.x)[0],
+        starts,
+        sum(int(r.nfev) for r in results),
+        warm=previous is not None,
+    )
+
+
+def _starts(prior: list[Prior], seed: int, count: int, previous: Hyperparameters | None) -> list[Array]:
+    """The previous optimum (if any), the prior's mean, then seeded draws near it: `count` in all."""
+    mean, sd = np.array([p.mean for p in prior]), np.array([p.sd for p in prior])
+    draws = mean + 0.5 * sd * np.random.default_rng(seed).standard_normal((count, len(prior)))
+    known = [] if previous is None or len(previous.theta()) != len(prior) else [previous.theta()]
+    low, high = np.array([p.lower for p in prior]), np.array([p.upper for p in prior])
+    return [np.clip(start, low, high) for start in (*known, mean, *draws)][:count]
+
+
+def starts_for(readings: int, *, warm: bool) -> int:
+    """How many climbs a fit makes: many where they are cheap and the evidence has several tops, one where it is dear.
+
+    Measured on films over two real landscapes: of 12 data sets with 10 to 65 readings a single climb missed the best
+    top of 0 to 2, four climbs none; with 100 and 260 readings a single climb missed none.
+    """
+    if readings > 600:
+        return 1
+    return 2 if readings > 150 else 4 + warm

@@ -1,12 +1,22 @@
 """The door: a client for one Filmloop service, and a handle for each of its campaigns."""
 
+import os
 from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel
 
-from filmloop_client.answers import CampaignState, Dataset, Event, Film, ModelVersion, Posterior, Proposal
+from filmloop_client.answers import (
+    BestComposition,
+    CampaignState,
+    Dataset,
+    Event,
+    Film,
+    ModelVersion,
+    Posterior,
+    Proposal,
+)
 from filmloop_client.instrument import Instrument
 from filmloop_client.robot import Robot
 from filmloop_client.transport import Transport
@@ -97,6 +107,11 @@ class Campaign:
         """What a model believes: mean and standard deviation over the search space, and where it expects the best."""
         return Posterior.model_validate(self._transport.get(f"/v1/model-versions/{model_version_id}/posterior").json())
 
+    def best(self) -> BestComposition | None:
+        """Where the newest model expects the best value: not the luckiest reading. None while there is no model."""
+        newest = self.newest_model()
+        return None if newest is None else self.posterior(newest.id).best
+
     def events(self, after: int = 0) -> Iterator[Event]:
         """Everything that happened since event number `after`."""
         while True:
@@ -159,17 +174,16 @@ class Campaigns:
 class Client:
     """A Filmloop service. Use it in a `with` block, or call `close()`. Threads may share it."""
 
-    def __init__(
-        self, base_url: str = "http://127.0.0.1:8000", *, timeout: float = 10.0, patience: float = 60.0
-    ) -> None:
+    def __init__(self, base_url: str | None = None, *, timeout: float = 10.0, patience: float = 60.0) -> None:
         """Name the service; nothing is sent yet.
 
         Args:
-            base_url: Where it listens.
+            base_url: Where it listens. If not given: the environment's `FILMLOOP_URL`, else port 8000 of this machine.
             timeout: Seconds to wait for one answer.
             patience: Seconds for which a call keeps trying; a restart of the service is then a delay, not an error.
         """
-        self.transport = Transport(base_url, timeout=timeout, patience=patience)
+        address = base_url or os.environ.get("FILMLOOP_URL") or "http://127.0.0.1:8000"
+        self.transport = Transport(address, timeout=timeout, patience=patience)
         self.campaigns = Campaigns(self.transport)
 
     def __enter__(self) -> Self:

@@ -4,14 +4,14 @@ import json
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 import click
-import httpx
 
 from filmloop_client import Client, FilmloopError
 from service.settings import Settings
@@ -21,8 +21,21 @@ from service.simulation.players import Order, play
 from service.simulation.progress import HEADER, Progress
 from service.simulation.wafer import ELEMENTS, Wafer
 
-Start = Callable[[Settings], AbstractContextManager[str]]
-"""Starts a whole Filmloop and yields its address; handed over by `service.cli`, which stands above this room."""
+
+class Running(Protocol):
+    """A Filmloop that answers."""
+
+    @property
+    def url(self) -> str:
+        """Where."""
+
+    @property
+    def log_file(self) -> Path:
+        """What its processes say."""
+
+
+Start = Callable[[Settings], AbstractContextManager[Running]]
+"""Uses the Filmloop that runs on the settings' data directory, or starts one; raises RuntimeError if it cannot."""
 
 POLICIES = ("expected_improvement", "space_filling", "random")
 
@@ -60,57 +73,62 @@ seed_option = click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=
 films_option = click.option("--films", type=click.IntRange(min=1), default=12, help="How many to make.")
 
 
-@click.command(context_settings={"show_default": True})
-@seed_option
-@films_option
-@click.option("--devices", type=click.IntRange(1, 200), default=13, help="Measurable spots per film.")
-@click.option("--policy", type=click.Choice(POLICIES), default=POLICIES[0], help="Who chooses the films.")
-@click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Where the data is kept.")
-@click.option("--plot/--no-plot", default=True, help="Whether to draw the picture.")
-@click.option("--plot-file", type=click.Path(dir_okay=False, path_type=Path), default="demo.png", help="The picture.")
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object on the last line.")
-@click.option("--keep-running", is_flag=True, help="Leave Filmloop running afterwards, until Ctrl-C.")
-@_lab_options
-@click.pass_obj
-def demo(
-    start: Start,
-    /,
-    *,
-    seed: int,
-    films: int,
-    devices: int,
-    policy: str,
-    data_dir: Path | None,
-    plot: bool,
-    plot_file: Path,
-    as_json: bool,
-    keep_running: bool,
-    **lab_options: float,
-) -> None:
-    """Explore a real Fe-Ga-Pd wafer: everything is started, one robot and one instrument work, the best is found.
+def demo_command(start: Start) -> click.Command:
+    """The command `demo`; `start` is handed down by `service.cli`, because the supervisor stands above this room."""
 
-    The data is kept under "demo" in the user's data directory unless --data-dir is given; another demo adds another
-    campaign to it.
-    """
-    if plot and not os.access(plot_file.absolute().parent, os.W_OK):
-        raise click.UsageError(f"cannot write {plot_file}; give another --plot-file, or --no-plot")
-    directory = data_dir or Settings().data_dir / "demo"
-    settings = Settings(data_dir=directory)
-    lab = _lab(seed, lab_options)
-    signal.signal(signal.SIGTERM, _terminated)
+    @click.command(context_settings={"show_default": True})
+    @seed_option
+    @films_option
+    @click.option("--devices", type=click.IntRange(1, 200), default=13, help="Measurable spots per film.")
+    @click.option("--policy", type=click.Choice(POLICIES), default=POLICIES[0], help="Who chooses the films.")
+    @click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Where the data is kept.")
+    @click.option("--plot/--no-plot", default=True, help="Whether to draw the picture.")
+    @click.option("--plot-file", type=click.Path(dir_okay=False, path_type=Path), default="demo.png", help="Where to.")
+    @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object on the last line.")
+    @click.option("--keep-running", is_flag=True, help="Leave Filmloop running afterwards, until Ctrl-C.")
+    @_lab_options
+    def demo(*, seed: int, plot: bool, plot_file: Path, as_json: bool, data_dir: Path | None, **options: Any) -> None:
+        """Explore a real Fe-Ga-Pd wafer, from the first film to the best magnetisation.
+
+        Everything is started, one simulated robot and one simulated instrument work, and one line tells of each film.
+        The data is kept under "demo" in the user's data directory unless --data-dir is given; another demo adds another
+        campaign to it.
+        """
+        if plot and not os.access(plot_file.absolute().parent, os.W_OK):
+            raise click.UsageError(f"cannot write {plot_file}; give another --plot-file, or --no-plot")
+        began = time.monotonic()
+        signal.signal(signal.SIGTERM, _terminated)
+        settings = Settings(data_dir=data_dir or Settings().data_dir / "demo")
+        lab = _lab(seed, options)
+        outcome = _demonstrate(start, settings, lab, plot_file if plot else None, options)
+        if as_json:
+            click.echo(json.dumps({**outcome.figures(), "seconds": round(time.monotonic() - began, 1)}))
+
+    return demo
+
+
+def _demonstrate(
+    start: Start, settings: Settings, lab: Lab, plot_file: Path | None, options: dict[str, Any]
+) -> Outcome:
     click.echo(introduction(lab))
-    with _filmloop(settings, start) as url, _plain_errors():
+    with _filmloop(settings, start) as filmloop, _plain_errors():
+        keep = options["keep_running"]
         outcome = explore(
-            url, lab, films=films, devices=devices, policy=policy, say=click.echo, finish=not keep_running
+            filmloop.url,
+            lab,
+            films=options["films"],
+            devices=options["devices"],
+            policy=options["policy"],
+            say=click.echo,
+            finish=not keep,
         )
         click.echo(summary(outcome))
-        if plot:
+        if plot_file is not None:
             _draw(plot_file, outcome)
-        click.echo(f"  data           {settings.data_dir}")
-        if keep_running:
-            _keep_running(url, outcome)
-    if as_json:
-        click.echo(json.dumps(outcome.figures()))
+        click.echo(f"  data           {settings.data_dir}\n  log            {filmloop.log_file}")
+        if keep:
+            _keep_running(filmloop.url, outcome)
+    return outcome
 
 
 @click.command(context_settings={"show_default": True})
@@ -151,27 +169,17 @@ def simulate(
 
 
 @contextmanager
-def _filmloop(settings: Settings, start: Start) -> Iterator[str]:
-    """The address of a running Filmloop: the one that has this data directory already, else a new one."""
-    url = _already_running(settings.data_dir)
-    if url is not None:
-        click.echo(f"Using the Filmloop that runs at {url}.\n")
-        yield url
-        return
+def _filmloop(settings: Settings, start: Start) -> Iterator[Running]:
+    """A running Filmloop; that it cannot start is told as a sentence."""
     click.echo("Starting database, broker, API and worker …", nl=False)
-    with start(settings) as url:
-        click.echo(f" ready at {url}\n")
-        yield url
-
-
-def _already_running(data_dir: Path) -> str | None:
-    """The address that a running `filmloop up` left in its data directory, if it still answers."""
-    try:
-        url = str(json.loads((data_dir / "run.json").read_text(encoding="utf-8"))["url"])
-        httpx.get(f"{url}/readyz", timeout=5.0, trust_env=False).raise_for_status()
-    except (OSError, ValueError, KeyError, httpx.HTTPError):
-        return None
-    return url
+    with ExitStack() as stack:
+        try:
+            filmloop = stack.enter_context(start(settings))
+        except RuntimeError as error:
+            click.echo()
+            raise click.ClickException(str(error)) from error
+        click.echo(f" ready at {filmloop.url}\n")
+        yield filmloop
 
 
 @contextmanager

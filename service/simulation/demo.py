@@ -10,9 +10,6 @@ from service.simulation.lab import Lab
 from service.simulation.players import PATIENCE_S, Order, play
 from service.simulation.progress import GOAL, HEADER, Belief, Progress, formula
 
-LEARNING = "expected_improvement"
-"""The policy whose model is worth waiting for at the end."""
-
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
@@ -45,6 +42,7 @@ class Outcome:
             "recommended_true": None if recommended is None else round(recommended, 4),
             "recommended_fraction": None if recommended is None else round(recommended / top, 5),
             "films_to_95": progress.films_to(),
+            "best_true_by_film": [round(float(v), 4) for v in progress.best_true()],
             "decision_seconds": [round(f.decision_s, 2) for f in progress.films],
             "campaign_id": self.campaign_id,
         }
@@ -75,7 +73,7 @@ def explore(
         campaign.activate()
         say(HEADER)
         play(Order(url, campaign.id, films, lab), progress, say)
-        belief = newest_belief(campaign, wait_s=60.0 if policy == LEARNING else 0.0)
+        belief = newest_belief(campaign)
         if finish:
             campaign.act("complete")
     return Outcome(campaign.id, policy, lab.seed, progress, belief, time.monotonic() - began)

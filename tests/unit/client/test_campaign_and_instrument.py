@@ -60,6 +60,27 @@ def test_newest_model_knows_the_most_data(server):
         assert campaign.newest_model() is None
 
 
+def test_best_is_what_the_newest_model_recommends(server):
+    best = {"composition": {"Fe": 0.6, "Ga": 0.4}, "mean": 9.0, "sd": 0.5}
+    server.answers = [
+        Answer(200, CAMPAIGN),
+        Answer(200, {"items": [{"id": "mdl_1", "campaign_id": "cmp_1", "revision": 3}], "next": None}),
+        Answer(200, {"points": [{"Fe": 1.0, "Ga": 0.0}], "mean": [1.0], "sd": [2.0], "best": best}),
+        Answer(200, {"items": [], "next": None}),
+    ]
+    with Client(server.url) as client:
+        campaign = client.campaigns.get("cmp_1")
+        assert campaign.best().model_dump() == best
+        assert campaign.best() is None
+
+
+def test_address_comes_from_the_environment_unless_given(server, monkeypatch):
+    server.answers = [Answer(200, {"items": [CAMPAIGN], "next": None})]
+    monkeypatch.setenv("FILMLOOP_URL", server.url)
+    with Client() as client:
+        assert [c.id for c in client.campaigns.list()] == ["cmp_1"]
+
+
 def test_events_are_read_from_where_one_left_off(server):
     event = {"seq": 5, "type": "proposal.ready", "at": AT.isoformat(), "data": {}}
     server.answers = [

@@ -6,7 +6,19 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from service.api import datasets, events, health, measurements, models, problems
+from service.api import (
+    campaigns,
+    claims,
+    datasets,
+    events,
+    films,
+    health,
+    leases,
+    measurements,
+    models,
+    problems,
+    proposals,
+)
 from service.api.limits import JsonBody
 from service.api.requests import RequestContext
 from service.errors import Unavailable
@@ -16,7 +28,17 @@ from service.store.session import make_engine, make_sessions
 from service.telemetry import configure_logging
 
 TITLE = "Filmloop"
-ROUTERS = (measurements.router, datasets.router, models.router, events.router)
+ROUTERS = (
+    campaigns.router,
+    proposals.router,
+    claims.router,
+    leases.router,
+    films.router,
+    measurements.router,
+    datasets.router,
+    models.router,
+    events.router,
+)
 """Every noun under `/v1`."""
 
 

@@ -9,8 +9,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.orm import Session
 
 from service.api.dependencies import After, BellDependency, CampaignId, Limit, OnceDependency, SessionsDependency
-from service.api.effects import take_effect
-from service.api.replies import reply
+from service.api.replies import answer_once, reply
 from service.api.schemas.campaigns import CampaignAct, CampaignCreate, CampaignRead
 from service.api.schemas.fields import Page
 from service.operations import campaigns
@@ -35,7 +34,7 @@ def create_campaign(campaign: CampaignCreate, once: OnceDependency, sessions: Se
         )
         return 201, CampaignRead.of(created).model_dump(mode="json")
 
-    answer = take_effect(sessions, once, effect)
+    answer = answer_once(sessions, once, effect)
     response = reply(answer)
     response.headers["ETag"] = _etag(answer.body)
     response.headers["Location"] = f"/v1/campaigns/{answer.body['id']}"
@@ -81,7 +80,7 @@ def act_on_campaign(
         to_ring.append(job_id)
         return 200, CampaignRead.of(campaign).model_dump(mode="json")
 
-    answer = take_effect(sessions, once, effect)
+    answer = answer_once(sessions, once, effect)
     for job_id in to_ring:
         bell.ring(job_id)
     return reply(answer)

@@ -8,8 +8,7 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from service.api.dependencies import BellDependency, CampaignId, Once, OnceDependency, SessionsDependency
-from service.api.effects import take_effect
-from service.api.replies import reply
+from service.api.replies import answer_once, reply
 from service.api.schemas.claims import ClaimCreate, ClaimRead, LeaseRead
 from service.api.schemas.proposals import ProposalRead
 from service.errors import NothingReady
@@ -79,5 +78,5 @@ def _attempt(
         )
         return 201 if claim.fresh else 200, body.model_dump(mode="json")
 
-    answer = take_effect(sessions, once, effect)
+    answer = answer_once(sessions, once, effect)
     return answer, to_ring[0] if to_ring else None

@@ -7,8 +7,7 @@ from fastapi import APIRouter, Header, Response
 from sqlalchemy.orm import Session
 
 from service.api.dependencies import BellDependency, LeaseId, Once, OnceDependency, SessionsDependency
-from service.api.effects import take_effect
-from service.api.replies import reply
+from service.api.replies import answer_once, reply
 from service.api.schemas.claims import FilmComplete, FilmFail, FilmStartedRead, LeaseRead
 from service.api.schemas.films import FilmRead
 from service.api.schemas.proposals import ProposalRead
@@ -117,7 +116,7 @@ def _act(sessions: Sessions, once: Once, bell: Bell, effect: Callable[[Session],
         to_ring.append(moved.job_id)
         return 200, body
 
-    answer = take_effect(sessions, once, with_status)
+    answer = answer_once(sessions, once, with_status)
     for job_id in to_ring:
         bell.ring(job_id)
     return reply(answer)

@@ -1,0 +1,72 @@
+"""One Postgres for the session, one database per test, each a copy of a template that the migrations built."""
+
+import os
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL, Engine, create_engine, make_url, text
+from sqlalchemy.pool import NullPool
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def administer(server: URL) -> Engine:
+    """Connections that are closed after use and can create databases."""
+    return create_engine(server, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+
+
+def rendered(url: URL) -> str:
+    return url.render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[URL]:
+    """An existing server by FILMLOOP_TEST_DATABASE_URL, else the embedded one without its safety against crashes."""
+    given = os.environ.get("FILMLOOP_TEST_DATABASE_URL")
+    if given:
+        yield make_url(given)
+        return
+    from service.embedded import start_postgres  # noqa: PLC0415 - tests that need no database must not load it
+
+    # A short path: a socket's is limited to about 100 characters, and pytest's own are long.
+    with (
+        tempfile.TemporaryDirectory(prefix="filmloop-test-") as folder,
+        start_postgres(Path(folder), durable=False) as server,
+    ):
+        yield make_url(server.url)
+
+
+@pytest.fixture(scope="session")
+def template(server_url: URL) -> Iterator[str]:
+    """Name of a database with the schema that the migrations make."""
+    from service.store.schema import upgrade  # noqa: PLC0415 - as above
+
+    name = f"filmloop_template_{uuid.uuid4().hex[:12]}"
+    with administer(server_url).connect() as connection:
+        connection.execute(text(f"create database {name}"))
+        upgrade(rendered(server_url.set(database=name)))
+        yield name
+        connection.execute(text(f"drop database {name} with (force)"))
+
+
+@pytest.fixture
+def empty_database_url(server_url: URL) -> Iterator[str]:
+    """A database without a schema."""
+    yield from _database(server_url, "template1")
+
+
+@pytest.fixture
+def database_url(server_url: URL, template: str) -> Iterator[str]:
+    """A database of the test's own, with the schema."""
+    yield from _database(server_url, template)
+
+
+def _database(server_url: URL, template: str) -> Iterator[str]:
+    name = f"filmloop_{uuid.uuid4().hex[:12]}"
+    with administer(server_url).connect() as connection:
+        connection.execute(text(f"create database {name} template {template} strategy file_copy"))
+        yield rendered(server_url.set(database=name))
+        connection.execute(text(f"drop database {name} with (force)"))

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.dataset import Dataset
-from models.errors import IncompatibleCheckpoint, NotEnoughData
+from models.errors import IncompatibleCheckpoint, InvalidDataset, NotEnoughData
 from models.problem import Problem
 from models.surrogates.base import Prediction, Progress, Surrogate
 from models.surrogates.conditioned import Conditioned
@@ -29,7 +29,7 @@ from models.surrogates.evidence import Readings
 from models.surrogates.fitting import fit, starts_for
 from models.surrogates.hyperparameters import Hyperparameters
 from models.surrogates.latent import Latent
-from models.surrogates.scaling import robust_units, space_ranges
+from models.surrogates.scaling import LARGEST, robust_units, space_ranges
 from models.tensors import to_array, to_tensor
 
 Array = NDArray[np.float64]
@@ -261,6 +261,7 @@ def _state(problem: Problem, dataset: Dataset) -> FilmGPState:
 
     Raises:
         NotEnoughData: If an objective was read at fewer than two distinct points.
+        InvalidDataset: If a reading is too large to be squared.
     """
     Y = np.column_stack([o.to_maximised(y) for o, y in zip(problem.objectives, dataset.Y.T, strict=True)])
     units = []
@@ -269,6 +270,8 @@ def _state(problem: Problem, dataset: Dataset) -> FilmGPState:
         distinct = len(np.unique(dataset.X[read], axis=0))
         if distinct < 2:
             raise NotEnoughData(f"{read.sum()} readings at {distinct} distinct points; at least 2 points are needed")
+        if np.abs(y[read]).max() > LARGEST:
+            raise InvalidDataset(f"a reading of {y[read][np.abs(y[read]).argmax()]:g} is larger than {LARGEST:g}")
         units.append(robust_units(y[read]))
     lower, width = space_ranges(problem.space)
     film = np.unique(dataset.films, return_inverse=True)[1].reshape(-1)

@@ -10,6 +10,7 @@ from scipy.optimize import minimize
 from models.errors import FitFailed
 from models.surrogates.evidence import Evidence, Readings
 from models.surrogates.hyperparameters import Hyperparameters, Prior, log_prior, priors
+from models.surrogates.scaling import LARGEST
 
 Array = NDArray[np.float64]
 
@@ -56,8 +57,10 @@ def fit(
         The best end of all climbs.
 
     Raises:
-        FitFailed: If no climb ends at a finite value.
+        FitFailed: If no climb ends at a finite value, or a reading is absurdly far from the others.
     """
+    if np.abs(data.y).max() > LARGEST:
+        raise FitFailed(f"a reading lies {np.abs(data.y).max():g} robust standard deviations from the middle")
     prior = priors(data.x.shape[1], film_effect=film_effect)
     bounds = [(p.lower, p.upper) for p in prior]
     evidence = Evidence(data)

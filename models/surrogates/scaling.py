@@ -8,6 +8,13 @@ from models.composition import SearchSpace
 
 Array = NDArray[np.float64]
 
+MIDDLE_80 = 2.5631031310892007
+"""Width of the middle 80 % of a standard normal distribution."""
+SMALLEST = 1e-100
+"""Least scale of readings; anything smaller is rounding."""
+LARGEST = 1e100
+"""Largest size of a reading, in its own or in standardised units: its square must not overflow."""
+
 
 def space_ranges(space: SearchSpace) -> tuple[Array, Array]:
     """Least value and width of each column of a device point, from the rules of the search space alone.
@@ -43,8 +50,5 @@ def robust_units(values: Array) -> tuple[float, float]:
     """
     centre = float(np.median(values))
     low, high = np.quantile(values, [0.1, 0.9])
-    least = 1e-9 * max(abs(centre), float(np.finfo(np.float64).tiny) * 1e12)
-    for scale in (float(high - low) / 2.5631031310892007, float(np.std(values)), abs(centre)):
-        if np.isfinite(scale) and scale > least:
-            return centre, scale
-    return centre, 1.0
+    candidates = (float(high - low) / MIDDLE_80, float(np.std(values)), abs(centre), 1.0)
+    return centre, next(scale for scale in candidates if scale > max(1e-12 * abs(centre), SMALLEST))

@@ -18,7 +18,7 @@ from service.settings import Settings
 from service.simulation.demo import Outcome, explore, introduction, summary
 from service.simulation.lab import Lab
 from service.simulation.players import Order, play
-from service.simulation.progress import HEADER, Progress
+from service.simulation.progress import HEADER, Progress, percent
 from service.simulation.wafer import ELEMENTS, Wafer
 
 
@@ -37,6 +37,8 @@ class Running(Protocol):
 Start = Callable[[Settings], AbstractContextManager[Running]]
 """Uses the Filmloop that runs on the settings' data directory, or starts one; raises RuntimeError if it cannot."""
 
+KEPT = "Where the data is kept; another demo adds another campaign.  [default: demo in the user's data directory]"
+STYLE = {"show_default": True, "max_content_width": 110}
 POLICIES = ("expected_improvement", "space_filling", "random")
 
 
@@ -76,23 +78,29 @@ films_option = click.option("--films", type=click.IntRange(min=1), default=12, h
 def demo_command(start: Start) -> click.Command:
     """The command `demo`; `start` is handed down by `service.cli`, because the supervisor stands above this room."""
 
-    @click.command(context_settings={"show_default": True})
+    @click.command(context_settings=STYLE)
     @seed_option
     @films_option
     @click.option("--devices", type=click.IntRange(1, 200), default=13, help="Measurable spots per film.")
     @click.option("--policy", type=click.Choice(POLICIES), default=POLICIES[0], help="Who chooses the films.")
-    @click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Where the data is kept.")
+    @click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help=KEPT)
     @click.option("--plot/--no-plot", default=True, help="Whether to draw the picture.")
     @click.option("--plot-file", type=click.Path(dir_okay=False, path_type=Path), default="demo.png", help="Where to.")
     @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON object on the last line.")
     @click.option("--keep-running", is_flag=True, help="Leave Filmloop running afterwards, until Ctrl-C.")
     @_lab_options
-    def demo(*, seed: int, plot: bool, plot_file: Path, as_json: bool, data_dir: Path | None, **options: Any) -> None:
+    def demo(
+        *,
+        seed: int,
+        plot: bool,
+        plot_file: Path,
+        as_json: bool,
+        data_dir: Path | None,
+        **options: Any,  # noqa: ANN401  (what click found for the other options)
+    ) -> None:
         """Explore a real Fe-Ga-Pd wafer, from the first film to the best magnetisation.
 
         Everything is started, one simulated robot and one simulated instrument work, and one line tells of each film.
-        The data is kept under "demo" in the user's data directory unless --data-dir is given; another demo adds another
-        campaign to it.
         """
         if plot and not os.access(plot_file.absolute().parent, os.W_OK):
             raise click.UsageError(f"cannot write {plot_file}; give another --plot-file, or --no-plot")
@@ -131,7 +139,7 @@ def _demonstrate(
     return outcome
 
 
-@click.command(context_settings={"show_default": True})
+@click.command(context_settings=STYLE)
 @click.option("--url", default="http://127.0.0.1:8000", help="Where Filmloop runs.")
 @click.option("--campaign", "campaign_id", required=True, help="Id of an active campaign on Fe, Ga, Pd.")
 @click.option("--robots", type=click.IntRange(1, 64), default=1, help="Robots that make films.")
@@ -197,7 +205,7 @@ def _draw(path: Path, outcome: Outcome) -> None:
     progress = outcome.progress
     reached = progress.films_to()
     count = f"{reached or len(progress.films)} film{'s' if (reached or len(progress.films)) > 1 else ''}"
-    share = f"{progress.best_true()[(reached or 0) - 1] / progress.wafer.best_value:.0%}".replace("%", " %")
+    share = percent(progress.best_true()[(reached or 0) - 1] / progress.wafer.best_value)
     draw(path, progress, outcome.belief, title=f"Fe-Ga-Pd wafer: {share} of the best magnetisation in {count}")
     click.echo(f"  picture        {path.absolute()}")
 

@@ -8,7 +8,7 @@ from filmloop_client import Client
 from service.simulation.campaign import fe_ga_pd_problem, newest_belief
 from service.simulation.lab import Lab
 from service.simulation.players import PATIENCE_S, Order, play
-from service.simulation.progress import GOAL, HEADER, Belief, Progress, formula
+from service.simulation.progress import GOAL, HEADER, Belief, Progress, formula, percent
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +86,7 @@ def introduction(lab: Lab) -> str:
         "Magnetisation is a scanning-SQUID voltage (V), a proxy of remanent magnetisation. A simulated robot\n"
         "makes films on the wafer, a simulated instrument reads them with "
         f"{lab.noise_v:g} V noise, {lab.film_offset_v:g} V film offset and\n"
-        f"{lab.dead_share:.0%} dead devices. Filmloop knows none of the wafer’s values: it sees the readings only.\n"
+        f"{percent(lab.dead_share, 0)} dead devices. Filmloop knows none of the wafer’s values: it sees the readings only.\n"
     )
 
 
@@ -94,16 +94,18 @@ def summary(outcome: Outcome) -> str:
     """What was found, for a person."""
     progress, top = outcome.progress, outcome.progress.wafer.best_value
     reached = progress.films_to()
-    when = f"{GOAL:.0%} reached with film {reached}" if reached else f"{GOAL:.0%} not reached"
+    when = f"{percent(GOAL, 0)} reached with film {reached}" if reached else f"{percent(GOAL, 0)} not reached"
     found = progress.fraction_of_best()
     lines = [
         f"\n{len(progress.films)} films, {progress.readings()} readings, {outcome.seconds:.0f} s",
-        f"  best found     {found * top:5.2f} V true = {found:.1%} of the wafer’s best ({top:.2f} V); {when}",
+        f"  best found     {found * top:5.2f} V true = {percent(found)} of the wafer’s best ({top:.2f} V); {when}",
     ]
     if outcome.belief is not None and outcome.recommended_true is not None:
         belief, true = outcome.belief, outcome.recommended_true
         expected = f"model expects {belief.best_mean:.2f} ± {belief.best_sd:.2f} V"
-        lines.append(f"  recommended    {true:5.2f} V true = {true / top:.1%} at {formula(belief.best)}; {expected}")
+        lines.append(
+            f"  recommended    {true:5.2f} V true = {percent(true / top)} at {formula(belief.best)}; {expected}"
+        )
     if (device := progress.best_device()) is not None:
         composition, reading = device
         true = float(progress.wafer.truth(composition)[0])

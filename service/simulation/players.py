@@ -19,7 +19,7 @@ from service.simulation.wafer import ELEMENTS, Array
 
 PATIENCE_S = 600.0
 """How long a player keeps calling a service that does not answer, for instance while it is restarted."""
-LOOK_S = 0.05
+LOOK_S = 0.1
 """Pause between two looks at a list."""
 
 

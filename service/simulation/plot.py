@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
-from service.simulation.progress import GOAL, Belief, FilmRecord, Progress
+from service.simulation.progress import GOAL, Belief, FilmRecord, Progress, percent
 from service.simulation.ternary import INK, QUIET, Triangle
 from service.simulation.wafer import ELEMENTS, Array, to_plane
 
@@ -101,11 +101,13 @@ def _found(axes: Axes, progress: Progress) -> None:
     bottom = max(0.0, min(low, 0.8 * top) - 0.08 * top)
     axes.axhline(top, color=QUIET, lw=1.0, zorder=1)
     axes.axhline(goal, color=FOUND, lw=1.6, ls=(0, (5, 3)), zorder=1)
-    words = f"{GOAL:.0%} of the wafer’s best ".replace("%", " %")
-    axes.text(right, goal - 0.03 * (top - bottom), words, color=FOUND, fontsize=10.5, va="top", ha="right")
+    reached = progress.films_to()
+    early = reached is not None and reached <= 0.55 * len(best)  # then there is room below the line on the right
+    words = f"{percent(GOAL, 0)} of the wafer’s best"
+    place = {"x": right, "ha": "right"} if early else {"x": 0.6, "ha": "left"}
+    axes.text(y=goal - 0.03 * (top - bottom), s=words, color=FOUND, fontsize=10.5, va="top", **place)
     axes.step(count, best, where="post", color=INK, lw=2.0, zorder=2)
     axes.plot(count, best, "o", color=INK, ms=5.5, mec="white", mew=0.8, zorder=3)
-    reached = progress.films_to()
     if reached is not None:
         axes.plot(reached, best[reached - 1], marker="o", ms=12, mfc="none", mec=FOUND, mew=2.0, zorder=4)
     axes.set_xlim(0.5, right)

@@ -122,12 +122,15 @@ class Progress:
         mark = " ★" if share >= GOAL else ""
         path = f"{formula(film.ends[0])} → {formula(film.ends[1])}"
         source = film.source.replace("_", "-")
-        return (
-            f"{film.number:4d}  {path}  {read}  {bar(share)} {share:6.1%}{mark:2}  {source:13} {film.decision_s:5.1f} s"
-        )
+        return f"{film.number:4d}  {path}  {read}  {bar(share)} {percent(share):>7}{mark:2}  {source:13} {film.decision_s:5.1f} s"
 
 
-HEADER = f"{'film':>4}  {'from → to':39}  {'best':>5}    {'best truth, of the wafer’s':23}{'chosen by':13}     in"
+HEADER = f"{'film':>4}  {'from → to':39}  {'best':>5}    {'best true value found':24}{'chosen by':13}     in"
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share as a person writes it: 99.8 %."""
+    return f"{100.0 * share:.{digits}f} %"
 
 
 def bar(share: float) -> str:

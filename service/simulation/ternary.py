@@ -64,7 +64,8 @@ class Triangle:
         # The mesh reaches beyond the region, and a spline beyond its points: neither may stretch the scale.
         heights = np.clip(surface(mesh), low, high)
         triangles = Triangulation(*mesh.T)
-        levels = np.linspace(low, high, 41)
+        margin = 1e-6 * (high - low)  # a height exactly on the outermost level would stay white
+        levels = np.linspace(low - margin, high + margin, 41)
         filled = self.axes.tricontourf(triangles, heights, levels=levels, cmap=colours, zorder=2)
         filled.set_edgecolor("face")  # no white hairlines between the levels
         filled.set_clip_path(Polygon(self.hull, closed=True, transform=self.axes.transData))

@@ -45,7 +45,7 @@ def test_a_dead_device_finds_nothing():
 def test_the_line_says_what_a_person_wants_to_know():
     progress = Progress(WAFER)
     line = progress.add(film(7, 277, readings=(10.9, np.nan), source="space_filling"))
-    for part in ("7", formula(WAFER.best_composition), "10.90 V", "100.0% ★", "space-filling", "1.2 s", "█" * 12):
+    for part in ("7", formula(WAFER.best_composition), "10.90 V", "100.0 % ★", "space-filling", "1.2 s", "█" * 12):
         assert part in line
     assert len(line) < 110
 

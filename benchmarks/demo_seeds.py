@@ -61,7 +61,7 @@ def run_missing(lines: Path, wanted: Sequence[tuple[str, int]], *, films: int, d
     wafer, commit = Wafer.load(), provenance()["commit"]
     with (
         tempfile.TemporaryDirectory(prefix="filmloop-") as directory,
-        running(Settings(data_dir=Path(directory))) as url,
+        running(Settings(data_dir=Path(directory))) as filmloop,
     ):
         for policy, seed in missing:
             lab = Lab(wafer, seed=seed, deposition_s=0.0)

@@ -85,8 +85,8 @@ def introduction(lab: Lab) -> str:
         "Wanted: the most magnetic composition of a real Fe-Ga-Pd wafer, of which 278 points were measured.\n"
         "Magnetisation is a scanning-SQUID voltage (V), a proxy of remanent magnetisation. A simulated robot\n"
         "makes films on the wafer, a simulated instrument reads them with "
-        f"{lab.noise_v:g} V noise, {lab.film_offset_v:g} V film offset and\n"
-        f"{percent(lab.dead_share, 0)} dead devices. Filmloop knows none of the wafer’s values: it sees the readings only.\n"
+        f"{lab.noise_v:g} V noise, {lab.film_offset_v:g} V film offset and\n{percent(lab.dead_share, 0)} dead devices. "
+        "Filmloop knows none of the wafer’s values: it sees the readings only.\n"
     )
 
 

@@ -104,8 +104,8 @@ def _found(axes: Axes, progress: Progress) -> None:
     reached = progress.films_to()
     early = reached is not None and reached <= 0.55 * len(best)  # then there is room below the line on the right
     words = f"{percent(GOAL, 0)} of the wafer’s best"
-    place = {"x": right, "ha": "right"} if early else {"x": 0.6, "ha": "left"}
-    axes.text(y=goal - 0.03 * (top - bottom), s=words, color=FOUND, fontsize=10.5, va="top", **place)
+    at, side = (right, "right") if early else (0.6, "left")
+    axes.text(at, goal - 0.03 * (top - bottom), words, color=FOUND, fontsize=10.5, va="top", ha=side)
     axes.step(count, best, where="post", color=INK, lw=2.0, zorder=2)
     axes.plot(count, best, "o", color=INK, ms=5.5, mec="white", mew=0.8, zorder=3)
     if reached is not None:

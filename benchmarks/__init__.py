@@ -1,1 +1,1 @@
-"""Commands that measure what the README and the docs claim. Each prints machine, commit and seeds beside its figures."""
+"""Commands that measure what README and docs claim. Each prints machine, commit and seeds beside its figures."""

@@ -2,9 +2,9 @@
 
 Run: `python -m benchmarks.decision_time --sizes 65 260 1040 --repeats 5`
 
-The data are films of 13 devices on the Fe-Ga-Pd wafer of the demo, with its noise and film offset. Every part is timed in
-CPU seconds of one thread, and the reference (one Cholesky factorisation of an n x n covariance, and one n x K posterior by
-triangular solves) in the same run, so that the ratio holds where absolute seconds do not.
+The data are films of 13 devices on the Fe-Ga-Pd wafer of the demo, with its noise and film offset. Every part is timed
+in CPU seconds of one thread, and the reference (one Cholesky factorisation of an n x n covariance, and one n x K
+posterior by triangular solves) in the same run, so that the ratio holds where absolute seconds do not.
 """
 
 import argparse

@@ -57,7 +57,7 @@ def cholesky(covariance: Array) -> Array:
         FitFailed: If the matrix is not positive definite, or not finite, with the largest jitter.
     """
     scale = float(np.mean(np.diag(covariance)))
-    for jitter in JITTERS:
+    for jitter in JITTERS if np.isfinite(scale) else ():
         # The transpose of a symmetric C-ordered matrix is the Fortran-ordered matrix that LAPACK wants.
         matrix = covariance.T if jitter == 0.0 else covariance.T + jitter * scale * np.eye(len(covariance))
         factor, info = lapack.dpotrf(matrix, lower=1, clean=1, overwrite_a=0)

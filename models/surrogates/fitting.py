@@ -14,7 +14,7 @@ from models.surrogates.scaling import LARGEST
 
 Array = NDArray[np.float64]
 
-INFEASIBLE = 1e100
+INFEASIBLE = 1e300
 """Negative log evidence where the covariance has no Cholesky factor: the line search turns back."""
 
 

@@ -1,0 +1,168 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from models.dataset import Dataset
+from models.errors import FitFailed, InvalidDataset, NotEnoughData
+from models.train import train
+from tests.oracles import small_lab
+
+PROBLEM = small_lab.problem()
+
+
+def changed(dataset, *, y=None, x=None):
+    Y = dataset.Y if y is None else np.asarray(y, dtype=np.float64)[:, None]
+    return replace(dataset, Y=Y, X=dataset.X if x is None else x)
+
+
+def test_it_learns_the_property_behind_offsets_and_noise():
+    bundle = train(PROBLEM, small_lab.dataset(20, offset=0.3), seed=0)
+    X = small_lab.probe(200)
+    error = bundle.predict(PROBLEM, X).mean[:, 0] - small_lab.truth(X)
+    assert np.sqrt(np.mean(error**2)) < 0.35 * np.std(small_lab.truth(X))
+    report = bundle.metrics["objectives"][0]
+    assert 0.15 < report["film_effect_sd"] < 0.6
+    assert 0.02 < report["noise_sd"] < 0.1
+
+
+def test_the_film_effect_pays_where_films_differ():
+    data = small_lab.dataset(12, offset=0.6)
+    with_effect, without = (
+        train(small_lab.problem(film_effect=on), data, seed=0).metrics["objectives"][0] for on in (True, False)
+    )
+    assert without["film_effect_sd"] == 0.0
+    assert with_effect["leave_film_out"]["log_density"] > without["leave_film_out"]["log_density"]
+
+
+def test_smaller_is_better_is_the_same_model_upside_down():
+    data, X = small_lab.dataset(), small_lab.probe()
+    up = train(PROBLEM, data, seed=0).predict(PROBLEM, X)
+    problem = small_lab.problem(direction="minimise")
+    down = train(problem, data, seed=0)
+    np.testing.assert_allclose(down.predict(problem, X).mean, up.mean, rtol=1e-6)
+    np.testing.assert_allclose(down.surrogate.predict(X).mean, -up.mean, rtol=1e-6)
+
+
+def test_the_unit_of_the_readings_does_not_matter():
+    data, X = small_lab.dataset(), small_lab.probe()
+    in_volts = train(PROBLEM, data, seed=0).predict(PROBLEM, X)
+    in_microvolts = train(PROBLEM, changed(data, y=1e6 * data.Y[:, 0]), seed=0).predict(PROBLEM, X)
+    np.testing.assert_allclose(in_microvolts.mean, 1e6 * in_volts.mean, rtol=1e-6)
+    np.testing.assert_allclose(in_microvolts.sd, 1e6 * in_volts.sd, rtol=1e-4)
+
+
+def test_metrics_are_json_and_name_what_was_done():
+    first = train(PROBLEM, small_lab.dataset(4), seed=3)
+    second = train(PROBLEM, small_lab.dataset(5), seed=3, previous=first)
+    report = json.loads(json.dumps(second.metrics))
+    assert report["objectives"][0]["readings"] == 35
+    assert report["objectives"][0]["films"] == 5
+    assert set(report["objectives"][0]["leave_film_out"]) == {
+        "coverage_50",
+        "coverage_90",
+        "coverage_95",
+        "log_density",
+    }
+    assert not first.metrics["fit"][0]["warm"]
+    assert report["fit"][0]["warm"]
+    assert report["seconds"] > 0
+    assert second.versions["torch"].startswith("2.")
+    assert second.fingerprint == small_lab.dataset(5).fingerprint()
+
+
+def test_one_film_has_no_other_film_to_be_judged_by():
+    assert train(PROBLEM, small_lab.dataset(1), seed=0).metrics["objectives"][0]["leave_film_out"] is None
+
+
+def test_a_warm_start_ends_no_worse():
+    data = small_lab.dataset(6)
+    warm = train(PROBLEM, data, seed=0, previous=train(PROBLEM, small_lab.dataset(5), seed=0))
+    cold = train(PROBLEM, data, seed=0)
+    assert warm.metrics["fit"][0]["log_evidence"] > cold.metrics["fit"][0]["log_evidence"] - 0.5
+
+
+def test_a_previous_bundle_of_another_search_space_is_no_start():
+    other = small_lab.problem(elements=("Co", "Ga", "Pd"))
+    previous = train(other, small_lab.dataset(3), seed=0)
+    assert not train(PROBLEM, small_lab.dataset(3), seed=0, previous=previous).metrics["fit"][0]["warm"]
+
+
+@pytest.mark.parametrize(
+    "dataset",
+    [
+        Dataset.empty(4),
+        small_lab.dataset(1, devices=1),
+        changed(small_lab.dataset(), y=np.full(28, np.nan)),
+        changed(small_lab.dataset(), x=np.tile(small_lab.probe(1), (28, 1))),
+        changed(small_lab.dataset(), y=np.where(np.arange(28) == 3, 1.0, np.nan)),
+    ],
+    ids=["nothing", "one reading", "all dead", "one point", "one left"],
+)
+def test_too_little_is_said_to_be_too_little(dataset):
+    with pytest.raises(NotEnoughData, match="distinct points"):
+        train(PROBLEM, dataset, seed=0)
+
+
+def test_a_dataset_of_other_columns_is_refused():
+    with pytest.raises(InvalidDataset, match="do not fit"):
+        train(small_lab.problem(process=False), small_lab.dataset(), seed=0)
+
+
+def spoiled():
+    data = small_lab.dataset()
+    y, n = data.Y[:, 0], len(data)
+    yield "equal values", changed(data, y=np.full(n, 5.0))
+    yield "all zero", changed(data, y=np.zeros(n))
+    yield "all but one equal", changed(data, y=np.where(np.arange(n) == 2, 3.0, 10.0))
+    yield "two points", data.take(np.array([0, 5]))
+    yield "repeats", changed(data, x=np.repeat(data.X[:2], n // 2, axis=0))
+    yield (
+        "repeats without noise",
+        replace(changed(data, x=np.repeat(data.X[:2], n // 2, axis=0)), Yvar=np.zeros((n, 1))),
+    )
+    yield "neighbours", changed(data, x=data.X[:1] + 1e-9 * np.arange(n)[:, None])
+    yield "no noise", replace(data, Yvar=np.zeros((n, 1)))
+    yield "great noise", replace(data, Yvar=np.full((n, 1), 1e12))
+    yield "great offset", changed(data, y=1e9 + y)
+    yield "tiny values", changed(data, y=1e-300 * y)
+    yield "dead devices", changed(data, y=np.where(np.arange(n) % 3 == 0, np.nan, y))
+    for size in (1e3, 1e12, 1e60):
+        yield f"outlier {size:g}", changed(data, y=np.where(np.arange(n) == 3, size, y))
+
+
+SPOILED = dict(spoiled())
+
+
+@pytest.mark.parametrize("dataset", SPOILED.values(), ids=SPOILED)
+def test_bad_data_end_in_a_finite_model(dataset):
+    bundle = train(PROBLEM, dataset, seed=0)
+    far = np.array([[5.0, -2.0, -2.0, 9.0]])
+    predicted = bundle.predict(PROBLEM, np.vstack([small_lab.probe(), far, dataset.X]))
+    assert np.isfinite(predicted.mean).all()
+    assert np.isfinite(predicted.sd).all()
+    assert predicted.sd.min() > 0.0
+    json.dumps(bundle.metrics, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("outlier", "unit", "error"), [(1e300, 1.0, InvalidDataset), (1e99, 1e-9, FitFailed)], ids=["in V", "in sd"]
+)
+def test_a_reading_beyond_arithmetic_is_named(outlier, unit, error):
+    data = small_lab.dataset()
+    with pytest.raises(error, match="a reading"):
+        train(PROBLEM, changed(data, y=np.where(np.arange(28) == 3, outlier, unit * data.Y[:, 0])), seed=0)
+
+
+def test_progress_is_called_often_and_may_stop_the_work():
+    phases = []
+    train(PROBLEM, small_lab.dataset(), seed=0, progress=phases.append)
+    assert phases.count("fit") > 20
+    assert phases[-1] == "validate"
+
+    def stop(_phase):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(PROBLEM, small_lab.dataset(), seed=0, progress=stop)

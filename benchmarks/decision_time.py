@@ -23,7 +23,6 @@ from scipy.linalg import cholesky, solve_triangular
 from benchmarks.provenance import heading, provenance
 from models.dataset import Dataset
 from models.film import Film
-from models.problem import Problem
 from models.propose import propose
 from models.train import train
 from service.simulation.campaign import fe_ga_pd_problem
@@ -32,12 +31,11 @@ from service.simulation.wafer import Wafer
 RESULTS = Path(__file__).parent / "results" / "decision_time"
 
 
-def films_on_the_wafer(problem: Problem, count: int, seed: int) -> list[Film]:
+def films_on_the_wafer(count: int, seed: int) -> list[Film]:
     """Random feasible films, drawn by the same policy that the comparison of the demo uses."""
-    drawn = problem.model_copy(update={"policy": {"name": "random"}})
-    drawn = Problem.model_validate(drawn.model_dump())
+    problem = fe_ga_pd_problem(policy="random")
     empty = Dataset.empty(problem.space.dimension)
-    return [r.film for r in propose(drawn, None, empty, pending=[], count=count, seed=seed)]
+    return [r.film for r in propose(problem, None, empty, pending=[], count=count, seed=seed)]
 
 
 def measured(films: list[Film], wafer: Wafer, seed: int) -> Dataset:
@@ -63,8 +61,8 @@ def cpu_seconds(work: Callable[[], object], repeats: int) -> float:
 def linear_algebra(n: int, devices: int, repeats: int) -> tuple[float, float]:
     """CPU seconds of one n x n Cholesky and of one posterior of K points from its factor."""
     rng = np.random.default_rng(0)
-    distance = np.abs(rng.random((n, 1)) - rng.random((1, n)))
-    K = np.exp(-distance - distance.T) + np.eye(n)
+    x = rng.random(n)
+    K = np.exp(-np.abs(x[:, None] - x)) + np.eye(n)
     factor = cholesky(K, lower=True)
     cross = rng.random((n, devices))
     posterior = cpu_seconds(lambda: (v := solve_triangular(factor, cross, lower=True)).T @ v, repeats)
@@ -75,7 +73,7 @@ def row(n: int, repeats: int) -> dict[str, float]:
     """Figures at n readings."""
     problem, wafer = fe_ga_pd_problem(), Wafer.load()
     devices = problem.film.devices
-    films = films_on_the_wafer(problem, n // devices, seed=n)
+    films = films_on_the_wafer(n // devices, seed=n)
     before, now = measured(films[:-1], wafer, 1), measured(films, wafer, 1)
     first = train(problem, before, seed=1)
     cold = cpu_seconds(lambda: train(problem, now, seed=1), repeats)

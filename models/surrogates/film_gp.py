@@ -6,7 +6,7 @@ Whatever it answers is about the latent f, with b = eps = 0: the property of the
 Inside, readings are maximised and standardised; `centre` and `scale` lead back to maximised values in physical units.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -20,53 +20,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.dataset import Dataset
-from models.errors import IncompatibleCheckpoint, InvalidDataset, NotEnoughData
+from models.errors import IncompatibleCheckpoint
 from models.problem import Problem
 from models.surrogates.base import Prediction, Progress, Surrogate
 from models.surrogates.conditioned import Conditioned
 from models.surrogates.diagnostics import calibration, leave_film_out
-from models.surrogates.evidence import Readings
+from models.surrogates.film_gp_state import FilmGPState
 from models.surrogates.fitting import fit, starts_for
 from models.surrogates.hyperparameters import Hyperparameters
 from models.surrogates.latent import Latent
-from models.surrogates.scaling import LARGEST, robust_units, space_ranges
 from models.tensors import to_array, to_tensor
 
 Array = NDArray[np.float64]
 
-
-@dataclass(frozen=True)
-class FilmGPState:
-    """All that a fitted model is: enough to build it again, bit by bit. m objectives, n readings, D = d + p columns."""
-
-    lower: Array
-    """`D` least values of the search space."""
-    width: Array
-    """`D` widths of the search space."""
-    X: Array
-    """`n x D` device points."""
-    Y: Array
-    """`n x m` maximised readings in physical units; NaN where there is none."""
-    Yvar: Array
-    """`n x m` their variances; NaN where the noise is inferred."""
-    film: NDArray[np.intp]
-    """`n` film numbers."""
-    centre: Array
-    """`m` values that are 0 in standardised units."""
-    scale: Array
-    """`m` values per standardised unit."""
-    hyperparameters: tuple[Hyperparameters, ...]
-    """One per objective."""
-
-    def readings(self, column: int) -> Readings:
-        """Objective `column` as the evidence sees it: only what was read, scaled and standardised."""
-        read = ~np.isnan(self.Y[:, column])
-        return Readings(
-            x=(self.X[read] - self.lower) / self.width,
-            y=(self.Y[read, column] - self.centre[column]) / self.scale[column],
-            known_variance=self.Yvar[read, column] / self.scale[column] ** 2,
-            film=self.film[read],
-        )
+ALWAYS_FITTED = 800
+"""Readings up to which every change of the data is worth a fit: it takes less than a second."""
 
 
 class FilmGP(GPyTorchModel):
@@ -89,6 +57,8 @@ class FilmGP(GPyTorchModel):
     ) -> tuple[Self, dict[str, Any]]:
         """Fit hyperparameters to a canonical dataset and condition on it.
 
+        Where a fit would take more than a second, those of a recent `previous` serve on (`is_recent`).
+
         Args:
             problem: Search space, directions, options of the surrogate.
             dataset: Readings in the objectives' own units.
@@ -97,13 +67,17 @@ class FilmGP(GPyTorchModel):
             progress: Called at each evaluation of the evidence; may raise to stop.
 
         Returns:
-            The model, and its metrics.
+            The model, and its metrics; their `fit` is empty where no fit was made.
 
         Raises:
             NotEnoughData: If an objective was read at fewer than two distinct points.
             FitFailed: If the evidence has no finite value anywhere.
         """
-        blank = _state(problem, dataset)
+        if isinstance(previous, cls) and previous.is_recent(problem, dataset):
+            progress("condition")
+            model = previous.condition(problem, dataset)
+            return model, model.metrics() | {"fit": []}
+        blank = FilmGPState.unfitted(problem, dataset)
         warm = previous.hyperparameters if isinstance(previous, FilmGP) else ()
         fits = []
         for k in range(blank.Y.shape[1]):
@@ -123,6 +97,13 @@ class FilmGP(GPyTorchModel):
         progress("validate")
         return model, model.metrics() | {"fit": [f.report() for f in fits]}
 
+    def is_recent(self, problem: Problem, dataset: Dataset) -> bool:
+        """Whether the hyperparameters still serve: a fit is dear and the readings grew by less than a tenth."""
+        count = (~np.isnan(dataset.Y)).sum(0)
+        same_kind = all((h.film_variance > 0.0) == problem.surrogate.film_effect for h in self.hyperparameters)
+        near = (count >= self.state.fitted) & (count < 1.1 * self.state.fitted)
+        return bool(same_kind and count.min() > ALWAYS_FITTED and near.all())
+
     def condition(self, problem: Problem, dataset: Dataset) -> Self:
         """The same hyperparameters and units on other readings: no fit, one Cholesky factor.
 
@@ -130,7 +111,7 @@ class FilmGP(GPyTorchModel):
             NotEnoughData: If an objective was read at fewer than two distinct points.
             FitFailed: If the covariance of the readings has no Cholesky factor.
         """
-        s, new = self.state, _state(problem, dataset)
+        s, new = self.state, FilmGPState.unfitted(problem, dataset)
         return type(self)(replace(s, X=new.X, Y=new.Y, Yvar=new.Yvar, film=new.film))
 
     @property
@@ -224,6 +205,7 @@ class FilmGP(GPyTorchModel):
             held_out = calibration(scale * data.y, scale * mean, scale * sd)
         return {
             "readings": len(data.y),
+            "readings_at_fit": int(self.state.fitted[k]),
             "films": films,
             "leave_film_out": held_out,
             "noise_sd": float(self.noise_sd[k]),
@@ -237,7 +219,7 @@ class FilmGP(GPyTorchModel):
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The state as named arrays, for a checkpoint."""
         s = self.state
-        named = {k: getattr(s, k) for k in ("lower", "width", "X", "Y", "Yvar", "film", "centre", "scale")}
+        named = {k: getattr(s, k) for k in ("lower", "width", "X", "Y", "Yvar", "film", "centre", "scale", "fitted")}
         return named | {"theta": np.stack([h.natural() for h in self.hyperparameters])}
 
     @classmethod
@@ -254,26 +236,3 @@ class FilmGP(GPyTorchModel):
             return cls(FilmGPState(**parts, hyperparameters=hyperparameters))
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise IncompatibleCheckpoint(f"not a film_gp: {error}") from error
-
-
-def _state(problem: Problem, dataset: Dataset) -> FilmGPState:
-    """Readings and units, before any fit.
-
-    Raises:
-        NotEnoughData: If an objective was read at fewer than two distinct points.
-        InvalidDataset: If a reading is too large to be squared.
-    """
-    Y = np.column_stack([o.to_maximised(y) for o, y in zip(problem.objectives, dataset.Y.T, strict=True)])
-    units = []
-    for y in Y.T:
-        read = ~np.isnan(y)
-        distinct = len(np.unique(dataset.X[read], axis=0))
-        if distinct < 2:
-            raise NotEnoughData(f"{read.sum()} readings at {distinct} distinct points; at least 2 points are needed")
-        if np.abs(y[read]).max() > LARGEST:
-            raise InvalidDataset(f"a reading of {y[read][np.abs(y[read]).argmax()]:g} is larger than {LARGEST:g}")
-        units.append(robust_units(y[read]))
-    lower, width = space_ranges(problem.space)
-    film = np.unique(dataset.films, return_inverse=True)[1].reshape(-1)
-    centre, scale = np.array(units).T
-    return FilmGPState(lower, width, dataset.X, Y, dataset.Yvar, film, centre, scale, ())

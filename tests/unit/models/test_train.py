@@ -83,6 +83,20 @@ def test_a_warm_start_ends_no_worse():
     assert warm.metrics["fit"][0]["log_evidence"] > cold.metrics["fit"][0]["log_evidence"] - 0.5
 
 
+def test_a_dear_fit_is_made_again_when_the_data_grew_by_a_tenth(monkeypatch):
+    monkeypatch.setattr("models.surrogates.film_gp.ALWAYS_FITTED", 20)
+    first = train(PROBLEM, small_lab.dataset(12), seed=0)
+    grown = {n: train(PROBLEM, small_lab.dataset(n), seed=0, previous=first) for n in (13, 14)}
+    assert grown[13].metrics["fit"] == []
+    assert grown[13].metrics["objectives"][0]["readings_at_fit"] == 84
+    assert grown[13].surrogate.hyperparameters == first.surrogate.hyperparameters
+    assert grown[13].metrics["objectives"][0]["films"] == 13
+    assert len(grown[14].metrics["fit"]) == 1
+    assert grown[14].metrics["objectives"][0]["readings_at_fit"] == 98
+    plain = small_lab.problem(film_effect=False)
+    assert train(plain, small_lab.dataset(13), seed=0, previous=first).metrics["fit"] != []
+
+
 def test_a_previous_bundle_of_another_search_space_is_no_start():
     other = small_lab.problem(elements=("Co", "Ga", "Pd"))
     previous = train(other, small_lab.dataset(3), seed=0)

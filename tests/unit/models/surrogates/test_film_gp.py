@@ -10,7 +10,8 @@ from botorch.sampling.normal import SobolQMCNormalSampler
 from models.errors import IncompatibleCheckpoint
 from models.surrogates.conditioned import POSTERIOR_JITTER
 from models.surrogates.evidence import CONSTANT_VARIANCE, NUGGET
-from models.surrogates.film_gp import FilmGP, FilmGPState
+from models.surrogates.film_gp import FilmGP
+from models.surrogates.film_gp_state import FilmGPState
 from models.surrogates.hyperparameters import Hyperparameters
 from models.tensors import to_tensor
 from models.train import train
@@ -32,6 +33,7 @@ def model(hyperparameters=(H,), films=3, known=0.5):
         centre=np.full(len(hyperparameters), 2.0),
         scale=np.full(len(hyperparameters), 1.7),
         hyperparameters=tuple(hyperparameters),
+        fitted=np.full(len(hyperparameters), len(data)),
     )
     return FilmGP(state)
 

@@ -29,6 +29,19 @@ PROBLEM = {
     "film": {"devices": DEVICES},
 }
 
+PROVENANCE = {
+    "config_revision": 1,
+    "revision": 0,
+    "snapshot_hash": "0" * 64,
+    "model_version_id": None,
+    "policy": "random",
+    "policy_options": {},
+    "seed": 0,
+    "pending_film_count": 0,
+    "code_version": "0",
+    "versions": {},
+}
+
 
 @contextmanager
 def serving(app: Any) -> Iterator[httpx.Client]:
@@ -67,36 +80,41 @@ class Lab:
                 campaigns.move(session, campaign_id, ["draft"], state)
         return campaign_id
 
-    def film(self, campaign_id: str, state: str = "made") -> str:
-        """A film whose proposal is in the same state, graded from Fe to Ga."""
+    def proposal(self, campaign_id: str, state: str = "ready") -> str:
+        """A film proposed to be graded from Fe to Ga, with the decision it came from."""
         number = next(self._numbers)
         places = [k / (DEVICES - 1) for k in range(DEVICES)]
         devices = [
             {"index": k, "position": t, "composition": {"Fe": 1 - t, "Ga": t, "Pd": 0.0}, "predicted": None}
             for k, t in enumerate(places)
         ]
-        film = {"a": {}, "b": {}, "process": {"anneal_c": 450.0}, "positions": places, "devices": devices}
+        ends = {"a": devices[0]["composition"], "b": devices[-1]["composition"]}
         proposal = {
-            "id": f"prp_{campaign_id}_{number}",
+            "id": f"prp_{campaign_id[4:]}_{number}",
             "campaign_id": campaign_id,
-            "job_id": f"job_{campaign_id}_{number}",
+            "job_id": f"job_{campaign_id[4:]}_{number}",
             "config_revision": 1,
             "revision": 0,
             "state": state,
             "rank": 0,
-            "film": film,
+            "film": {**ends, "process": {"anneal_c": 450.0}, "positions": places, "devices": devices},
             "source": "random",
             "policy": "random",
             "reason": "",
             "alternatives": [],
-            "provenance": {},
+            "provenance": PROVENANCE,
         }
         job = {"id": proposal["job_id"], "campaign_id": campaign_id, "kind": "decide", "wanted_revision": 0}
         with self.sessions.begin() as session:
             session.execute(insert(JobRow).values(**job, state="succeeded"))
             session.execute(insert(ProposalRow).values(**proposal))
-            row = session.get(ProposalRow, proposal["id"])
-            film_id = films.start(session, row, "robot")
+        return proposal["id"]
+
+    def film(self, campaign_id: str, state: str = "made") -> str:
+        """A film, and its proposal, in a state."""
+        proposal_id = self.proposal(campaign_id, state)
+        with self.sessions.begin() as session:
+            film_id = films.start(session, session.get_one(ProposalRow, proposal_id), "robot")
             films.move(session, film_id, ["running"], state)
         return film_id
 

@@ -170,3 +170,63 @@ def test_a_key_that_is_none_is_refused(api, lab, reading, key):
     )
     check_problem(response, 400, ["Idempotency-Key"])
     assert lab.rows_by_table() == before
+
+
+GOOD = {"Fe": 0.5, "Ga": 0.5}
+COMPOSITIONS: dict[str, tuple[list[Any], str, list[str]]] = {
+    "wrong element": ([GOOD, GOOD, {"Fe": 0.5, "Cu": 0.5}, GOOD, GOOD], "/compositions/2", ["Cu", "Fe, Ga, Pd"]),
+    "sum below 1": ([GOOD, {"Fe": 0.5, "Ga": 0.4}, GOOD, GOOD, GOOD], "/compositions/1", ["sum to 1", "0.9"]),
+    "sum above 1": ([GOOD, GOOD, GOOD, GOOD, {"Fe": 0.7, "Pd": 0.4}], "/compositions/4", ["sum to 1", "1.1"]),
+    "negative fraction": ([{"Fe": 1.2, "Ga": -0.2}] * 5, "/compositions/0/Fe", ["equal to 1", "1.2", "0", "-0.2"]),
+    "fraction NaN": ([GOOD, GOOD, {"Fe": float("nan")}, GOOD, GOOD], "/compositions/2/Fe", ["finite", "nan"]),
+    "too few devices": ([GOOD] * 4, "/compositions", ["4", "5"]),
+}
+
+
+@pytest.mark.parametrize("case", COMPOSITIONS.values(), ids=COMPOSITIONS.keys())
+def test_a_bad_composition_as_made_is_named_and_nothing_is_written(api, lab, case):
+    compositions, pointer, named = case
+    campaign = lab.campaign()
+    lab.proposal(campaign)
+    lease = api.post(f"/v1/campaigns/{campaign}/claims", json={"robot": "r"}).json()["lease"]
+    token = {"Lease-Token": lease["token"], "Content-Type": "application/json"}
+    assert api.post(f"/v1/leases/{lease['id']}/start", headers=token).is_success
+    before = lab.rows_by_table()
+    body = json.dumps({"outcome": "ok", "compositions": compositions})
+    problem = check_problem(api.post(f"/v1/leases/{lease['id']}/complete", content=body, headers=token), 422, named)
+    assert problem["errors"][0]["pointer"] == pointer
+    assert lab.rows_by_table() == before
+
+
+SPACE = {"elements": ["Fe", "Ga", "Pd"]}
+PROBLEMS: dict[str, tuple[dict[str, Any], str, list[str]]] = {
+    "one element": ({"space": {"elements": ["Fe"]}}, "/problem/space/elements", ["2", "1"]),
+    "rule on a wrong element": (
+        {"space": SPACE | {"bounds": [{"element": "Cu", "lower": 0.1}]}},
+        "/problem/space",
+        ["Cu", "Fe"],
+    ),
+    "bound above 1": (
+        {"space": SPACE | {"bounds": [{"element": "Fe", "upper": 1.5}]}},
+        "/problem/space/bounds/0/upper",
+        ["equal to 1", "1.5"],
+    ),
+    "bound NaN": (
+        {"space": SPACE | {"bounds": [{"element": "Fe", "upper": float("nan")}]}},
+        "/problem/space/bounds/0/upper",
+        ["finite", "nan"],
+    ),
+    "unknown policy": ({"policy": {"name": "crystal_ball"}}, "/problem/policy", ["expected_improvement"]),
+}
+
+
+@pytest.mark.parametrize("case", PROBLEMS.values(), ids=PROBLEMS.keys())
+def test_a_bad_campaign_is_named_and_nothing_is_written(api, lab, case):
+    fields, pointer, named = case
+    good = {"space": SPACE, "objectives": [{"property": "magnetisation", "unit": "emu/cm3"}]}
+    before = lab.rows_by_table()
+    body = json.dumps({"name": "wafer", "problem": good | fields})
+    headers = {"Content-Type": "application/json"}
+    problem = check_problem(api.post("/v1/campaigns", content=body, headers=headers), 422, named)
+    assert problem["errors"][0]["pointer"] == pointer
+    assert lab.rows_by_table() == before

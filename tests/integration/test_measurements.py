@@ -45,6 +45,14 @@ def test_batches_share_one_pending_decision(api, lab, reading):
     assert [j.wanted_revision for j in pending] == [3]
 
 
+def test_the_thirtieth_batch_is_like_the_first(api, lab, reading):
+    """From the eleventh on, statements are prepared and planned for any value: what the first shows is not enough."""
+    campaign = lab.campaign()
+    film = lab.film(campaign)
+    for k in range(30):
+        assert api.measure(campaign, [reading(film, k % 5)]).status_code == 201
+
+
 def test_a_position_finds_its_device(api, lab, reading):
     campaign = lab.campaign()
     film = lab.film(campaign)

@@ -1,0 +1,71 @@
+"""The API as a process of its own: it starts without the science's engine and is soon ready."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+
+HEAVY = ("torch", "botorch", "gpytorch", "celery")
+LOADED = f"""
+import sys
+from service.app import create_app
+create_app().openapi()
+print(*(name for name in {HEAVY!r} if name in sys.modules))
+"""
+START_LIMIT_S = 3.0
+"""What the API promises, from the start of its process until it is ready."""
+
+
+def environment(database_url: str) -> dict[str, str]:
+    return os.environ | {"FILMLOOP_DATABASE__URL": database_url, "OMP_NUM_THREADS": "1"}
+
+
+def test_the_api_loads_neither_torch_nor_celery(database_url):
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED], env=environment(database_url), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == []
+
+
+def test_the_api_is_ready_within_its_bound(database_url):
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "uvicorn", "--factory", "service.app:create_app", "--port", str(port)]
+    started = time.monotonic()
+    process = subprocess.Popen(command, env=environment(database_url), stderr=subprocess.DEVNULL)
+    try:
+        while not is_ready(port):
+            assert process.poll() is None
+            time.sleep(0.02)
+        elapsed_s, stood_aside_s = time.monotonic() - started, waited_for_processor_s(process.pid)
+    finally:
+        process.terminate()
+        process.wait(20)
+    print(f"ready after {elapsed_s:.2f} s, of which {stood_aside_s:.2f} s without a free processor")
+    assert elapsed_s - stood_aside_s < START_LIMIT_S
+
+
+def waited_for_processor_s(pid: int) -> float:
+    """Seconds in which the process could have run but other processes did: no part of what its start costs."""
+    account = Path(f"/proc/{pid}/schedstat")
+    return int(account.read_text().split()[1]) / 1e9 if account.exists() else 0.0
+
+
+def is_ready(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=5).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def test_the_api_says_what_is_missing_when_it_has_no_database():
+    env = {k: v for k, v in os.environ.items() if k != "FILMLOOP_DATABASE__URL"}
+    command = [sys.executable, "-m", "uvicorn", "--factory", "service.app:create_app", "--port", "0"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode != 0
+    assert "FILMLOOP_DATABASE__URL is not set" in done.stderr

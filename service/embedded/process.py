@@ -37,6 +37,7 @@ def spawn(
     env: Mapping[str, str] | None = None,
     output: int | IO[bytes] | None = None,
     stdin: int = subprocess.DEVNULL,
+    keep: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start a direct child in a session of its own, so that Ctrl-C in the terminal reaches the parent only.
 
@@ -50,6 +51,7 @@ def spawn(
         env: The whole environment; none means the parent's.
         output: Where both its output streams go; none means the parent's.
         stdin: Where its input comes from.
+        keep: File descriptors that it inherits under the same numbers.
     """
     facts = [str(os.getpid()), str(int(death_signal)), identity, str(niceness)]
     return subprocess.Popen(  # noqa: S603 - our own launcher and a program of our choice
@@ -59,6 +61,7 @@ def spawn(
         stdout=output,
         stderr=None if output is None else subprocess.STDOUT,
         cwd="/",
+        pass_fds=keep,
         start_new_session=True,
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import ipaddress
 import socket
 
@@ -27,21 +26,21 @@ def check_loopback(host: str) -> None:
         )
 
 
-def choose_port(api: ApiSettings) -> int:
-    """The port of the settings, or a free one if it is taken and was nobody's wish.
+def listen(api: ApiSettings) -> socket.socket:
+    """Open the API's socket: on the port of the settings, or on a free one if it is taken and was nobody's wish.
 
     Raises:
         CannotStart: If a port that was asked for is taken.
     """
     try:
-        return _probe(api.host, api.port)
+        return _listen(api.host, api.port)
     except OSError as error:
         if "port" in api.model_fields_set:
             raise CannotStart(
                 f"cannot listen on port {api.port} of {api.host} ({error.strerror}); choose another --port, "
                 "or leave it out to get a free one"
             ) from error
-        return _probe(api.host, 0)
+        return _listen(api.host, 0)
 
 
 def base_url(host: str, port: int) -> str:
@@ -49,24 +48,29 @@ def base_url(host: str, port: int) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def is_ready(host: str, port: int) -> bool:
-    """Whether the API answers that it can serve."""
-    connection = http.client.HTTPConnection(host, port, timeout=5)
-    try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except OSError:
-        return False
-    finally:
-        connection.close()
+class Knock:
+    """One question whether the API can serve. It is asked before anyone is there to answer, and waits on the socket."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._connection = socket.create_connection((host, port), timeout=1.0)
+        self._connection.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+
+    def answer(self, wait_s: float) -> bool | None:
+        """Whether it is ready; none if there is no answer within `wait_s`."""
+        self._connection.settimeout(wait_s)
+        try:
+            status_line = self._connection.recv(64)
+        except TimeoutError:
+            return None
+        except OSError:  # it died over the question
+            return False
+        return status_line.startswith(b"HTTP/1.1 200")
+
+    def close(self) -> None:
+        """Hang up."""
+        self._connection.close()
 
 
-def _probe(host: str, port: int) -> int:
-    """Listen for a moment, as the API will; a connection that just closed does not count as taken."""
+def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind((host, port))
-        probe.listen()
-        bound: int = probe.getsockname()[1]
-    return bound
+    return socket.create_server((host, port), family=family, backlog=1024)

@@ -37,12 +37,19 @@ class Program:
     env: Mapping[str, str]
     output: int
     niceness: int = 0
+    keep: Sequence[int] = ()
+    """File descriptors that it inherits."""
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start without waiting for it to be ready. If we die it is killed: whatever it does is safe to lose."""
         self.process = spawn(
-            self.command, env=self.env, output=self.output, niceness=self.niceness, death_signal=signal.SIGKILL
+            self.command,
+            env=self.env,
+            output=self.output,
+            niceness=self.niceness,
+            keep=self.keep,
+            death_signal=signal.SIGKILL,
         )
 
     def stop(self) -> None:

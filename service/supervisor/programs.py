@@ -10,7 +10,8 @@ from pathlib import Path
 import service
 from service.settings import Settings
 
-GRACEFUL_API_S = 5
+ROOT_WARNING = "You're running the worker with superuser privileges"
+"""Celery's concern is unpickling, and our messages are JSON."""
 
 
 def migrate_command() -> list[str]:
@@ -18,20 +19,26 @@ def migrate_command() -> list[str]:
     return [sys.executable, "-P", "-m", "service.cli", "migrate"]
 
 
-def api_command(host: str, port: int) -> list[str]:
-    """The HTTP service, one process."""
-    options = ["--factory", "service.app:create_app", "--host", host, "--port", str(port), "--no-access-log"]
-    return [
-        *(sys.executable, "-P", "-m", "uvicorn"),
-        *options,
-        *("--timeout-graceful-shutdown", str(GRACEFUL_API_S)),
-    ]
+def api_command(descriptor: int) -> list[str]:
+    """The HTTP service, one process, on a socket that it inherits."""
+    return [sys.executable, "-P", "-m", "service.supervisor.serve", str(descriptor)]
 
 
 def worker_command(name: str) -> list[str]:
     """A worker of the solo pool: one process that keeps its models warm and never forks after torch."""
     return [
-        *(sys.executable, "-P", "-m", "celery", "--quiet", "-A", "workers.app:app", "worker"),
+        *(
+            sys.executable,
+            "-P",
+            "-W",
+            f"ignore:{ROOT_WARNING}",
+            "-m",
+            "celery",
+            "--quiet",
+            "-A",
+            "workers.app:app",
+            "worker",
+        ),
         *("--pool", "solo", "--queues", "decide", "--prefetch-multiplier", "1", "--hostname", f"{name}@%h"),
         *("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO"),
     ]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import os
+import socket
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -14,7 +16,7 @@ from service.embedded import AlreadyRunning, CannotStart, PostgresServer, Valkey
 from service.embedded.process import DirectoryLock
 from service.settings import Settings
 from service.supervisor import programs
-from service.supervisor.address import base_url, check_loopback, choose_port, is_ready
+from service.supervisor.address import Knock, base_url, check_loopback, listen
 from service.supervisor.child import Child, Program, Startable
 from service.supervisor.stream import Stream, StreamHandler
 
@@ -59,6 +61,7 @@ class Stack:
         self._handler: logging.Handler | None = None
         self._children: dict[str, Child] = {}
         self._addresses: dict[str, str] = {}
+        self._listener: socket.socket | None = None
 
     @property
     def log_file(self) -> Path:
@@ -135,19 +138,21 @@ class Stack:
             self._stream.close()
 
     def _start(self) -> None:
-        host, port = self.settings.api.host, choose_port(self.settings.api)
+        self._listener = listen(self.settings.api)
+        host, port = self._listener.getsockname()[:2]
         self.url = base_url(host, port)
         self._lock.write(json.dumps({"pid": os.getpid(), "url": self.url}).encode())
         database_url, broker_url = self._start_servers()
         self._addresses = {"database": database_url, "broker": broker_url}
         env = programs.child_environment(self.settings, database_url, broker_url, port)
         self._migrate(env)
-        self._begin_program("api", programs.api_command(host, port), env)
+        descriptor = self._listener.fileno()
+        self._begin_program("api", programs.api_command(descriptor), env, keep=[descriptor])
         for number in range(1, self._workers + 1):
             name = f"worker-{number}"
             self._begin_program(name, programs.worker_command(name), env, niceness=WORKER_NICENESS)
-        self._begin_program("housekeeping", programs.housekeeping_command(), env)
         self._await_api(host, port)
+        self._begin_program("housekeeping", programs.housekeeping_command(), env)
 
     def _start_servers(self) -> tuple[str, str]:
         """Start what no address was given for; returns the addresses of database and broker."""
@@ -174,8 +179,10 @@ class Stack:
         if program.process is not None and program.process.returncode != 0:
             raise CannotStart(f"the database could not be migrated; see the lines of `migrate` in {self.log_file}")
 
-    def _begin_program(self, name: str, command: list[str], env: dict[str, str], niceness: int = 0) -> None:
-        self._begin(name, Program(command, env, self._pipe(name), niceness))
+    def _begin_program(
+        self, name: str, command: list[str], env: dict[str, str], *, niceness: int = 0, keep: Sequence[int] = ()
+    ) -> None:
+        self._begin(name, Program(command, env, self._pipe(name), niceness, keep))
 
     def _begin(self, name: str, runs: Startable) -> None:
         child = Child(name, runs)
@@ -185,13 +192,25 @@ class Stack:
 
     def _await_api(self, host: str, port: int) -> None:
         child = self._children["api"]
-        while not is_ready(host, port):
+        while not self._knock(child, host, port):
             waited_s = time.monotonic() - child.started_at
             if child.pid is None or waited_s > API_READY_S:
                 state = "ended" if child.pid is None else f"was not ready within {API_READY_S:.0f} s"
                 raise CannotStart(f"the API {state}; see the lines of `api` in {self.log_file}")
-            self._pause(0.03)
+            self._pause(0.1)
         self.api_ready_s = time.monotonic() - child.started_at
+
+    def _knock(self, child: Child, host: str, port: int) -> bool:
+        """Ask the API once, and wait for the answer while its process lives."""
+        knock = Knock(host, port)
+        try:
+            while child.pid is not None and time.monotonic() - child.started_at <= API_READY_S:
+                if (answer := knock.answer(wait_s=0.05)) is not None:
+                    return answer
+                self._pause(0)
+            return False
+        finally:
+            knock.close()
 
     def _watch(self) -> None:
         """Start again whatever ends, until told to stop."""
@@ -218,6 +237,8 @@ class Stack:
             self.say("stopping")
         rest = [name for name in self._children if name not in {"api", "valkey", "postgres"}]
         self._end_programs(["api"])
+        if self._listener is not None:
+            self._listener.close()
         self._end_programs(rest)
         for name in ("valkey", "postgres"):
             if name in self._children:

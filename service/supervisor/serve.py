@@ -1,0 +1,25 @@
+"""The API's process, on a socket that the supervisor opened: `python -m service.supervisor.serve FILE_DESCRIPTOR`.
+
+The supervisor keeps the socket while the API restarts. So nobody can take the port meanwhile, and a robot that calls in
+those seconds waits for its answer instead of being refused.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+
+import uvicorn
+
+GRACE_S = 5
+"""How long requests under way may take when the API is asked to stop."""
+
+
+def main(descriptor: int) -> None:
+    """Serve until SIGTERM."""
+    config = uvicorn.Config("service.app:create_app", factory=True, access_log=False, timeout_graceful_shutdown=GRACE_S)
+    uvicorn.Server(config).run(sockets=[socket.socket(fileno=descriptor)])
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

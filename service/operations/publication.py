@@ -1,6 +1,7 @@
 """What a decision leaves in the record: a model version, a new queue, superseded proposals, events."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -83,6 +84,11 @@ def publish(
 
 
 def _keep_model(session: Session, decision: Decision, model: ModelRecord) -> str:
+    """Insert a model version, unless the newest one is this model of this dataset already; return its id."""
+    newest = models.newest(session, decision.campaign_id)
+    same = (decision.snapshot_hash, model.artifact.sha256)
+    if newest is not None and (newest.snapshot_hash, newest.artifact_sha256) == same:
+        return newest.id
     artifacts.record(session, model.artifact)
     values = {
         "id": new_id("mdl"),
@@ -94,7 +100,7 @@ def _keep_model(session: Session, decision: Decision, model: ModelRecord) -> str
         "revision": decision.revision,
         "snapshot_hash": decision.snapshot_hash,
         "seed": model.seed,
-        "metrics": model.metrics,
+        "metrics": _storable(model.metrics),
         "versions": model.versions,
         "posterior": model.posterior,
     }
@@ -102,6 +108,15 @@ def _keep_model(session: Session, decision: Decision, model: ModelRecord) -> str
     told = {"model_version_id": values["id"], "name": model.name, "revision": decision.revision}
     events.append(session, decision.campaign_id, "model.trained", told)
     return str(values["id"])
+
+
+def _storable(value: object) -> object:
+    """JSON knows no NaN and no infinity: a metric that is not finite is null."""
+    if isinstance(value, Mapping):
+        return {key: _storable(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_storable(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _offer(

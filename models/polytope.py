@@ -16,8 +16,10 @@ from scipy.optimize import linprog
 
 Array = NDArray[np.float64]
 
-LARGEST_SCALE = 1e6
-"""A row whose slack stays below about 1/LARGEST_SCALE everywhere counts as an equality."""
+FLAT = 1e-6
+"""A region thinner than this in some direction is treated as having no extent there."""
+CONSISTENT = 1e-9
+"""Largest error of an equality that is still fulfilled."""
 
 
 @dataclass(frozen=True)
@@ -76,37 +78,59 @@ class Polytope:
 def polytope(G: Array, h: Array, E: Array, f: Array) -> Polytope | None:
     """Build the region, or return None if it is empty.
 
-    One linear program finds a point with slack in every row that can have any, and so the rows that are equalities in
-    disguise. Source: Freund, Roundy, Todd 1985, Identifying the set of always-active constraints in a system of linear
-    inequalities by a single linear program (hdl 1721.1/2111).
-
     Args:
         G: `r x v` rows of `G w <= h`; they must bound the region.
         h: `r`.
         E: `e x v` rows of `E w = f`.
         f: `e`.
     """
-    r, v = G.shape
-    cost = np.concatenate([np.zeros(v), -np.ones(r), [0.0]])
+    origin = np.linalg.lstsq(E, f)[0] if len(E) else np.zeros(G.shape[1])
+    if np.abs(E @ origin - f).max(initial=0.0) > CONSISTENT:
+        return None
+    basis = null_space(E, rcond=1e-10) if len(E) else np.eye(G.shape[1])
+    rows, slack = G @ basis, h - G @ origin
+    moving = np.abs(rows).max(axis=1, initial=0.0) > 1e-12
+    if slack[~moving].min(initial=0.0) < -CONSISTENT:
+        return None
+    rows, slack = rows[moving], slack[moving]
+    found = _widest(rows, slack)
+    if found is None:
+        return None
+    inner, radius = found
+    if radius < FLAT and rows.shape[1] and (tight := _always_tight(rows, slack)).any():
+        # One at a time: two rows that face each other at a hair's breadth would contradict each other as equalities.
+        equal = np.flatnonzero(moving)[np.argmax(tight)]
+        return polytope(np.delete(G, equal, 0), np.delete(h, equal), np.vstack([E, G[equal]]), np.append(f, h[equal]))
+    return Polytope(G[moving], h[moving], origin + basis @ inner, basis)
+
+
+def _widest(rows: Array, slack: Array) -> tuple[Array, float] | None:
+    """Centre (k) and radius of the largest ball (of radius 1 at most) with `rows u <= slack`, or None."""
+    k = rows.shape[1]
+    if k == 0:
+        return np.zeros(0), 0.0
+    size = np.linalg.norm(rows, axis=1, keepdims=True)
+    cost = np.concatenate([np.zeros(k), [-1.0]])
+    bounds = [(None, None)] * k + [(0.0, 1.0)]
+    solved = linprog(cost, A_ub=np.hstack([rows, size]), b_ub=slack, bounds=bounds, method="highs")
+    return None if solved.x is None else (solved.x[:k], float(solved.x[k]))
+
+
+def _always_tight(rows: Array, slack: Array) -> NDArray[np.bool_]:
+    """Rows (r) that are equalities in disguise: none of the region's points leaves them slack.
+
+    One linear program gives every other row as much slack as it can have. Source: Freund, Roundy, Todd 1985,
+    Identifying the set of always-active constraints in a system of linear inequalities by a single linear program.
+    """
+    r, k = rows.shape
     solved = linprog(
-        cost,
-        A_ub=np.hstack([G, np.eye(r), -h[:, None]]),
+        np.concatenate([np.zeros(k), -np.ones(r), [0.0]]),
+        A_ub=np.hstack([rows, np.eye(r), -slack[:, None]]),
         b_ub=np.zeros(r),
-        A_eq=np.hstack([E, np.zeros((len(E), r)), -f[:, None]]),
-        b_eq=np.zeros(len(E)),
-        bounds=[(None, None)] * v + [(0.0, 1.0)] * r + [(1.0, LARGEST_SCALE)],
+        bounds=[(None, None)] * k + [(0.0, 1.0)] * r + [(1.0, 1.0 / FLAT)],
         method="highs",
     )
-    if solved.x is None:
-        return None
-    scale = solved.x[-1]
-    loose = solved.x[v : v + r] > 0.5
-    equal, value = np.vstack([E, G[~loose]]), np.concatenate([f, h[~loose]])
-    centre = solved.x[:v] / scale
-    centre += np.linalg.lstsq(equal, value - equal @ centre)[0]
-    basis = null_space(equal, rcond=1e-10)
-    moving = loose & (np.abs(G @ basis).max(axis=1, initial=0.0) > 1e-12)
-    return Polytope(G[moving], h[moving], centre, basis)
+    return np.zeros(r, dtype=bool) if solved.x is None else solved.x[k : k + r] < 0.5
 
 
 def _reach(used: Array, change: Array, most: float = 1.0) -> Array:

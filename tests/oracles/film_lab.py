@@ -1,0 +1,53 @@
+"""A lab for films: any search space, a smooth property with its best value at a known composition, seeded errors."""
+
+import numpy as np
+
+from models.dataset import Dataset
+from models.objective import Objective
+from models.problem import Problem
+from models.surrogates.base import ModelBundle, columns_of
+from models.surrogates.evidence import Hyperparameters
+from models.surrogates.film_gp import FilmGP, FilmGPState
+from models.surrogates.scaling import robust_units, space_ranges
+
+SIGNAL = (Objective(property="signal", unit="V"),)
+
+
+def truth(problem, X):
+    """A hill of height 10 V at an uneven mixture of the elements."""
+    d = problem.space.dimension
+    top = np.arange(1.0, d + 1.0) / np.arange(1.0, d + 1.0).sum()
+    return 10.0 * np.exp(-((X[:, :d] - top) ** 2).sum(axis=1) / 0.1) + X[:, d:].sum(axis=1)
+
+
+def measured(problem, films, *, seed=0, noise=0.15, offset=0.15):
+    """Readings of films with noise and an offset per film."""
+    rng = np.random.default_rng(seed)
+    X = np.vstack([film.points() for film in films])
+    names = np.concatenate([[f"film-{k:03d}"] * len(film.s) for k, film in enumerate(films)])
+    offsets = np.concatenate([np.full(len(film.s), offset * rng.standard_normal()) for film in films])
+    y = truth(problem, X) + offsets + noise * rng.standard_normal(len(X))
+    uids = np.array([f"r{k:05d}" for k in range(len(X))])
+    unknown = np.full((len(X), 1), np.nan)
+    return Dataset(X, y[:, None], unknown, names, np.arange(len(X), dtype=np.float64), uids)
+
+
+def surrogate(problem, dataset, *, lengthscale=0.4, noise=1e-3, film=4e-3, output=1.0):
+    """A film GP with given hyperparameters: no fit, so that a test says what the model believes."""
+    lower, width = space_ranges(problem.space)
+    centre, scale = robust_units(dataset.Y[:, 0])
+    numbers = np.unique(dataset.films, return_inverse=True)[1].reshape(-1)
+    believed = Hyperparameters(np.full(len(lower), lengthscale), output, noise, film)
+    units = (np.array([centre]), np.array([scale]))
+    return FilmGP(FilmGPState(lower, width, dataset.X, dataset.Y, dataset.Yvar, numbers, *units, (believed,)))
+
+
+def bundle(problem, dataset):
+    """The surrogate as `propose` takes it."""
+    model = surrogate(problem, dataset)
+    return ModelBundle(model, columns_of(problem), 0, {}, dataset.fingerprint(), {})
+
+
+def problem_of(space, geometry, policy, **more):
+    """A problem with one signal to maximise."""
+    return Problem(space=space, objectives=SIGNAL, film=geometry, policy=policy, **more)

@@ -1,0 +1,51 @@
+import pytest
+from pydantic import ValidationError
+
+from models.catalog import ExpectedImprovement, RandomFilms, SpaceFilling
+from models.composition import ElementBounds, GroupRule, SearchSpace
+from models.film import FilmGeometry
+from models.objective import Objective
+from models.problem import Problem
+
+SIGNAL = (Objective(property="signal", unit="V"),)
+
+
+def test_json_carries_a_problem_unchanged():
+    problem = Problem(
+        space=SearchSpace(elements=("A", "B"), groups=(GroupRule(name="g", elements=("A",), upper=0.9),)),
+        objectives=SIGNAL,
+        film=FilmGeometry(devices=4, positions=(0.0, 0.1, 0.5, 1.0), grading="pair", span_min=0.1),
+        policy=SpaceFilling(raw_films=64),
+        seed=7,
+    )
+    assert Problem.model_validate_json(problem.model_dump_json()) == problem
+
+
+@pytest.mark.parametrize("policy", [ExpectedImprovement(), SpaceFilling(), RandomFilms()])
+def test_a_policy_is_chosen_by_name(policy):
+    chosen = {
+        "space": {"elements": ["A", "B"]},
+        "objectives": [SIGNAL[0].model_dump()],
+        "policy": {"name": policy.name},
+    }
+    assert Problem.model_validate(chosen).policy == policy
+
+
+@pytest.mark.parametrize("policy", [{"name": "unheard_of"}, {"name": "random", "restarts": 3}, {}])
+def test_an_unknown_policy_or_option_is_refused(policy):
+    with pytest.raises(ValidationError):
+        Problem.model_validate(
+            {"space": {"elements": ["A", "B"]}, "objectives": [SIGNAL[0].model_dump()], "policy": policy}
+        )
+
+
+def test_a_span_that_fits_nowhere_is_refused():
+    space = SearchSpace(elements=("A", "B"), bounds=(ElementBounds(element="A", lower=0.4, upper=0.5),))
+    with pytest.raises(ValidationError, match="no free film with span"):
+        Problem(space=space, objectives=SIGNAL, film=FilmGeometry(span_min=0.2))
+
+
+def test_minimised_readings_change_sign_and_back():
+    objective = Objective(property="loss", unit="W", direction="minimise")
+    assert objective.to_maximised(objective.to_maximised(3.0)) == 3.0
+    assert objective.to_maximised(3.0) == -3.0

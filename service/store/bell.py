@@ -20,7 +20,9 @@ DECIDE_TASK = "filmloop.decide"
 DECIDE_QUEUE = "decide"
 TIMEOUT_S = 1.0
 """Longest wait for the broker, for each of connecting and sending."""
-_TRANSPORT = {"socket_connect_timeout": TIMEOUT_S, "socket_timeout": TIMEOUT_S, "retry_on_timeout": False}
+_NO_PAUSES = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
+"""One attempt more, at once: kombu's own habit is to try for ever, with pauses of seconds."""
+_TRANSPORT = {"socket_connect_timeout": TIMEOUT_S, "socket_timeout": TIMEOUT_S, "retry_on_timeout": False, **_NO_PAUSES}
 
 
 def connect(broker_url: str) -> Connection:
@@ -83,7 +85,7 @@ def broker_answers(broker_url: str | None) -> bool:
         return False
     try:
         with connect(broker_url) as connection:
-            connection.ensure_connection(max_retries=1, timeout=TIMEOUT_S)
+            connection.ensure_connection(timeout=TIMEOUT_S, **_NO_PAUSES)
             connection.default_channel.client.ping()
     except Exception:  # noqa: BLE001 - whatever the transport raises, the answer is no
         return False

@@ -1,6 +1,7 @@
 """The bell speaks Celery's language, never holds a request up, and a broker that is away costs nothing but the ring."""
 
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -83,16 +84,16 @@ def test_a_batch_rings_for_its_committed_decision(
         assert session.get_one(JobRow, job_id).state == "pending"
 
 
-def test_a_broker_that_is_away_neither_fails_nor_delays_a_batch(database_url: str, lab, reading) -> None:
-    # Nobody answers at this address: it is reserved for documentation.
-    away = "redis://192.0.2.1:6379/0"
-    settings = Settings(database=DatabaseSettings(url=database_url), broker=BrokerSettings(url=away))
-    campaign = lab.campaign()
-    with serving(create_app(settings)) as client:
-        for k in range(3):
-            assert Api(client).measure(campaign, [reading(lab.film(campaign), k)], key=f"k{k}").status_code == 201
-    assert not ring(away, "decide", "filmloop.decide", "job_1")
-    assert readiness(lab.sessions, away).status == "degraded"
+def test_a_broker_that_never_answers_neither_fails_nor_delays_a_batch(database_url: str, lab, reading) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:  # takes connections and says nothing
+        url = f"redis://127.0.0.1:{mute.getsockname()[1]}/0"
+        settings = Settings(database=DatabaseSettings(url=database_url), broker=BrokerSettings(url=url))
+        campaign = lab.campaign()
+        with serving(create_app(settings)) as client:
+            for k in range(3):
+                assert Api(client).measure(campaign, [reading(lab.film(campaign), k)], key=f"k{k}").status_code == 201
+        assert not ring(url, "decide", "filmloop.decide", "job_1")
+        assert readiness(lab.sessions, url).status == "degraded"
 
 
 def test_rings_that_wait_become_one_and_close_does_not_hang() -> None:

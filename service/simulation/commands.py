@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn, Protocol
@@ -187,7 +187,11 @@ def _filmloop(settings: Settings, start: Start) -> Iterator[Running]:
             click.echo()
             raise click.ClickException(str(error)) from error
         click.echo(f" ready at {filmloop.url}\n")
-        yield filmloop
+        try:
+            yield filmloop
+        except (KeyboardInterrupt, SystemExit):
+            click.echo(f"\nStopping; what was measured so far is kept in {settings.data_dir}")
+            raise
 
 
 @contextmanager
@@ -212,10 +216,8 @@ def _draw(path: Path, outcome: Outcome) -> None:
 
 def _keep_running(url: str, outcome: Outcome) -> None:
     click.echo(f"\nFilmloop is still running: {url}/v1/campaigns/{outcome.campaign_id}  (Ctrl-C stops it)")
-    try:
+    with suppress(KeyboardInterrupt):
         threading.Event().wait()
-    except KeyboardInterrupt:
-        click.echo("\nstopping")
 
 
 def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -6,12 +6,12 @@ Source: RFC 9457, problem details for HTTP APIs; RFC 6901, JSON Pointer.
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
@@ -28,16 +28,25 @@ MAX_ERRORS = 1000
 RETRY_AFTER_S = 2
 
 
+def _printable(text: object) -> object:
+    """A caller may send half a surrogate pair: what cannot be encoded must not break the answer that names it."""
+    return text.encode("utf-8", "replace").decode() if isinstance(text, str) else text
+
+
+Said = Annotated[str, BeforeValidator(_printable)]
+"""Text that may repeat what the caller sent."""
+
+
 class FieldProblem(BaseModel):
     """One thing that is wrong in a request, and where."""
 
-    pointer: str | None = None
+    pointer: Said | None = None
     """JSON Pointer into the body; null when the fault is not in the body."""
-    parameter: str | None = None
+    parameter: Said | None = None
     """Name of the path, query or header parameter at fault; null when the fault is in the body."""
     row: int | None = None
     """Index of the list item at fault, counted from 0."""
-    message: str
+    message: Said
     """What is wrong, with the offending value and the bound."""
 
 
@@ -47,7 +56,7 @@ class ProblemRead(BaseModel):
     type: str = Field(examples=["urn:filmloop:problem:not-found"])
     title: str
     status: int
-    detail: str
+    detail: Said
     request_id: str
     errors: list[FieldProblem] = []
 

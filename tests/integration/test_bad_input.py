@@ -38,6 +38,8 @@ ROWS: dict[str, Case] = {
     "wrong unit": ({"unit": "T"}, "/unit", ["'T'", "'emu/cm3'"]),
     "naive time": ({"measured_at": "2026-03-01T12:00:00"}, "/measured_at", ["timezone", "2026-03-01T12:00:00"]),
     "time as a number": ({"measured_at": 1_700_000_000}, "/measured_at", ["RFC 3339", "1700000000"]),
+    "time as digits": ({"measured_at": "1700000000"}, "/measured_at", ["RFC 3339", "1700000000"]),
+    "half a surrogate": ({"unit": "\ud800"}, "/unit", ["unicode"]),
     "time that is none": ({"measured_at": "2026-02-30T12:00:00Z"}, "/measured_at", ["2026-02-30"]),
     "time out of history": ({"measured_at": "0001-01-01T00:00:00+14:00"}, "/measured_at", ["1900-01-01"]),
     "unknown field": ({"colour": "red"}, "/colour", ["not permitted", "red"]),

@@ -1,5 +1,6 @@
 """The plain values of the wire, each with its bounds: nothing that comes in is without limits or of a loose type."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Generic, TypeVar
 
@@ -7,6 +8,8 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+
+_DATE_AND_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}")
 
 Item = TypeVar("Item")
 
@@ -31,8 +34,9 @@ class Page(Outgoing, Generic[Item]):
 
 
 def _written_out(value: object) -> object:
-    if isinstance(value, int | float):
-        raise ValueError("a time is written as RFC 3339 text with an offset, e.g. 2026-01-31T12:00:00Z")  # noqa: TRY004
+    """Pydantic alone would also take seconds since 1970, as a number or as digits."""
+    if not (isinstance(value, str) and _DATE_AND_TIME.match(value)):
+        raise ValueError("a time is written as RFC 3339 text with an offset, e.g. 2026-01-31T12:00:00Z")
     return value
 
 

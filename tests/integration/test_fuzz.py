@@ -1,0 +1,98 @@
+"""Whatever a client sends, the answer is never the service's own failure, and never anything but JSON or a problem."""
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.integration.conftest import Lab
+
+SCALARS: st.SearchStrategy[Any] = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.sampled_from([2**31, 2**63, -(2**63) - 1, 10**400]),
+    st.floats(),
+    st.text(st.characters(codec=None), max_size=8),
+    st.sampled_from(["\ud800", "\x00", "1700000000", "2026-03-01T12:00:00", "9999-12-31T23:59:59-12:00", "NaN"]),
+)
+VALUES = st.recursive(
+    SCALARS, lambda v: st.lists(v, max_size=3) | st.dictionaries(st.text(max_size=5), v, max_size=3), max_leaves=6
+)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every place of a JSON value."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(p for k, v in inner for p in places(v, (*path, k)))]
+
+
+def replaced(value: Any, path: tuple[Any, ...], by: Any) -> Any:
+    """A copy of a JSON value with something else at one place."""
+    if not path:
+        return by
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[path[0]] = replaced(value[path[0]], path[1:], by)
+    return copy
+
+
+def check(response: httpx.Response) -> None:
+    assert response.status_code < 500, response.text
+    if response.status_code >= 400:
+        assert response.headers["content-type"] == "application/problem+json"
+        assert response.json()["status"] == response.status_code
+
+
+@pytest.fixture
+def requests_that_are_good(api, lab: Lab, reading) -> list[tuple[str, dict[str, Any]]]:
+    campaign = lab.campaign()
+    film = lab.film(campaign)
+    lab.proposal(campaign)
+    row = reading(film, 0, uid="u", status="ok") | {"position": None}
+    problem = {
+        "space": {
+            "elements": ["Fe", "Ga", "Pd"],
+            "bounds": [{"element": "Fe", "lower": 0.1, "upper": 0.9, "absent_or_at_least": None}],
+            "groups": [{"name": "g", "elements": ["Fe", "Ga"], "lower": 0.0, "upper": 1.0, "max_present": None}],
+            "linear": [{"name": "l", "coefficients": {"Fe": 1.0}, "lower": None, "upper": 1.0}],
+            "process": [{"kind": "continuous", "name": "t", "unit": "degC", "lower": 0.0, "upper": 1.0}],
+        },
+        "objectives": [{"property": "m", "unit": "T", "direction": "maximise"}],
+        "film": {"devices": 5, "positions": None, "grading": "free", "span_min": 0.0},
+        "policy": {"name": "expected_improvement", "mc_samples": 16},
+        "seed": 1,
+    }
+    return [
+        (f"/v1/campaigns/{campaign}/measurement-batches", {"instrument": "squid", "measurements": [row]}),
+        ("/v1/campaigns", {"name": "n", "problem": problem, "queue_depth": 1, "budget": {"films": 3}}),
+        (f"/v1/campaigns/{campaign}/actions", {"action": "pause"}),
+        (f"/v1/campaigns/{campaign}/claims", {"robot": "r", "wait_s": 0}),
+        ("/v1/leases/lse_x/complete", {"outcome": "ok", "compositions": [{"Fe": 0.5, "Ga": 0.5}], "note": None}),
+        ("/v1/leases/lse_x/fail", {"reason": "x", "outcome": "operator"}),
+    ]
+
+
+@settings(
+    max_examples=120, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_no_body_makes_the_service_fail(api, requests_that_are_good, data):
+    path, body = data.draw(st.sampled_from(requests_that_are_good), label="request")
+    place = data.draw(st.sampled_from(places(body)), label="place")
+    text = json.dumps(replaced(body, place, data.draw(VALUES, label="value")))
+    headers = {"Content-Type": "application/json", "Lease-Token": "t"}
+    check(api.post(path, content=text, headers=headers))
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    name=st.text(max_size=10),
+    query=st.dictionaries(st.sampled_from(["after", "limit", "revision", "state", "robot"]), st.text(max_size=6)),
+)
+def test_no_address_makes_the_service_fail(api, name, query):
+    for path in ("campaigns/{}/dataset", "campaigns/{}/events", "campaigns/{}/films", "model-versions/{}", "films/{}"):
+        check(api.get(f"/v1/{path.format(quote(name, safe=''))}", params=query))

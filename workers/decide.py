@@ -1,13 +1,14 @@
 """One decision: take the job, read D_t, train, propose, write. Thin: the science and the record live elsewhere."""
 
-import os
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from typing import Protocol
 
 import structlog
+from celery import Task
+from celery.signals import worker_ready
 
 from models.checkpoint import from_bytes, to_bytes
 from models.errors import FitFailed, IncompatibleCheckpoint, NotEnoughData, ScienceError
@@ -26,7 +27,6 @@ from workers.posterior import served_posterior
 
 log = structlog.get_logger("filmloop.decide")
 
-WORKER = f"{socket.gethostname()}:{os.getpid()}"
 HEARTBEAT_S = 2.0
 """Least seconds between two renewals of a job's lease."""
 
@@ -34,11 +34,24 @@ _warm: dict[str, ModelBundle] = {}
 """The last bundle of each campaign by the hash of its artifact; losing it costs one read of that artifact."""
 
 
-@app.task(name="filmloop.decide")  # type: ignore[untyped-decorator, no-untyped-call]  # Celery ships no types
-def decide(job_id: str) -> None:
+class _Worker(Protocol):
+    """What Celery tells of the worker that became ready."""
+
+    hostname: str
+
+
+@app.task(name="filmloop.decide", bind=True)  # type: ignore[untyped-decorator, no-untyped-call]  # Celery ships no types
+def decide(self: Task, job_id: str) -> None:
     """Make the decision that `job_id` asks for, if it is still wanted."""
     with bound(job_id=job_id):
-        run(_sessions(), settings, job_id)
+        run(_sessions(), settings, job_id, worker=str(self.request.hostname))
+
+
+@worker_ready.connect  # type: ignore[untyped-decorator]  # Celery ships no types
+def take_up(sender: _Worker, **_: object) -> None:
+    """Give back what a dead process of this worker's name had in hand; the sweep rings for it."""
+    if given_back := decisions.abandon_decisions(_sessions(), sender.hostname):
+        log.warning("gave back what the last process of this name was doing", jobs=given_back)
 
 
 @cache
@@ -47,18 +60,19 @@ def _sessions() -> Sessions:
     return make_sessions(make_engine(settings.require_database_url(), pool_size=2))
 
 
-def run(sessions: Sessions, settings: Settings, job_id: str) -> bool:
+def run(sessions: Sessions, settings: Settings, job_id: str, worker: str) -> bool:
     """Read, think, write.
 
     Args:
         sessions: Where the record is.
         settings: For the artifact store.
         job_id: The job that was rung for.
+        worker: Name of this worker, one of a kind among all that run.
 
     Returns:
         Whether a decision was published.
     """
-    job = decisions.claim_decision(sessions, job_id, WORKER)
+    job = decisions.claim_decision(sessions, job_id, worker)
     if job is None:
         log.info("nothing to do: the job is done, not due or in other hands")
         return False

@@ -29,6 +29,7 @@ __all__ = [
     "ModelRecord",
     "ModelReference",
     "StoredArtifact",
+    "abandon_decisions",
     "claim_decision",
     "fail_decision",
     "load_artifact",
@@ -159,6 +160,25 @@ def fail_decision(sessions: Sessions, decision: DecisionInput, error: str, *, re
             return False
         _give_back(session, job, error, retry=retry, delay_s=FIRST_DELAY_S * 2 ** (job.attempt - 1))
         return True
+
+
+def abandon_decisions(sessions: Sessions, worker: str) -> int:
+    """Give back what a worker of this name was doing when its process ended; a new process says so when it starts.
+
+    Without it the job would wait until its lease is over. If the old process lives after all, its fence is lost.
+
+    Returns:
+        How many jobs were given back.
+    """
+    with sessions() as session:
+        left = [(job.id, job.campaign_id) for job in jobs.leased_by(session, worker)]
+    for job_id, campaign_id in left:
+        with sessions.begin() as session:
+            lock_campaign(session, campaign_id)
+            job = jobs.get(session, job_id)
+            if job is not None and job.state == "leased" and job.worker == worker:
+                _give_back(session, job, f"worker {worker} was restarted", retry=True, delay_s=0.0)
+    return len(left)
 
 
 def sweep(sessions: Sessions) -> list[str]:

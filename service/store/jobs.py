@@ -129,6 +129,11 @@ def expired(session: Session, campaign_id: str | None = None) -> Sequence[JobRow
     return session.scalars(query.execution_options(populate_existing=True)).all()
 
 
+def leased_by(session: Session, worker: str) -> Sequence[JobRow]:
+    """Running jobs of one worker."""
+    return session.scalars(select(JobRow).where(JobRow.state == "leased", JobRow.worker == worker)).all()
+
+
 def due(session: Session) -> list[str]:
     """Pending jobs that a worker could take now."""
     other = aliased(JobRow)

@@ -3,10 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
+from scipy.spatial.distance import cdist
 
 from models.catalog import SpaceFilling
 from models.errors import NoFeasibleFilm
-from models.film import Film
 from models.policies.base import Question, Recommendation
 from models.structures import legal_film
 
@@ -35,31 +35,22 @@ class SpaceFillingPolicy:
             NoFeasibleFilm: If no film obeys every rule.
         """
         question.progress("filling space")
-        rng = question.rng()
-        films = random_films(question, self.options.raw_films, rng)
-        points = np.array([film.points() for film in films])
+        problem, rng = question.problem, question.rng()
+        drawn = question.structures.draw(self.options.raw_films, rng)
+        if not drawn:
+            raise NoFeasibleFilm("no film structure of the search space holds a film")
+        points = np.concatenate([structure.points(w, problem.film.mixing()) for structure, w in drawn])
         pool = points.reshape(-1, points.shape[2])
         pool = pool[rng.choice(len(pool), min(POOL, len(pool)), replace=False)]
-        best = films[int(np.argmin(uncovered(pool, question.known_points(), points)))]
-        reason = f"fills the space between {len(question.dataset)} readings and {len(question.pending)} films in flight"
-        return Recommendation(best, None, None, None, "space_filling", "space_filling", reason)
+        films = [(structure, row) for structure, w in drawn for row in w]
+        for k in np.argsort(uncovered(pool, question.known_points(), points), kind="stable"):
+            if film := legal_film(*films[k], problem.space, problem.film):
+                return Recommendation(film, None, None, None, "space_filling", "space_filling", _reason(question))
+        raise NoFeasibleFilm(f"none of {len(films)} films obeys every rule of the search space")
 
 
-def random_films(question: Question, count: int, rng: np.random.Generator) -> list[Film]:
-    """Draw about `count` films that obey every rule, in equal parts from every structure.
-
-    Raises:
-        NoFeasibleFilm: If there is none.
-    """
-    problem = question.problem
-    drawn = question.structures.draw(count, rng)
-    legal = [legal_film(structure, w, problem.space, problem.film) for structure, ws in drawn for w in ws]
-    films = [film for film in legal if film is not None]
-    if not films:
-        raise NoFeasibleFilm(
-            f"none of {len(question.structures.items)} film structures holds a film that obeys every rule"
-        )
-    return films
+def _reason(question: Question) -> str:
+    return f"fills the space between {len(question.dataset)} readings and {len(question.pending)} films in flight"
 
 
 def uncovered(pool: Array, known: Array, films: Array) -> Array:
@@ -73,7 +64,7 @@ def uncovered(pool: Array, known: Array, films: Array) -> Array:
     Returns:
         `b`; smaller is better.
     """
-    bound = KDTree(known).query(pool)[0] if len(known) else np.full(len(pool), np.inf)
-    nearest = np.array([KDTree(film).query(pool)[0] for film in films])
-    distance: Array = np.mean(np.minimum(nearest, bound) ** 2, axis=1)
+    bound = KDTree(known).query(pool)[0] ** 2 if len(known) else np.full(len(pool), np.inf)
+    nearest = np.array([cdist(film, pool, "sqeuclidean").min(axis=0) for film in films])
+    distance: Array = np.mean(np.minimum(nearest, bound), axis=1)
     return distance

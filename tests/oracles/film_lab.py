@@ -1,14 +1,16 @@
 """A lab for films: any search space, a smooth property with its best value at a known composition, seeded errors."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from models.dataset import Dataset
 from models.objective import Objective
 from models.problem import Problem
 from models.surrogates.base import ModelBundle, columns_of
-from models.surrogates.evidence import Hyperparameters
-from models.surrogates.film_gp import FilmGP, FilmGPState
-from models.surrogates.scaling import robust_units, space_ranges
+from models.surrogates.film_gp import FilmGP
+from models.surrogates.film_gp_state import FilmGPState
+from models.surrogates.hyperparameters import Hyperparameters
 
 SIGNAL = (Objective(property="signal", unit="V"),)
 
@@ -34,12 +36,9 @@ def measured(problem, films, *, seed=0, noise=0.15, offset=0.15):
 
 def surrogate(problem, dataset, *, lengthscale=0.4, noise=1e-3, film=4e-3, output=1.0):
     """A film GP with given hyperparameters: no fit, so that a test says what the model believes."""
-    lower, width = space_ranges(problem.space)
-    centre, scale = robust_units(dataset.Y[:, 0])
-    numbers = np.unique(dataset.films, return_inverse=True)[1].reshape(-1)
-    believed = Hyperparameters(np.full(len(lower), lengthscale), output, noise, film)
-    units = (np.array([centre]), np.array([scale]))
-    return FilmGP(FilmGPState(lower, width, dataset.X, dataset.Y, dataset.Yvar, numbers, *units, (believed,)))
+    blank = FilmGPState.unfitted(problem, dataset.canonical())
+    believed = Hyperparameters(np.full(len(blank.lower), lengthscale), output, noise, film)
+    return FilmGP(replace(blank, hyperparameters=(believed,)))
 
 
 def bundle(problem, dataset):

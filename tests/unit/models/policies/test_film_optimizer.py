@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+import torch
+
+from models.catalog import ExpectedImprovement
+from models.composition import SearchSpace
+from models.film import FilmGeometry
+from models.policies.base import Question
+from models.policies.expected_improvement import reference_points
+from models.policies.film_acquisition import FilmImprovement
+from models.policies.film_optimizer import Candidate, best_films, distinct, refine
+from models.structures import film_structures, legal_film
+from models.tensors import to_tensor
+from tests.oracles import film_lab
+
+OPTIONS = ExpectedImprovement(mc_samples=64, raw_films=64, restarts=3)
+PROBLEM = film_lab.problem_of(
+    SearchSpace(elements=("A", "B", "C")), FilmGeometry(devices=5, span_min=0.05, span_max=0.3), OPTIONS
+)
+S = PROBLEM.film.mixing()
+
+
+@pytest.fixture(scope="module")
+def question():
+    drawn = film_structures(PROBLEM.space, PROBLEM.film).draw(4, np.random.default_rng(3))
+    films = [legal_film(structure, w, PROBLEM.space, PROBLEM.film) for structure, ws in drawn for w in ws]
+    data = film_lab.measured(PROBLEM, films).canonical()
+    return Question(PROBLEM, data, (), 11, film_lab.surrogate(PROBLEM, data), lambda _phase: None)
+
+
+@pytest.fixture(scope="module")
+def acquisition(question):
+    reference = to_tensor(reference_points(question))
+    return FilmImprovement(question.model().latent(), reference, devices=5, draws=64, seed=1)
+
+
+def log_gain(acquisition, candidate):
+    with torch.no_grad():
+        return acquisition.log_gain(to_tensor(candidate.structure.points(candidate.w[None], S)))[0].item()
+
+
+def test_the_best_film_beats_ten_thousand_random_ones(question, acquisition):
+    best = best_films(question, acquisition, OPTIONS)[0]
+    drawn = question.structures.draw(10_000, np.random.default_rng(0))
+    points = to_tensor(np.concatenate([structure.points(w, S) for structure, w in drawn]))
+    with torch.no_grad():
+        random = torch.cat([acquisition.log_gain(part) for part in torch.split(points, 1000)])
+    assert best.log_gain >= random.max().item()
+
+
+def test_candidates_come_best_first_with_the_gain_they_claim(question, acquisition):
+    ranked = best_films(question, acquisition, OPTIONS)
+    gains = [c.log_gain for c in ranked]
+    assert gains == sorted(gains, reverse=True)
+    for candidate in ranked[:5]:
+        assert candidate.log_gain == pytest.approx(log_gain(acquisition, candidate), abs=1e-9)
+
+
+def test_refinement_climbs_and_stays_legal(question, acquisition):
+    structure = question.structures.items[0]
+    for w in structure.region.sample(5, np.random.default_rng(2)):
+        start = Candidate(structure, w, log_gain(acquisition, Candidate(structure, w, 0.0)))
+        ended = refine(start, acquisition, S)
+        assert ended.log_gain >= start.log_gain
+        assert (structure.region.G @ ended.w <= structure.region.h + 1e-9).all()
+        assert legal_film(structure, ended.w, PROBLEM.space, PROBLEM.film) is not None
+
+
+def test_a_mirror_image_is_no_other_film(question):
+    structure = question.structures.items[0]
+    w = structure.region.sample(1, np.random.default_rng(4))[0]
+    mirrored = np.concatenate([w[3:6], w[:3]])
+    far = structure.region.pull(w[None], structure.region.centre[None])[0]
+    candidates = [Candidate(structure, x, 0.0) for x in (w, w + 1e-3, mirrored, far)]
+    assert distinct(candidates, 9) == [candidates[0], candidates[3]]
+    assert distinct(candidates, 1) == candidates[:1]

@@ -49,13 +49,13 @@ def _up() -> click.Command:
 
 
 def _migrate() -> click.Command:
-    from service.supervisor.commands import migrate
+    from service.supervisor.migrate import migrate
 
     return migrate
 
 
 def _doctor() -> click.Command:
-    from service.supervisor.commands import doctor
+    from service.supervisor.doctor import doctor
 
     return doctor
 

@@ -1,4 +1,4 @@
-"""The commands `up`, `migrate` and `doctor`."""
+"""The command `up`, and how every command here reads its settings."""
 
 from __future__ import annotations
 
@@ -12,12 +12,9 @@ from typing import Any
 
 import click
 from pydantic import ValidationError
-from sqlalchemy.exc import OperationalError
 
-from service.embedded import CannotStart, start_postgres
+from service.embedded import CannotStart
 from service.settings import Settings
-from service.store import schema
-from service.supervisor.doctor import examine, read_run_file
 from service.supervisor.running import supervised
 from service.supervisor.stack import Stack
 
@@ -69,37 +66,6 @@ def _welcome(stack: Stack) -> str:
     }
     lines = [f"  {name:<{width}} {text}" for name, text in facts.items()]
     return "\n".join(["", "Filmloop is running", *lines, ""])
-
-
-@click.command()
-@data_dir_option
-def migrate(data_dir: Path | None) -> None:
-    """Bring the database's schema up to date."""
-    settings = read_settings(data_dir)
-    url = settings.database.url or (read_run_file(settings) or {}).get("database")
-    try:
-        if url is None:
-            with start_postgres(settings.data_dir) as server:
-                schema.upgrade(server.url)
-        else:
-            schema.upgrade(url)
-    except (CannotStart, OperationalError) as error:
-        raise click.ClickException(str(error)) from error
-    click.echo(f"the schema is at {schema.head()}, the newest version")
-
-
-@click.command()
-@data_dir_option
-def doctor(data_dir: Path | None) -> None:
-    """Check what Filmloop needs, and say how to mend what is broken."""
-    settings = read_settings(data_dir)
-    findings = examine(settings)
-    for finding in findings:
-        click.echo(f"{'ok ' if finding.mend is None else 'BAD'}  {finding.part:<20} {finding.state}")
-        if finding.mend is not None:
-            click.echo(f"     {'':<20} to mend it: {finding.mend}")
-    if any(finding.mend is not None for finding in findings):
-        raise SystemExit(1)
 
 
 def read_settings(

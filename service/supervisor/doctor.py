@@ -1,11 +1,12 @@
-"""Looks at every part of a Filmloop and says, for what is broken, what to do."""
+"""The command `doctor`: looks at every part of a Filmloop and says, for what is broken, what to do."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import click
 import psutil
 import redis
 from redis.backoff import NoBackoff
@@ -16,6 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from service.operations.health import readiness
 from service.settings import Settings
 from service.store.session import Sessions, make_engine, make_sessions
+from service.supervisor.commands import data_dir_option, read_settings
+from service.supervisor.run_file import read_run_file
 
 
 @dataclass(frozen=True)
@@ -27,18 +30,23 @@ class Finding:
     mend: str | None = None
 
 
-def read_run_file(settings: Settings) -> dict[str, Any] | None:
-    """Addresses and process ids of the Filmloop that runs on this data directory; none if it does not."""
-    try:
-        facts = json.loads((settings.data_dir / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return facts if isinstance(facts, dict) and psutil.pid_exists(facts.get("pid", -1)) else None
+@click.command()
+@data_dir_option
+def doctor(data_dir: Path | None) -> None:
+    """Check what Filmloop needs, and say how to mend what is broken."""
+    settings = read_settings(data_dir)
+    findings = examine(settings)
+    for finding in findings:
+        click.echo(f"{'ok ' if finding.mend is None else 'BAD'}  {finding.part:<20} {finding.state}")
+        if finding.mend is not None:
+            click.echo(f"     {'':<20} to mend it: {finding.mend}")
+    if any(finding.mend is not None for finding in findings):
+        raise SystemExit(1)
 
 
 def examine(settings: Settings) -> list[Finding]:
     """Check database, schema, durability, broker and workers, in the order in which they depend on each other."""
-    facts = read_run_file(settings)
+    facts = read_run_file(settings.data_dir)
     database_url = settings.database.url or (facts or {}).get("database")
     broker_url = settings.broker.url or (facts or {}).get("broker")
     if database_url is None:

@@ -18,6 +18,7 @@ from service.settings import Settings
 from service.supervisor import programs
 from service.supervisor.address import Knock, base_url, check_loopback, listen
 from service.supervisor.child import Child, Program, Startable
+from service.supervisor.run_file import run_file, write_run_file
 from service.supervisor.stream import Stream, StreamHandler
 
 API_READY_S = 60.0
@@ -67,11 +68,6 @@ class Stack:
     def log_file(self) -> Path:
         """The log of all processes together."""
         return self.settings.data_dir / "log" / "filmloop.log"
-
-    @property
-    def run_file(self) -> Path:
-        """Addresses and process ids for programs of the same user; it goes when the stack stops."""
-        return self.settings.data_dir / "run.json"
 
     def run(self) -> None:
         """Start, watch until told to stop, stop.
@@ -243,7 +239,7 @@ class Stack:
         for name in ("valkey", "postgres"):
             if name in self._children:
                 self._children.pop(name).runs.stop()
-        self.run_file.unlink(missing_ok=True)
+        run_file(self.settings.data_dir).unlink(missing_ok=True)
         self.say("stopped")
 
     def _end_programs(self, names: list[str]) -> None:
@@ -270,13 +266,9 @@ class Stack:
             raise Stopping
 
     def _write_run_file(self) -> None:
-        """Replace the file as a whole, so that a reader never sees half of it."""
         pids = {name: child.pid for name, child in self._children.items()}
-        content = {"url": self.url, "pid": os.getpid(), "log": str(self.log_file), "pids": pids} | self._addresses
-        new = self.run_file.with_suffix(".new")
-        new.touch(mode=0o600)
-        new.write_text(json.dumps(content), encoding="utf-8")
-        new.replace(self.run_file)
+        facts = {"url": self.url, "pid": os.getpid(), "log": str(self.log_file), "pids": pids}
+        write_run_file(self.settings.data_dir, facts | self._addresses)
 
 
 def _who_runs(lock: Path) -> str:

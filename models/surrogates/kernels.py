@@ -10,7 +10,7 @@ Source: Rasmussen and Williams 2006, Gaussian Processes for Machine Learning, eq
 rule with dk/dr = -g r. Both are finite at r = 0, where differentiating sqrt(r^2) is not.
 
 Chosen over the squared exponential by measurement on two real landscapes (3 to 20 films, offsets of 0 to 0.6 sd, 288
-data sets): held-out films are predicted as well or better (mean log density 0.02 higher), and f itself much better
+data sets): held-out films are predicted as well or better (mean log density 0.015 higher), and f itself much better
 where films are few and far between (0.1 to 1.3 higher), because the smoother kernel is too sure between films.
 """
 

@@ -25,7 +25,8 @@ def read_dataset(
     """Every active reading at a revision. Its ETag is the snapshot's hash."""
     with sessions.begin() as session:
         view = datasets.read(session, campaign_id, revision, lambda known: _has(if_none_match, known))
-    headers = {"ETag": f'"{view.snapshot_hash}"', "Cache-Control": "no-cache"}
+    kept_for = "no-cache" if revision is None else "private, max-age=31536000, immutable"
+    headers = {"ETag": f'"{view.snapshot_hash}"', "Cache-Control": kept_for}
     if view.rows is None:
         return Response(status_code=304, headers=headers)
     body = DatasetRead(

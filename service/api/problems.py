@@ -136,12 +136,18 @@ def install(app: FastAPI) -> None:
 
 
 def describe(openapi: dict[str, Any]) -> dict[str, Any]:
-    """Add the problem's schema, to which `RESPONSES` refers, to an OpenAPI document."""
+    """Add to an OpenAPI document what FastAPI cannot know: the problem's schema, and that keys are required.
+
+    A missing key is answered 400 by its dependency, so for FastAPI the header is optional.
+    """
     template = "#/components/schemas/{model}"
     schema = ProblemRead.model_json_schema(ref_template=template, mode="serialization")
     schemas = openapi.setdefault("components", {}).setdefault("schemas", {})
     schemas.update(schema.pop("$defs", {}))
     schemas[ProblemRead.__name__] = schema
+    for operation in (operation for path in openapi["paths"].values() for operation in path.values()):
+        for parameter in operation.get("parameters", ()):
+            parameter["required"] |= parameter["name"] == "idempotency-key"
     return openapi
 
 

@@ -1,5 +1,6 @@
 """What surrounds every request: its id, one log line, and the last resort when something unforeseen goes wrong."""
 
+import logging
 import re
 import time
 import uuid
@@ -44,7 +45,9 @@ class RequestContext:
                     raise
                 await unexpected(scope)(scope, receive, send_marked)
             elapsed_ms = round((time.perf_counter() - started) * 1e3, 1)
-            log.info("request", method=scope["method"], path=scope["path"], status=status, elapsed_ms=elapsed_ms)
+            # Whoever only looks, as supervisors do every second, must not fill the log.
+            level = logging.DEBUG if scope["method"] == "GET" and status < 400 else logging.INFO
+            log.log(level, "request", method=scope["method"], path=scope["path"], status=status, elapsed_ms=elapsed_ms)
 
 
 def _request_id(scope: Scope) -> str:

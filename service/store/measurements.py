@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import insert, select
@@ -22,10 +22,14 @@ def row_hash(said: Mapping[str, Any]) -> str:
     """SHA-256 of what a reading says; two readings of one name with equal hashes are one reading sent twice.
 
     Args:
-        said: Film, device, property, unit, value, status, uncertainty and time (UTC); floats are written in full.
+        said: Film, device, property, unit, value, status, uncertainty and time; floats are written in full, times in UTC.
     """
-    text = json.dumps(said, sort_keys=True, default=datetime.isoformat)
+    text = json.dumps(said, sort_keys=True, default=_in_utc)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _in_utc(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat()
 
 
 def device_positions(session: Session, campaign_id: str, film_ids: Collection[str]) -> dict[str, dict[int, float]]:

@@ -56,6 +56,8 @@ def test_a_past_revision_stays_as_it_was(api, lab, reading):
     again = dataset(api, campaign, 1)
     assert again.content == first.content
     assert again.headers["etag"] == first.headers["etag"]
+    assert "immutable" in again.headers["cache-control"]
+    assert newest.headers["cache-control"] == "no-cache"
 
 
 def test_a_caller_that_has_the_snapshot_is_told_so(api, lab, reading):

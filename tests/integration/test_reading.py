@@ -127,6 +127,8 @@ def test_the_api_describes_itself():
     assert "ProblemRead" in described["components"]["schemas"]
     assert "HTTPValidationError" not in described["components"]["schemas"]
     for path, methods in described["paths"].items():
-        for operation in methods.values():
+        for method, operation in methods.items():
+            keys = [p["required"] for p in operation.get("parameters", []) if p["name"] == "idempotency-key"]
+            assert keys == ([True] if method == "post" else [])
             if path.startswith("/v1"):
                 assert "application/problem+json" in operation["responses"]["422"]["content"]

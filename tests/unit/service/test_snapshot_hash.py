@@ -1,0 +1,68 @@
+"""The hash of a snapshot says what it holds, and nothing of how it came to hold it."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.store.datasets import SnapshotRow, hash_of
+from service.store.measurements import row_hash
+
+ROW = SnapshotRow(
+    uid="a",
+    instrument="squid",
+    film_id="flm_1",
+    device=0,
+    composition={"Fe": 0.25, "Ga": 0.75},
+    process={"anneal_c": 450.0},
+    property="magnetisation",
+    unit="T",
+    value=1.5,
+    status="ok",
+    std_uncertainty=None,
+    measured_at=datetime(2026, 3, 1, tzinfo=UTC),
+    revision=3,
+    row_hash="0" * 64,
+)
+SAID = {"film_id": "flm_1", "device": 0, "value": 0.1 + 0.2, "measured_at": ROW.measured_at}
+
+
+@given(st.permutations(range(6)))
+def test_order_does_not_matter(order):
+    rows = [replace(ROW, uid=f"u{k}", instrument="ab"[k % 2]) for k in range(6)]
+    assert hash_of([rows[k] for k in order]) == hash_of(rows)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"uid": "b"},
+        {"instrument": "moke"},
+        {"row_hash": "1" * 64},
+        {"composition": {"Fe": 0.25, "Ga": 0.7500000000000001}},
+        {"process": {"anneal_c": 451.0}},
+    ],
+)
+def test_content_matters(other):
+    assert hash_of([replace(ROW, **other)]) != hash_of([ROW])
+
+
+def test_names_cannot_run_into_each_other():
+    assert hash_of([replace(ROW, instrument="a", uid="bc")]) != hash_of([replace(ROW, instrument="ab", uid="c")])
+
+
+def test_the_order_of_elements_does_not_matter():
+    assert hash_of([replace(ROW, composition={"Ga": 0.75, "Fe": 0.25})]) == hash_of([ROW])
+
+
+def test_every_digit_of_a_reading_counts():
+    assert row_hash(SAID) == row_hash(dict(reversed(SAID.items())))
+    assert row_hash(SAID) != row_hash(SAID | {"value": 0.3})
+    assert row_hash(SAID) != row_hash(SAID | {"measured_at": ROW.measured_at + timedelta(microseconds=1)})
+
+
+def test_one_instant_is_one_reading_in_every_time_zone():
+    elsewhere = ROW.measured_at.astimezone(timezone(timedelta(hours=9)))
+    assert row_hash(SAID | {"measured_at": elsewhere}) == row_hash(SAID)

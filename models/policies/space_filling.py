@@ -44,7 +44,8 @@ class SpaceFillingPolicy:
         pool = pool[rng.choice(len(pool), min(POOL, len(pool)), replace=False)]
         films = [(structure, row) for structure, w in drawn for row in w]
         for k in np.argsort(uncovered(pool, question.known_points(), points), kind="stable"):
-            if film := legal_film(*films[k], problem.space, problem.film):
+            structure, row = films[k]
+            if film := legal_film(structure, row, problem.space, problem.film):
                 return Recommendation(film, None, None, None, "space_filling", "space_filling", _reason(question))
         raise NoFeasibleFilm(f"none of {len(films)} films obeys every rule of the search space")
 

@@ -22,7 +22,7 @@ def row_hash(said: Mapping[str, Any]) -> str:
     """SHA-256 of what a reading says; two readings of one name with equal hashes are one reading sent twice.
 
     Args:
-        said: Film, device, property, unit, value, status, uncertainty and time; floats are written in full, times in UTC.
+        said: Film, device, property, unit, value, status, uncertainty, time. Floats are written in full, times in UTC.
     """
     text = json.dumps(said, sort_keys=True, default=_in_utc)
     return hashlib.sha256(text.encode()).hexdigest()

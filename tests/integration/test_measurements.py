@@ -74,6 +74,26 @@ def test_a_repeated_request_gets_the_first_answer(api, lab, reading):
     assert lab.rows_by_table()["measurement"] == 1
 
 
+def test_a_request_sent_by_many_at_once_has_one_effect(api, lab, reading):
+    campaign = lab.campaign()
+    rows = [reading(lab.film(campaign), 0)]
+    answers = []
+    senders = [
+        threading.Thread(target=lambda: answers.append(api.measure(campaign, rows, key="once"))) for _ in range(20)
+    ]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
+    stored = [a for a in answers if a.status_code == 201]
+    refused = [a for a in answers if a.status_code == 409]
+    assert len(stored) + len(refused) == 20
+    assert len({a.content for a in stored}) == 1
+    assert sum("idempotency-replayed" not in a.headers for a in stored) == 1
+    assert {a.json()["type"] for a in refused} <= {"urn:filmloop:problem:in-flight"}
+    assert lab.rows_by_table()["measurement"] == 1
+
+
 def test_a_key_is_good_for_one_request_only(api, lab, reading):
     campaign = lab.campaign()
     film = lab.film(campaign)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import pwd
 import shutil
 import subprocess
 from pathlib import Path
@@ -42,6 +43,26 @@ def choose_identity(binaries: Path, data_dir: Path) -> Identity:
         )
     log.info("user namespaces are forbidden: Postgres runs as nobody, files in %s", nobodys_place(data_dir))
     return "nobody"
+
+
+def check_owner(cluster: Path, identity: Identity) -> None:
+    """Refuse a cluster of another user before Postgres refuses it in darker words.
+
+    Raises:
+        CannotStart: If it belongs to somebody else.
+    """
+    if not cluster.exists():
+        return
+    owner = cluster.stat().st_uid
+    if owner != (pwd.getpwnam("nobody").pw_uid if identity == "nobody" else os.geteuid()):
+        raise CannotStart(f"the database in {cluster} belongs to user {_name(owner)}; run Filmloop as that user")
+
+
+def _name(user: int) -> str:
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return str(user)
 
 
 def nobodys_place(data_dir: Path) -> Path:

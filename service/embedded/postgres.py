@@ -7,7 +7,6 @@ in a directory of mode 0700, and so `trust` is authentication enough: whoever re
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import shutil
@@ -33,8 +32,8 @@ from service.embedded.cluster import (
     remove_stale_locks,
     says_ready,
 )
-from service.embedded.nobody import choose_identity, home_of_nobody, readable_copy
-from service.embedded.process import CannotStart, DirectoryLock, Identity, spawn, wait_gone
+from service.embedded.nobody import check_owner, choose_identity, home_of_nobody, readable_copy
+from service.embedded.process import CannotStart, DirectoryLock, Identity, spawn, stop_child, wait_gone
 
 USER = DATABASE = "filmloop"
 START_TIMEOUT_S = 120.0
@@ -42,7 +41,8 @@ START_TIMEOUT_S = 120.0
 SOCKET_PATH_LIMIT = 103
 """Bytes: 107 on Linux, 103 on macOS."""
 
-log = logging.getLogger("filmloop.embedded")
+STOP_STEPS = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
+"""Fast shutdown, immediate shutdown, the end; with the seconds that each is given."""
 
 
 def start_postgres(data_dir: Path, *, durable: bool = True) -> PostgresServer:
@@ -125,7 +125,7 @@ class PostgresServer:
         if self.process is None:
             self._lock.acquire()
         else:
-            _stop_child(self.process)
+            stop_child(self.process, STOP_STEPS)
         try:
             self._prepare()
             self._launch()
@@ -133,7 +133,9 @@ class PostgresServer:
             self._make_database()
         except BaseException:
             if again and self.process is not None:
-                _stop_child(self.process)  # the address and the lock stay: the next try serves the same clients
+                stop_child(
+                    self.process, STOP_STEPS
+                )  # the address and the lock stay: the next try serves the same clients
             else:
                 self.stop()
             raise
@@ -142,7 +144,7 @@ class PostgresServer:
     def stop(self) -> None:
         """Fast shutdown: open transactions are rolled back, a checkpoint is written, the children are gone."""
         if self.process is not None:
-            _stop_child(self.process)
+            stop_child(self.process, STOP_STEPS)
             end_leftovers(self.cluster)
             self.process = None
         self._remove_socket_dir()
@@ -164,6 +166,7 @@ class PostgresServer:
         if self._identity == "nobody":
             self._home = home_of_nobody(self.data_dir)
             self._binaries = readable_copy(self._binaries, self._home)
+        check_owner(self.cluster, self._identity)
         end_leftovers(self.cluster)
         remove_stale_locks(self.cluster, keep=self._socket_dir)
         if not self.cluster.exists():
@@ -284,19 +287,6 @@ class PostgresServer:
         with self.connect("postgres") as connection:
             if not connection.execute("select 1 from pg_database where datname = %s", [DATABASE]).fetchone():
                 connection.execute(f"create database {DATABASE}")
-
-
-def _stop_child(process: subprocess.Popen[bytes]) -> None:
-    """SIGINT is Postgres' fast shutdown, SIGQUIT its immediate one."""
-    for number, grace_s in ((signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)):
-        if process.poll() is None:
-            process.send_signal(number)
-        try:
-            process.wait(grace_s)
-        except subprocess.TimeoutExpired:
-            log.warning("Postgres did not stop within %.0f s of %s", grace_s, number.name)
-        else:
-            return
 
 
 __all__ = ["PostgresServer", "find_binaries", "start_postgres"]

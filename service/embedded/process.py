@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ import psutil
 Identity = Literal["same", "namespace", "nobody"]
 """As whom a child runs; see `launch.py`."""
 
+log = logging.getLogger("filmloop.embedded")
 LAUNCHER = Path(__file__).with_name("launch.py")
 
 
@@ -64,6 +66,18 @@ def spawn(
         pass_fds=keep,
         start_new_session=True,
     )
+
+
+def stop_child(process: subprocess.Popen[bytes], steps: Sequence[tuple[signal.Signals, float]]) -> None:
+    """Send each signal in turn and wait as many seconds as it is given; returns when the child has ended."""
+    for number, grace_s in steps:
+        process.send_signal(number)  # does nothing if it has ended
+        try:
+            process.wait(grace_s)
+        except subprocess.TimeoutExpired:
+            log.warning("process %d did not end within %.0f s of %s", process.pid, grace_s, number.name)
+        else:
+            return
 
 
 def find_running(program: str, directory: Path) -> list[psutil.Process]:

@@ -19,10 +19,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from service.embedded.process import CannotStart, DirectoryLock, end, find_running, spawn
+from service.embedded.process import CannotStart, DirectoryLock, end, find_running, spawn, stop_child
 
 START_TIMEOUT_S = 30.0
 PROGRAM = "valkey-server"
+STOP_STEPS = ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0))
 
 
 def find_binary() -> Path:
@@ -101,10 +102,10 @@ class ValkeyServer:
         if self.process is None:
             self._lock.acquire()
         else:
-            self._stop_child(self.process)
+            stop_child(self.process, STOP_STEPS)
         self._port = self._port or _free_port()
         try:
-            end(find_running(PROGRAM, self.directory), [signal.SIGTERM, signal.SIGKILL], grace_s=5.0)
+            end(find_running(PROGRAM, self.directory), [number for number, _ in STOP_STEPS], grace_s=5.0)
             self._launch()
             self._await_answer()
         except BaseException:
@@ -115,7 +116,7 @@ class ValkeyServer:
     def stop(self) -> None:
         """End the server; what it holds is on disk."""
         if self.process is not None:
-            self._stop_child(self.process)
+            stop_child(self.process, STOP_STEPS)
             self.process = None
         self._lock.release()
 
@@ -126,15 +127,6 @@ class ValkeyServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-    @staticmethod
-    def _stop_child(process: subprocess.Popen[bytes]) -> None:
-        process.terminate()
-        try:
-            process.wait(5.0)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
     def _launch(self) -> None:
         if self._output is not None:

@@ -183,7 +183,10 @@ class Stack:
     def _begin(self, name: str, runs: Startable) -> None:
         child = Child(name, runs)
         self._children[name] = child
-        child.start()
+        try:
+            child.start()
+        except CannotStart as error:
+            raise CannotStart(f"{error} ({self.log_file})") from error
         self._write_run_file()
 
     def _await_api(self, host: str, port: int) -> None:

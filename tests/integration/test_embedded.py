@@ -237,6 +237,13 @@ def test_no_user_and_no_permission_of_a_parent_is_changed(data_dir):
 
 
 @as_root
+def test_somebody_elses_cluster_is_refused_by_name(data_dir):
+    os.chown(data_dir / "pg18", NOBODY.pw_uid, NOBODY.pw_gid)
+    with pytest.raises(CannotStart, match="belongs to user nobody"):
+        start_postgres(data_dir, durable=False)
+
+
+@as_root
 def test_where_namespaces_are_forbidden_root_lets_nobody_run_it(monkeypatch):
     with tempfile.TemporaryDirectory(dir="/var/tmp") as place:
         Path(place).chmod(0o755)

@@ -64,4 +64,5 @@ def newest_belief(campaign: Campaign, *, wait_s: float = 60.0) -> Belief | None:
         best=fractions(posterior.best.composition),
         best_mean=posterior.best.mean,
         best_sd=posterior.best.sd,
+        knows_all=newest.revision >= revision,
     )

@@ -15,6 +15,7 @@ import click
 
 from filmloop_client import Client, FilmloopError
 from service.settings import Settings
+from service.simulation.campaign import PROPERTY, UNIT
 from service.simulation.demo import Outcome, explore, introduction, summary
 from service.simulation.lab import Lab
 from service.simulation.players import Order, play
@@ -163,17 +164,29 @@ def simulate(
 ) -> None:
     """Play the robots and instruments of a lab against a running Filmloop, over HTTP only.
 
-    The lab makes and reads films on a real Fe-Ga-Pd wafer, whatever the campaign is called.
+    The lab makes films on a real Fe-Ga-Pd wafer and reads their magnetisation in V; so must the campaign.
     """
     lab = _lab(seed, lab_options)
     with _plain_errors():
         with Client(url, patience=5.0) as client:
-            elements = client.campaigns.get(campaign_id).latest.problem["space"]["elements"]
-        if set(elements) != set(ELEMENTS):
-            raise click.UsageError(f"the campaign is on {', '.join(elements)}; this lab has {', '.join(ELEMENTS)}")
+            _check_within_reach(client.campaigns.get(campaign_id).latest.problem)
         click.echo(HEADER)
         order = Order(url, campaign_id, films, lab, robots, instruments, report_uncertainty, overlap)
         play(order, Progress(lab.wafer), click.echo)
+
+
+def _check_within_reach(problem: dict[str, Any]) -> None:
+    """Refuse a campaign that this lab has no truth for, before it spends a film.
+
+    Raises:
+        click.UsageError: Naming what the campaign wants and what the lab has.
+    """
+    elements, objective = problem["space"]["elements"], problem["objectives"][0]
+    if set(elements) != set(ELEMENTS):
+        raise click.UsageError(f"the campaign is on {', '.join(elements)}; this lab has {', '.join(ELEMENTS)}")
+    wanted = f"{objective['property']} in {objective['unit']}"
+    if wanted != f"{PROPERTY} in {UNIT}":
+        raise click.UsageError(f"the campaign seeks {wanted}; this lab reads {PROPERTY} in {UNIT}")
 
 
 @contextmanager

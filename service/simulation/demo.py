@@ -103,6 +103,7 @@ def summary(outcome: Outcome) -> str:
     if outcome.belief is not None and outcome.recommended_true is not None:
         belief, true = outcome.belief, outcome.recommended_true
         expected = f"model expects {belief.best_mean:.2f} ± {belief.best_sd:.2f} V"
+        expected += "" if belief.knows_all else " (it has not seen the last readings)"
         lines.append(
             f"  recommended    {true:5.2f} V true = {percent(true / top)} at {formula(belief.best)}; {expected}"
         )

@@ -64,6 +64,8 @@ class Belief:
     """Its posterior mean in V."""
     best_sd: float
     """Its posterior standard deviation in V."""
+    knows_all: bool = True
+    """Whether the model was trained on every reading there was."""
 
 
 @dataclass

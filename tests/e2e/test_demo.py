@@ -109,6 +109,11 @@ def test_simulate_refuses_a_campaign_that_it_has_no_truth_for(url, tmp_path):
     done = filmloop("simulate", "--url", url, "--campaign", campaign.id, cwd=tmp_path)
     assert done.returncode != 0
     assert "the campaign is on Co, Ni" in done.stderr
+    problem = fe_ga_pd_problem().model_dump(mode="json") | {"objectives": [{"property": "hardness", "unit": "GPa"}]}
+    with Client(url) as client:
+        campaign = client.campaigns.create("other property", problem)
+    done = filmloop("simulate", "--url", url, "--campaign", campaign.id, cwd=tmp_path)
+    assert "seeks hardness in GPa" in done.stderr
     missing = filmloop("simulate", "--url", url, "--campaign", "cmp_none", cwd=tmp_path)
     assert missing.returncode != 0
     assert "404" in missing.stderr

@@ -10,6 +10,7 @@ from service.operations import proposals as reading
 from service.operations.campaigns import allowed_actions
 from service.operations.refill import refill
 from service.store import campaigns, events, jobs, leases, proposals
+from service.store.session import lock_campaign
 from service.store.tables import CampaignRow
 
 
@@ -39,7 +40,16 @@ def claim(session: Session, campaign_id: str, robot: str, *, wait_for_decision: 
         IllegalTransition: If the campaign is not active.
         NothingReady: If there is nothing to claim now; the transaction must be rolled back.
     """
-    leases.lock_robot(session, campaign_id, robot)
+    # Most looks of waiting robots end before the lock; what was seen then is looked at again under it.
+    held = _look(session, campaign_id, robot, wait_for_decision=wait_for_decision)
+    if held is None:
+        lock_campaign(session, campaign_id)
+        held = _look(session, campaign_id, robot, wait_for_decision=wait_for_decision)
+    return _lease(session, campaign_id, robot) if held is None else held
+
+
+def _look(session: Session, campaign_id: str, robot: str, *, wait_for_decision: bool) -> Claim | None:
+    """The robot's own lease; None if there is something else to claim."""
     campaign = campaigns.get(session, campaign_id)
     # An expired lease goes back to the queue now, not at the next sweep: it may be what this robot gets.
     if leases.any_lapsed(session, campaign_id):
@@ -51,22 +61,25 @@ def claim(session: Session, campaign_id: str, robot: str, *, wait_for_decision: 
         raise IllegalTransition("campaign", campaign_id, campaign.state, "claim", allowed_actions(campaign.state))
     if wait_for_decision and _decision_under_way(session, campaign):
         raise NothingReady("a decision that has seen newer data is on its way")
-    ready = proposals.first_ready(session, campaign_id, lock=True)
-    if ready is None:
+    if proposals.first_ready(session, campaign_id, lock=False) is None:
         raise NothingReady("no proposal is ready")
-    return _lease(session, campaign, ready.id, robot)
+    return None
 
 
-def _lease(session: Session, campaign: CampaignRow, proposal_id: str, robot: str) -> Claim:
-    proposal = proposals.move(session, proposal_id, ["ready"], "leased", raise_fence=True)
+def _lease(session: Session, campaign_id: str, robot: str) -> Claim:
+    """Take the head of the queue. The campaign's lock is held."""
+    # The lock keeps our own transactions apart; the row's lock also those of a person at the database's console.
+    ready = proposals.first_ready(session, campaign_id, lock=True)
+    proposal = None if ready is None else proposals.move(session, ready.id, ["ready"], "leased", raise_fence=True)
     if proposal is None:
-        raise NothingReady("the proposal was taken by another claim")
-    ttl_s = campaigns.config(session, campaign.id, campaign.config_revision).lease_ttl_s
+        raise NothingReady("no proposal is ready")
+    campaign = campaigns.get(session, campaign_id)
+    ttl_s = campaigns.config(session, campaign_id, campaign.config_revision).lease_ttl_s
     lease = leases.grant(session, proposal, robot, ttl_s)
     told = {"lease_id": lease.id, "proposal_id": proposal.id, "robot": robot, "fence": lease.fence}
-    events.append(session, campaign.id, "proposal.leased", told)
-    job_id = refill(session, campaign.id)
-    seen = reading.seen(proposal, None, campaigns.get(session, campaign.id).revision)
+    events.append(session, campaign_id, "proposal.leased", told)
+    job_id = refill(session, campaign_id)
+    seen = reading.seen(proposal, None, campaign.revision)
     return Claim(under_lease.lease_seen(lease), seen, fresh=True, job_id=job_id)
 
 

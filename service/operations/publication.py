@@ -126,7 +126,7 @@ def _offer(
     config = campaigns.config(session, decision.campaign_id, decision.config_revision)
     room = len(recommendations)
     if config.budget_films is not None:
-        # A ready proposal that is still there is being claimed at this moment: it counts as spent.
+        # A ready proposal that is still there is kept by another transaction: it counts as spent.
         spent = proposals.count(session, decision.campaign_id, (*proposals.SPENT, "ready"))
         room = max(0, min(room, config.budget_films - spent))
     rows = [_proposal(decision, model_id, rank, r) for rank, r in enumerate(recommendations[:room])]

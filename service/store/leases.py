@@ -4,19 +4,13 @@ import secrets
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from service.errors import NotFound
 from service.store.campaigns import FRESH
 from service.store.ids import new_id
 from service.store.tables import LeaseRow, ProposalRow
-
-
-def lock_robot(session: Session, campaign_id: str, robot: str) -> None:
-    """Let two claims of the same robot follow each other, so that the second finds the first one's lease."""
-    query = text("select pg_advisory_xact_lock(hashtextextended('filmloop.robot.' || :campaign || ' ' || :robot, 0))")
-    session.execute(query, {"campaign": campaign_id, "robot": robot})
 
 
 def get(session: Session, lease_id: str) -> LeaseRow:

@@ -103,10 +103,7 @@ def move(
 
 
 def withdraw_ready(session: Session, campaign_id: str, to: str) -> list[str]:
-    """Take every ready proposal off the queue, except those that a claim is taking at this moment.
-
-    The caller holds the campaign's lock, for which a claim may be waiting: so this never waits for a claim.
-    """
+    """Take every ready proposal off the queue, except those that another transaction keeps; return their ids."""
     waiting = (
         select(ProposalRow.id)
         .where(ProposalRow.campaign_id == campaign_id, ProposalRow.state == "ready")

@@ -37,9 +37,9 @@ def lock_campaign(session: Session, campaign_id: str) -> None:
 
     Revisions and event numbers are drawn under it, so they are given in the order of commits. It is re-entrant.
 
-    Order of locks, which keeps transactions from waiting for each other in a circle: whoever changes films, leases or
-    proposals takes this lock first. The one exception is a claim, which takes one ready proposal before it; therefore
-    holders of this lock take ready proposals with SKIP LOCKED only.
+    Whoever changes anything of a campaign takes this lock first, before any row, so that no two transactions wait for
+    each other in a circle. Claims too: FOR UPDATE SKIP LOCKED may keep locks on rows that it looked at and passed over
+    because they had changed meanwhile, and a claim that takes this lock after them deadlocks with their robots.
     """
     session.execute(
         text("select pg_advisory_xact_lock(hashtextextended('filmloop.campaign.' || :campaign, 0))"),

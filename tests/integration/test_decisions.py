@@ -293,8 +293,7 @@ def test_a_failed_film_gives_its_place_in_the_budget_back(loop):
     assert loop.decide(lab.campaign).count == 1
 
 
-def test_a_claim_while_a_decision_is_published_keeps_its_film(loop, lab):
-    """The claim has the row, the decision has the campaign's lock: neither waits for the other."""
+def test_a_decision_passes_over_a_row_that_somebody_else_keeps(loop, lab):
     loop.decide(lab.campaign)
     with lab.sessions.begin() as session:
         request_decision(session, lab.campaign, 0)

@@ -1,13 +1,35 @@
 """Whatever is wrong with a request: a 4xx problem that names the value and the bound, and nothing written."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import URL
+
+from service.app import create_app
+from service.settings import DatabaseSettings, Settings
+from tests.conftest import _database
+from tests.integration.conftest import Api, serving
 
 Case = tuple[dict[str, Any], str, list[str]]
+
+
+@pytest.fixture(scope="module")
+def database_url(server_url: URL, template: str) -> Iterator[str]:
+    """One database for all of these tests: none of them may write anything."""
+    with contextmanager(_database)(server_url, template) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def api(database_url: str) -> Iterator[Api]:
+    """One server for all of these tests."""
+    with serving(create_app(Settings(database=DatabaseSettings(url=database_url)))) as client:
+        yield Api(client)
+
 
 ROWS: dict[str, Case] = {
     # what is wrong with row 1: (fields, pointer below the row, what the message must name)

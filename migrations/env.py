@@ -1,11 +1,10 @@
 """How alembic reaches the database: over the connection it is handed, else by FILMLOOP_DATABASE__URL."""
 
-import os
-
 from alembic import context
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 
+from service.settings import Settings
 from service.store.tables import Base
 
 
@@ -21,7 +20,10 @@ def _run() -> None:
     if handed is not None:
         _migrate(handed)
         return
-    with create_engine(os.environ["FILMLOOP_DATABASE__URL"], poolclass=NullPool).connect() as connection:
+    url = Settings().database.url
+    if url is None:
+        raise SystemExit("set FILMLOOP_DATABASE__URL to the database that alembic shall look at")
+    with create_engine(url, poolclass=NullPool).connect() as connection:
         _migrate(connection)
 
 

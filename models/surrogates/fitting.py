@@ -62,6 +62,8 @@ def fit(
     if np.abs(data.y).max() > LARGEST:
         raise FitFailed(f"a reading lies {np.abs(data.y).max():g} robust standard deviations from the middle")
     prior = priors(data.x.shape[1], film_effect=film_effect)
+    if previous is not None and len(previous.theta()) != len(prior):
+        previous = None  # fitted with another set of parameters: no start
     bounds = [(p.lower, p.upper) for p in prior]
     evidence = Evidence(data)
 
@@ -96,7 +98,7 @@ def _starts(prior: list[Prior], seed: int, count: int, previous: Hyperparameters
     """The previous optimum (if any), the prior's mean, then seeded draws near it: `count` in all."""
     mean, sd = np.array([p.mean for p in prior]), np.array([p.sd for p in prior])
     draws = mean + 0.5 * sd * np.random.default_rng(seed).standard_normal((count, len(prior)))
-    known = [] if previous is None or len(previous.theta()) != len(prior) else [previous.theta()]
+    known = [] if previous is None else [previous.theta()]
     low, high = np.array([p.lower for p in prior]), np.array([p.upper for p in prior])
     return [np.clip(start, low, high) for start in (*known, mean, *draws)][:count]
 

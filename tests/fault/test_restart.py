@@ -9,6 +9,7 @@ import httpx
 import psutil
 import pytest
 
+from service.embedded import start_postgres
 from service.settings import Settings
 from service.supervisor import running
 from service.supervisor.run_file import read_run_file
@@ -83,6 +84,7 @@ class Stack:
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory):
     data_dir = tmp_path_factory.mktemp("fault") / "data"
+    start_postgres(data_dir, durable=False).stop()  # a cluster made quickly; it runs with all its safety below
     with running(Settings(data_dir=data_dir)) as filmloop:
         stack = Stack(data_dir, filmloop.url)
         with stack.client:
@@ -132,6 +134,7 @@ def test_a_process_that_keeps_dying_is_started_less_and_less_often(stack):
 
 def test_everything_is_down_afterwards_and_up_again_with_its_data(tmp_path):
     data_dir = tmp_path / "data"
+    start_postgres(data_dir, durable=False).stop()
     settings = Settings(data_dir=data_dir)
     with running(settings, workers=0) as filmloop:
         stack = Stack(data_dir, filmloop.url)

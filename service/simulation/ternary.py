@@ -59,7 +59,7 @@ class Triangle:
         at = to_plane(points)
         low = float(values.min())
         high = max(float(values.max()), low + 1e-3 * max(1.0, abs(low)))  # a flat surface still needs a scale
-        surface = RBFInterpolator(at, values, neighbors=min(len(at), 60), kernel="thin_plate_spline")
+        surface = RBFInterpolator(at, values, kernel="thin_plate_spline")
         mesh = self._mesh()
         # The mesh reaches beyond the region, and a spline beyond its points: neither may stretch the scale.
         heights = np.clip(surface(mesh), low, high)

@@ -32,11 +32,11 @@ class ExpectedImprovement(_Choice):
 
 
 class SpaceFilling(_Choice):
-    """Films far from all others, by seed; no model: `models/policies/space_filling.py`."""
+    """Films where none are yet, by seed; no model: `models/policies/space_filling.py`."""
 
     name: Literal["space_filling"] = "space_filling"
     raw_films: int = Field(default=512, ge=8, le=65536)
-    """Random feasible films of which the one farthest from everything made or in flight is taken."""
+    """Random feasible films; the one is taken that brings the region nearest to what is made or in flight."""
 
 
 class RandomFilms(_Choice):

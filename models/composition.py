@@ -6,6 +6,7 @@ are arrays in the unit cube, in the order of `SearchSpace.process_columns`.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Self
 
 import numpy as np
@@ -43,6 +44,8 @@ __all__ = [
     "SearchSpace",
 ]
 
+SAMPLED_SUPPORTS = 64
+"""Largest number of supports among which sampled compositions are divided."""
 TOLERANCE = 1e-9
 """Largest amount by which a proposed composition may break a rule."""
 
@@ -130,12 +133,16 @@ class SearchSpace(BaseModel):
         )
 
     def sample(self, count: int, seed: int) -> NDArray[np.float64]:
-        """Draw feasible compositions, `count x d`: nearly uniform in each support, supports in equal parts."""
+        """Draw feasible compositions, `count x d`: nearly uniform in each support, supports in equal parts.
+
+        At most `SAMPLED_SUPPORTS` supports, drawn by seed, have a part.
+        """
         rng = np.random.default_rng(seed)
-        masks, _ = self.supports(limit=64, seed=seed)
-        regions = [(mask, region) for mask in masks if (region := self.region(mask)) is not None]
-        share = rng.permutation(np.arange(count) % len(regions))
-        parts = [np.where(m, r.sample(int((share == k).sum()), rng), 0.0) for k, (m, r) in enumerate(regions)]
+        masks, _ = self.supports(seed=seed)
+        regions = ((masks[k], self.region(masks[k])) for k in rng.permutation(len(masks)))
+        drawn = list(islice(((mask, region) for mask, region in regions if region is not None), SAMPLED_SUPPORTS))
+        shares = [len(part) for part in np.array_split(np.arange(count), len(drawn))]
+        parts = [np.where(m, r.sample(n, rng), 0.0) for (m, r), n in zip(drawn, shares, strict=True)]
         return np.vstack(parts)[rng.permutation(count)]
 
     @property
@@ -167,7 +174,8 @@ class SearchSpace(BaseModel):
 
         Returns:
             `G` (r x d), `h` (r), and a name for each row that a person understands. The sum to 1 and the rules on
-            presence (`max_present`, `absent_or_at_least`) are not among them.
+            presence (`max_present`, `absent_or_at_least`) are not among them. The largest coefficient of each row is
+            1, so that slack is measured in fractions whatever the unit of the rule.
         """
         rows: list[tuple[NDArray[np.float64], float, str]] = []
         eye = np.eye(self.dimension)
@@ -180,10 +188,11 @@ class SearchSpace(BaseModel):
             rows.append((total, group.upper, f"group {group.name} <= {group.upper:g}"))
         for rule in self.linear:
             a = np.array([rule.coefficients.get(e, 0.0) for e in self.elements])
+            size = float(np.abs(a).max()) or 1.0
             if rule.lower is not None:
-                rows.append((-a, -rule.lower, f"{rule.name} >= {rule.lower:g}"))
+                rows.append((-a / size, -rule.lower / size, f"{rule.name} >= {rule.lower:g}"))
             if rule.upper is not None:
-                rows.append((a, rule.upper, f"{rule.name} <= {rule.upper:g}"))
+                rows.append((a / size, rule.upper / size, f"{rule.name} <= {rule.upper:g}"))
         return np.array([r[0] for r in rows]), np.array([r[1] for r in rows]), tuple(r[2] for r in rows)
 
     def violations(self, x: NDArray[np.float64]) -> list[str]:

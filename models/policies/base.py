@@ -76,8 +76,13 @@ class Question:
 
     def _best_read(self) -> Array:
         """Device points of the best readings, at most `BEST_READ`."""
-        y = self.problem.objectives[0].to_maximised(self.dataset.Y[:, 0])
-        return self.dataset.X[np.argsort(np.where(np.isnan(y), np.inf, -y), kind="stable")[:BEST_READ]]
+        read = self.read()
+        y = self.problem.objectives[0].to_maximised(read.Y[:, 0])
+        return read.X[np.argsort(-y, kind="stable")[:BEST_READ]]
+
+    def read(self) -> Dataset:
+        """The rows with a reading of the objective; dead devices have none."""
+        return self.dataset.take(~np.isnan(self.dataset.Y[:, 0]))
 
     def model(self) -> Surrogate:
         """The surrogate, where the policy needs one.

@@ -68,7 +68,7 @@ class _Gains:
 
 def reference_points(question: Question) -> Array:
     """Distinct points whose best value is to be beaten: the read ones with the best mean, and all in flight."""
-    read = np.unique(question.dataset.X, axis=0)
+    read = np.unique(question.read().X, axis=0)
     mean = question.model().predict(read).mean[:, 0]
     best = read[np.sort(np.argsort(-mean, kind="stable")[:BASELINE])]
     return np.unique(np.vstack([best, *(film.points() for film in question.pending)]), axis=0)
@@ -111,7 +111,7 @@ def _pair(question: Question, candidate: Candidate) -> tuple[str, str] | None:
 def _reason(question: Question, gain: float) -> str:
     objective = question.problem.objectives[0]
     flight = f" and {len(question.pending)} films in flight" if question.pending else ""
-    text = f"expected improvement {gain:.3g} {objective.unit} over the best of {len(question.dataset)} readings{flight}"
+    text = f"expected improvement {gain:.3g} {objective.unit} over the best of {len(question.read())} readings{flight}"
     if not question.structures.complete:
         text += f"; {len(question.structures.items)} of the possible film structures were drawn and searched"
     return text

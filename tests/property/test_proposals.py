@@ -58,9 +58,12 @@ def groups(draw, elements):
 @st.composite
 def facets(draw, elements):
     """A half-space that holds a given composition."""
-    slope = draw(st.lists(st.integers(-5, 5).map(float), min_size=len(elements), max_size=len(elements)))
+    unit = draw(st.sampled_from([1.0, 1e-3, 1e6]))
+    slope = [unit * k for k in draw(st.lists(st.integers(-5, 5), min_size=len(elements), max_size=len(elements)))]
     inside = sum(slope) / len(slope)
-    return LinearRule(name="f", coefficients=dict(zip(elements, slope, strict=True)), upper=inside + draw(part()))
+    return LinearRule(
+        name="f", coefficients=dict(zip(elements, slope, strict=True)), upper=inside + unit * draw(part())
+    )
 
 
 @st.composite

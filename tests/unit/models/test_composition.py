@@ -53,6 +53,13 @@ def test_a_break_below_the_tolerance_is_none():
     assert ALLOY.violations(np.array([0.8 + 5e-9, 0.2 - 5e-9, 0.0, 0.0])) != []
 
 
+def test_the_tolerance_is_one_of_fractions_whatever_the_unit_of_a_rule():
+    melting = LinearRule(name="melting point", coefficients={"A": 3.0e9, "B": 1.0e9}, upper=2.0e9)
+    space = SearchSpace(elements=("A", "B"), linear=(melting,))
+    assert space.violations(np.array([0.5 + 5e-10, 0.5 - 5e-10])) == []
+    assert space.violations(np.array([0.5 + 5e-9, 0.5 - 5e-9])) != []
+
+
 @pytest.mark.parametrize("x", [[0.5, 0.5], [0.5, 0.5, np.nan, 0.0]])
 def test_what_is_no_composition_is_refused(x):
     with pytest.raises(InvalidComposition, match="4 finite fractions"):

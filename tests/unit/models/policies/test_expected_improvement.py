@@ -71,6 +71,19 @@ def test_only_the_best_read_points_and_all_in_flight_are_to_be_beaten():
     assert data.X[np.argmin(mean)].tolist() not in reference.tolist()
 
 
+def test_a_dead_device_is_nothing_to_be_beaten():
+    problem, data = campaign()
+    Y = data.Y.copy()
+    Y[3] = np.nan
+    dead = Dataset(data.X, Y, data.Yvar, data.films, data.times, data.names)
+    question = Question(problem, dead, (), 0, film_lab.surrogate(problem, dead), lambda _p: None)
+    reference = reference_points(question).tolist()
+    assert data.X[3].tolist() not in reference
+    assert data.X[4].tolist() in reference
+    answer = propose(problem, film_lab.bundle(problem, dead), dead, pending=[], count=1, seed=2)[0]
+    assert "the best of 27 readings" in answer.reason
+
+
 def test_a_minimised_property_is_sought_low():
     problem, data = campaign()
     low = problem.model_copy(

@@ -284,9 +284,12 @@ class PostgresServer:
         return f": {last_words(file.read_bytes())}" if self._output is None and file.exists() else "; see the log"
 
     def _make_database(self) -> None:
-        with self.connect("postgres") as connection:
-            if not connection.execute("select 1 from pg_database where datname = %s", [DATABASE]).fetchone():
-                connection.execute(f"create database {DATABASE}")
+        try:
+            with self.connect("postgres") as connection:
+                if not connection.execute("select 1 from pg_database where datname = %s", [DATABASE]).fetchone():
+                    connection.execute(f"create database {DATABASE}")
+        except psycopg.Error as error:
+            raise CannotStart(f"Postgres on {self.cluster} has no database {DATABASE}: {error}") from error
 
 
 __all__ = ["PostgresServer", "find_binaries", "start_postgres"]

@@ -114,6 +114,7 @@ class Child:
 
 def describe(status: int) -> str:
     """Say how a process ended: by which signal or with which exit status."""
-    if status < 0:
-        return f"was ended by {signal.Signals(-status).name}"
-    return f"ended with exit status {status}"
+    if status >= 0:
+        return f"ended with exit status {status}"
+    names = {number.value: number.name for number in signal.Signals}  # real-time signals have numbers only
+    return f"was ended by {names.get(-status, f'signal {-status}')}"

@@ -224,7 +224,7 @@ class Stack:
     def _restart(self, child: Child) -> None:
         try:
             child.start()
-        except CannotStart as error:
+        except (CannotStart, OSError) as error:  # the machine may be out of processes or memory for a moment
             self.say(f"{child.name} did not start: {error}; next try in {child.postpone():.1f} s")
         else:
             self.say(f"{child.name} runs again (pid {child.pid})")

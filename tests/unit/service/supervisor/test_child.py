@@ -76,7 +76,12 @@ def test_a_program_that_ignores_sigterm_is_cut():
 
 @pytest.mark.parametrize(
     ("status", "words"),
-    [(0, "ended with exit status 0"), (1, "ended with exit status 1"), (-9, "was ended by SIGKILL")],
+    [
+        (0, "ended with exit status 0"),
+        (1, "ended with exit status 1"),
+        (-9, "was ended by SIGKILL"),
+        (-40, "was ended by signal 40"),
+    ],
 )
 def test_how_a_process_ended_is_said_in_words(status, words):
     assert describe(status) == words

@@ -73,6 +73,14 @@ def test_a_data_directory_that_cannot_be_is_told_in_a_sentence(tmp_path):
     assert "Traceback" not in done.stderr
 
 
+def test_a_picture_that_cannot_be_written_is_told_before_anything_starts(tmp_path):
+    data = tmp_path / "data"
+    done = filmloop("demo", "--data-dir", str(data), "--plot-file", "nowhere/demo.png", cwd=tmp_path)
+    assert done.returncode != 0
+    assert "cannot write nowhere/demo.png" in done.stderr
+    assert not data.exists()
+
+
 @pytest.mark.parametrize("document", ["README.md", "docs/tutorial.md"])
 def test_the_documents_code_runs_as_it_stands(url, monkeypatch, capsys, document):
     monkeypatch.setenv("FILMLOOP_URL", url)

@@ -3,23 +3,21 @@
 No transaction is open while a worker thinks. Whatever a worker writes is written only while its fence holds.
 """
 
-import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from models.dataset import Dataset
-from models.film import Film
-from models.problem import Problem
 from service.errors import LeaseLost
+from service.operations.decision_inputs import DecisionInput, ModelReference, read_input
 from service.operations.leases import expire_lapsed
 from service.operations.publication import ModelRecord, publish
-from service.operations.recommendations import Recommendation, unread_film
-from service.operations.refill import refill, request_decision, wanted_films
-from service.store import artifacts, campaigns, datasets, events, films, jobs, leases, models, proposals
+from service.operations.recommendations import Recommendation
+from service.operations.refill import refill, request_decision
+from service.store import artifacts, campaigns, datasets, events, idempotency, jobs, leases
 from service.store.artifacts import StoredArtifact
 from service.store.session import Sessions, lock_campaign
 from service.store.tables import JobRow
@@ -40,47 +38,10 @@ __all__ = [
     "sweep",
 ]
 
+KEYS_KEPT = timedelta(days=7)
+"""How long a request may be repeated under its Idempotency-Key. Readings have permanent names besides."""
 FIRST_DELAY_S = 2.0
 """Seconds before the second attempt of a job; they double with every further one."""
-
-
-@dataclass(frozen=True)
-class ModelReference:
-    """A model version that a new training may start from, or that serves if the new training fails."""
-
-    id: str
-    name: str
-    revision: int
-    snapshot_hash: str
-    sha256: str
-    """Its artifact."""
-
-
-@dataclass(frozen=True)
-class DecisionInput:
-    """Everything a worker needs to decide, read in one short transaction, and the fence under which it may publish."""
-
-    job_id: str
-    fence: int
-    attempt: int
-    campaign_id: str
-    problem: Problem
-    config_revision: int
-    revision: int
-    """Revision of the dataset."""
-    snapshot_hash: str
-    dataset: Dataset
-    pending: tuple[Film, ...]
-    """Films in flight with those of their devices that are not yet read; compositions as made where known."""
-    films_known: int
-    """Films with a reading, and films in flight."""
-    ready: int
-    """Proposals that wait on the queue; publishing supersedes them."""
-    count: int
-    """Films to propose; 0 if the budget leaves none, then only the model is brought up to date."""
-    seed: int
-    previous: ModelReference | None
-    """The newest model version."""
 
 
 def claim_decision(sessions: Sessions, job_id: str, worker: str) -> DecisionInput | None:
@@ -92,19 +53,30 @@ def claim_decision(sessions: Sessions, job_id: str, worker: str) -> DecisionInpu
         worker: Name of the worker, for people.
     """
     with sessions.begin() as session:
-        job = jobs.get(session, job_id)
-        if job is None or job.state not in jobs.LIVE:
-            return None
-        lock_campaign(session, job.campaign_id)
-        _reopen_expired(session, job.campaign_id)
-        taken = jobs.lease(session, job_id, worker)
-        if taken is None:
-            return None
-        if campaigns.get(session, taken.campaign_id).state != "active":
-            # Asked for again when the campaign becomes active: its data, too, is newer then than its decision.
-            jobs.finish(session, job_id, taken.fence, "failed", "the campaign is not active")
-            return None
-        return _read(session, taken)
+        taken = _take(session, job_id, worker)
+    if taken is None:
+        return None
+    with sessions() as session:
+        # One consistent view without the campaign's lock: robots and instruments do not wait while D_t is read.
+        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+        decision, rows = read_input(session, taken)
+    with sessions.begin() as session:
+        kept = datasets.snapshot_hash(session, decision.campaign_id, decision.revision, rows)
+    return replace(decision, snapshot_hash=kept)
+
+
+def _take(session: Session, job_id: str, worker: str) -> JobRow | None:
+    job = jobs.get(session, job_id)
+    if job is None or job.state not in jobs.LIVE:
+        return None
+    lock_campaign(session, job.campaign_id)
+    _reopen_expired(session, job.campaign_id)
+    taken = jobs.lease(session, job_id, worker)
+    if taken is None or campaigns.get(session, taken.campaign_id).state == "active":
+        return taken
+    # Asked for again when the campaign becomes active: it is behind its data or short of proposals then, too.
+    jobs.finish(session, job_id, taken.fence, "failed", "the campaign is not active")
+    return None
 
 
 def renew_decision(sessions: Sessions, job_id: str, fence: int) -> None:
@@ -184,12 +156,14 @@ def abandon_decisions(sessions: Sessions, worker: str) -> int:
 def sweep(sessions: Sessions) -> list[str]:
     """Put right what time or a lost message left behind, campaign by campaign in short transactions.
 
-    Leases and jobs whose time is over are noted, and active campaigns whose decision is behind their data or whose
-    queue is short get a job.
+    Leases and jobs whose time is over are noted, active campaigns whose decision is behind their data or whose queue is
+    short get a job, and answers to requests of long ago are forgotten.
 
     Returns:
         Ids of the pending jobs to ring for.
     """
+    with sessions.begin() as session:
+        idempotency.forget(session, older_than=KEYS_KEPT)
     with sessions() as session:
         lapsed = set(leases.campaigns_with_lapsed(session))
         silent = {job.campaign_id for job in jobs.expired(session)}
@@ -217,63 +191,6 @@ def load_artifact(folder: Path, sha256: str) -> bytes:
         ArtifactDamaged: If they are missing or do not match their hash.
     """
     return artifacts.load(folder, sha256)
-
-
-def _read(session: Session, job: JobRow) -> DecisionInput:
-    campaign = campaigns.get(session, job.campaign_id)
-    config = campaigns.config(session, campaign.id, campaign.config_revision)
-    problem = datasets.head(session, campaign.id).problem
-    rows = datasets.snapshot(session, campaign.id, campaign.revision)
-    dataset = datasets.to_dataset(problem, rows)
-    pending, films_in_flight = _pending(session, campaign.id, problem)
-    known = len(set(dataset.films.tolist()) | films_in_flight)
-    return DecisionInput(
-        job_id=job.id,
-        fence=job.fence,
-        attempt=job.attempt,
-        campaign_id=campaign.id,
-        problem=problem,
-        config_revision=campaign.config_revision,
-        revision=campaign.revision,
-        snapshot_hash=datasets.snapshot_hash(session, campaign.id, campaign.revision, rows),
-        dataset=dataset,
-        pending=pending,
-        films_known=known,
-        ready=proposals.count(session, campaign.id, ["ready"]),
-        count=wanted_films(session, config),
-        seed=_seed(problem.seed, campaign.revision, known),
-        previous=_newest_model(session, campaign.id),
-    )
-
-
-def _pending(session: Session, campaign_id: str, problem: Problem) -> tuple[tuple[Film, ...], set[str]]:
-    """Films in flight with their unread devices, and the names under which they count as known."""
-    rows = proposals.outstanding(session, campaign_id)
-    started = [film_id for _, film_id in rows if film_id is not None]
-    done = films.done_devices(session, started, problem.objectives[0].property)
-    made_of = films.compositions(session, started)
-    pending, names = [], set()
-    for proposal, film_id in rows:
-        readings = made_of.get(film_id, []) if film_id is not None else []
-        as_made: Mapping[int, Mapping[str, float]] = {c.device: c.composition for c in readings if c.kind == "as_made"}
-        film = unread_film(proposal.film, problem, done.get(film_id or "", ()), as_made)
-        names.add(film_id or proposal.id)
-        if film is not None:
-            pending.append(film)
-    return tuple(pending), names
-
-
-def _newest_model(session: Session, campaign_id: str) -> ModelReference | None:
-    row = models.newest(session, campaign_id)
-    if row is None:
-        return None
-    return ModelReference(row.id, row.name, row.revision, row.snapshot_hash, row.artifact_sha256)
-
-
-def _seed(campaign_seed: int, revision: int, known: int) -> int:
-    """The decision's seed: another one whenever data or films in flight are others, the same for a replay."""
-    digest = hashlib.sha256(f"{campaign_seed}/{revision}/{known}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") >> 1
 
 
 def _reopen_expired(session: Session, campaign_id: str) -> None:

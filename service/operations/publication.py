@@ -3,11 +3,11 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy.orm import Session
 
-from models.problem import Problem
+from service.operations.decision_inputs import DecisionInput
 from service.operations.recommendations import Recommendation, library_versions, written, written_alternatives
 from service.operations.refill import wanted_films
 from service.store import artifacts, campaigns, events, models, proposals
@@ -29,44 +29,8 @@ class ModelRecord:
     artifact: StoredArtifact
 
 
-class Decision(Protocol):
-    """What publishing needs to know of the decision's input."""
-
-    @property
-    def job_id(self) -> str:
-        """The job."""
-
-    @property
-    def campaign_id(self) -> str:
-        """The campaign."""
-
-    @property
-    def problem(self) -> Problem:
-        """What was sought."""
-
-    @property
-    def config_revision(self) -> int:
-        """Configuration under which it was sought."""
-
-    @property
-    def revision(self) -> int:
-        """Revision of the dataset."""
-
-    @property
-    def snapshot_hash(self) -> str:
-        """Hash of the dataset."""
-
-    @property
-    def pending(self) -> Sequence[object]:
-        """Films in flight."""
-
-    @property
-    def seed(self) -> int:
-        """Seed of the decision."""
-
-
 def publish(
-    session: Session, decision: Decision, model: ModelRecord | None, recommendations: Sequence[Recommendation]
+    session: Session, decision: DecisionInput, model: ModelRecord | None, recommendations: Sequence[Recommendation]
 ) -> None:
     """Write a decision that is in force. The caller holds the campaign's lock."""
     campaign = campaigns.get(session, decision.campaign_id)
@@ -83,7 +47,7 @@ def publish(
     events.append(session, campaign.id, "decision.published", told)
 
 
-def _keep_model(session: Session, decision: Decision, model: ModelRecord) -> str:
+def _keep_model(session: Session, decision: DecisionInput, model: ModelRecord) -> str:
     """Insert a model version, unless the newest one is this model of this dataset already; return its id."""
     newest = models.newest(session, decision.campaign_id)
     same = (decision.snapshot_hash, model.artifact.sha256)
@@ -120,7 +84,7 @@ def _storable(value: object) -> object:
 
 
 def _offer(
-    session: Session, decision: Decision, model_id: str | None, recommendations: Sequence[Recommendation]
+    session: Session, decision: DecisionInput, model_id: str | None, recommendations: Sequence[Recommendation]
 ) -> list[str]:
     """Put as many films on the queue as the budget leaves, counted after the old ones were taken off it."""
     config = campaigns.config(session, decision.campaign_id, decision.config_revision)
@@ -137,7 +101,9 @@ def _offer(
     return [row["id"] for row in rows]
 
 
-def _proposal(decision: Decision, model_id: str | None, rank: int, recommendation: Recommendation) -> dict[str, Any]:
+def _proposal(
+    decision: DecisionInput, model_id: str | None, rank: int, recommendation: Recommendation
+) -> dict[str, Any]:
     versions = library_versions()
     provenance = {
         "config_revision": decision.config_revision,

@@ -1,8 +1,9 @@
 """Answers kept under their Idempotency-Key."""
 
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import delete, func, insert, select, text
 from sqlalchemy.orm import Session
 
 from service.store.tables import IdempotencyRow
@@ -24,3 +25,8 @@ def keep(session: Session, scope: str, key: str, *, request_hash: str, status: i
     """Keep an answer in the transaction of its effect."""
     values = {"scope": scope, "key": key, "request_hash": request_hash, "status": status, "body": body}
     session.execute(insert(IdempotencyRow).values(values))
+
+
+def forget(session: Session, older_than: timedelta) -> None:
+    """Drop answers that nobody will ask for again."""
+    session.execute(delete(IdempotencyRow).where(IdempotencyRow.created_at < func.now() - older_than))

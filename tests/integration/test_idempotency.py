@@ -2,11 +2,13 @@
 
 import threading
 from collections import Counter
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from service.errors import IdempotencyMismatch, InFlight
+from service.operations.decisions import sweep
 from service.operations.idempotency import run_once
 from service.store import campaigns, events
 from service.store.tables import CampaignRow, EventRow, IdempotencyRow
@@ -114,3 +116,14 @@ def test_a_lease_action_takes_place_once(api, loop):
     assert (first.status_code, again.status_code, again.content) == (200, 200, first.content)
     assert api.post(path, headers=headers).status_code == 409
     assert len(api.get(f"/v1/campaigns/{campaign}/films").json()["items"]) == 1
+
+
+def test_a_key_is_kept_for_a_week(sessions):
+    for key, days in (("old", 8), ("young", 6)):
+        with sessions.begin() as session:
+            run_once(session, "POST /x", key, "hash", lambda: (201, {}))
+            given = update(IdempotencyRow).where(IdempotencyRow.key == key)
+            session.execute(given.values(created_at=func.now() - timedelta(days=days)))
+    sweep(sessions)
+    with sessions() as session:
+        assert session.scalars(select(IdempotencyRow.key)).all() == ["young"]

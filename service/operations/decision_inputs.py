@@ -1,0 +1,114 @@
+"""What a decision is made from: everything that a worker reads before it thinks."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from models.dataset import Dataset
+from models.film import Film
+from models.problem import Problem
+from service.operations.recommendations import unread_film
+from service.operations.refill import wanted_films
+from service.store import campaigns, datasets, films, models, proposals
+from service.store.datasets import SnapshotRow
+from service.store.tables import JobRow
+
+
+@dataclass(frozen=True)
+class ModelReference:
+    """A model version that a new training may start from, or that serves if the new training fails."""
+
+    id: str
+    name: str
+    revision: int
+    snapshot_hash: str
+    sha256: str
+    """Its artifact."""
+
+
+@dataclass(frozen=True)
+class DecisionInput:
+    """Everything a worker needs to decide, read in one short transaction, and the fence under which it may publish."""
+
+    job_id: str
+    fence: int
+    attempt: int
+    campaign_id: str
+    problem: Problem
+    config_revision: int
+    revision: int
+    """Revision of the dataset."""
+    snapshot_hash: str
+    dataset: Dataset
+    pending: tuple[Film, ...]
+    """Films in flight with those of their devices that are not yet read; compositions as made where known."""
+    films_known: int
+    """Films with a reading, and films in flight."""
+    ready: int
+    """Proposals that wait on the queue; publishing supersedes them."""
+    count: int
+    """Films to propose; 0 if the budget leaves none, then only the model is brought up to date."""
+    seed: int
+    previous: ModelReference | None
+    """The newest model version."""
+
+
+def read_input(session: Session, job: JobRow) -> tuple[DecisionInput, Sequence[SnapshotRow]]:
+    """Read the input of a job that was just taken, and the snapshot it rests on. Needs one consistent view."""
+    campaign = campaigns.get(session, job.campaign_id)
+    config = campaigns.config(session, campaign.id, campaign.config_revision)
+    problem = datasets.head(session, campaign.id).problem
+    rows = datasets.snapshot(session, campaign.id, campaign.revision)
+    dataset = datasets.to_dataset(problem, rows)
+    pending, films_in_flight = _pending(session, campaign.id, problem)
+    known = len(set(dataset.films.tolist()) | films_in_flight)
+    decision = DecisionInput(
+        job_id=job.id,
+        fence=job.fence,
+        attempt=job.attempt,
+        campaign_id=campaign.id,
+        problem=problem,
+        config_revision=campaign.config_revision,
+        revision=campaign.revision,
+        snapshot_hash=datasets.hash_of(rows),
+        dataset=dataset,
+        pending=pending,
+        films_known=known,
+        ready=proposals.count(session, campaign.id, ["ready"]),
+        count=wanted_films(session, config),
+        seed=_seed(problem.seed, campaign.revision, known),
+        previous=_newest_model(session, campaign.id),
+    )
+    return decision, rows
+
+
+def _pending(session: Session, campaign_id: str, problem: Problem) -> tuple[tuple[Film, ...], set[str]]:
+    """Films in flight with their unread devices, and the names under which they count as known."""
+    rows = proposals.outstanding(session, campaign_id)
+    started = [film_id for _, film_id in rows if film_id is not None]
+    done = films.done_devices(session, started, problem.objectives[0].property)
+    made_of = films.compositions(session, started)
+    pending, names = [], set()
+    for proposal, film_id in rows:
+        readings = made_of.get(film_id, []) if film_id is not None else []
+        as_made: Mapping[int, Mapping[str, float]] = {c.device: c.composition for c in readings if c.kind == "as_made"}
+        film = unread_film(proposal.film, problem, done.get(film_id or "", ()), as_made)
+        names.add(film_id or proposal.id)
+        if film is not None:
+            pending.append(film)
+    return tuple(pending), names
+
+
+def _newest_model(session: Session, campaign_id: str) -> ModelReference | None:
+    row = models.newest(session, campaign_id)
+    if row is None:
+        return None
+    return ModelReference(row.id, row.name, row.revision, row.snapshot_hash, row.artifact_sha256)
+
+
+def _seed(campaign_seed: int, revision: int, known: int) -> int:
+    """The decision's seed: another one whenever data or films in flight are others, the same for a replay."""
+    digest = hashlib.sha256(f"{campaign_seed}/{revision}/{known}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> 1

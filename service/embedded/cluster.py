@@ -12,7 +12,7 @@ from service.embedded.process import CannotStart, end, find_running, wait_gone
 MAJOR_VERSION = 18
 PORT = 5432
 """Only the name of the socket file; nothing listens on the network."""
-TEMPORARY_SOCKETS = "filmloop-"
+TEMPORARY_SOCKETS = "filmloop-socket-"
 """How the name of a temporary socket directory begins."""
 
 log = logging.getLogger("filmloop.embedded")

@@ -29,6 +29,8 @@ MOST_STEPS = 30
 """Most steps of one refinement."""
 STEP = 0.03
 """Unit of length of the refinement: a first step of steepest ascent stays near its start."""
+KEPT = 128
+"""Starting films that are scored with all their devices."""
 POOL = 1024
 """Points among which anchors are sought."""
 CLOSE_ENOUGH = 1e-4
@@ -64,12 +66,18 @@ def best_films(question: Question, acquisition: FilmImprovement, options: Expect
     question.progress("scoring films")
     anchors = _anchors(question, acquisition, drawn, s)
     starts = drawn + [(structure, _through(anchors, structure, w, s, rng)) for structure, w in drawn]
-    scored = _score(acquisition, starts, s)
+    scored = _score(acquisition, _most_promising(_score(acquisition, starts, s[::2])), s)
     refined = []
     for k, start in enumerate(distinct(scored, options.restarts)):
         question.progress(f"refining film {k + 1}")
         refined.append(refine(start, acquisition, s))
     return sorted([*refined, *scored], key=_worst_last)
+
+
+def _most_promising(scored: list[Candidate]) -> Drawn:
+    """The best starting films by a score of every other device, and the best one of each pair."""
+    best_of_pair = {c.structure.pair: c for c in reversed(scored[KEPT:])}
+    return [(c.structure, c.w[None]) for c in (*scored[:KEPT], *best_of_pair.values())]
 
 
 def distinct(candidates: list[Candidate], count: int) -> list[Candidate]:

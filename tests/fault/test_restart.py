@@ -28,6 +28,11 @@ CAMPAIGN = {
 }
 
 
+def embedded(data_dir):
+    """Servers of our own, since they are to be killed, whatever the environment offers."""
+    return Settings(data_dir=data_dir, database={"url": None}, broker={"url": None})
+
+
 class Stack:
     """A Filmloop in this process' care, and what a client does with it."""
 
@@ -85,7 +90,7 @@ class Stack:
 def stack(tmp_path_factory):
     data_dir = tmp_path_factory.mktemp("fault") / "data"
     start_postgres(data_dir, durable=False).stop()  # a cluster made quickly; it runs with all its safety below
-    with running(Settings(data_dir=data_dir)) as filmloop:
+    with running(embedded(data_dir)) as filmloop:
         stack = Stack(data_dir, filmloop.url)
         with stack.client:
             yield stack
@@ -135,7 +140,7 @@ def test_a_process_that_keeps_dying_is_started_less_and_less_often(stack):
 def test_everything_is_down_afterwards_and_up_again_with_its_data(tmp_path):
     data_dir = tmp_path / "data"
     start_postgres(data_dir, durable=False).stop()
-    settings = Settings(data_dir=data_dir)
+    settings = embedded(data_dir)
     with running(settings, workers=0) as filmloop:
         stack = Stack(data_dir, filmloop.url)
         with stack.client:

@@ -225,8 +225,8 @@ def _hold(session: Session, lease_id: str, token: str, action: str) -> _Held:
         raise IllegalTransition("lease", lease_id, "expired", action, [])
     if proposal.state not in _ALLOWED_FROM[action]:
         raise IllegalTransition("proposal", proposal.id, proposal.state, action, _allowed_actions(proposal.state))
-    campaign = campaigns.get(session, lease.campaign_id)
-    return _Held(lease, proposal, campaigns.config(session, campaign.id, campaign.config_revision))
+    # Under the configuration that it was proposed under: a later one never changes an old proposal.
+    return _Held(lease, proposal, campaigns.config(session, lease.campaign_id, proposal.config_revision))
 
 
 def _allowed_actions(state: str) -> list[str]:

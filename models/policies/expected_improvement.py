@@ -67,11 +67,13 @@ class _Gains:
 
 
 def reference_points(question: Question) -> Array:
-    """Distinct points whose best value is to be beaten: the read ones with the best mean, and all in flight."""
+    """Distinct points whose best value is to be beaten: the read ones with the best mean, and those in flight."""
     read = np.unique(question.read().X, axis=0)
     mean = question.model().predict(read).mean[:, 0]
     best = read[np.sort(np.argsort(-mean, kind="stable")[:BASELINE])]
-    return np.unique(np.vstack([best, *(film.points() for film in question.pending)]), axis=0)
+    return np.unique(
+        np.vstack([best, *(film.points()[device_subset(len(film.s))] for film in question.pending)]), axis=0
+    )
 
 
 def _first_legal(question: Question, ranked: list[Candidate]) -> tuple[Film, Candidate]:

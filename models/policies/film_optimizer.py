@@ -24,7 +24,7 @@ BATCH = 256
 ANCHORS = 16
 """Promising points through which starting films are laid."""
 APART = 0.03
-"""Two films differ if their devices do by this much, root mean square of the coordinates."""
+"""Two films differ if a coordinate of their ends does by more than this."""
 MOST_STEPS = 30
 """Most steps of one refinement."""
 STEP = 0.03
@@ -64,11 +64,11 @@ def best_films(question: Question, acquisition: FilmImprovement, options: Expect
     if not drawn:
         return []
     question.progress("scoring films")
-    anchors = _anchors(question, acquisition, drawn, s)
+    anchors = _anchors(question, acquisition, np.concatenate([_devices(*films, s) for films in drawn]), rng)
     starts = drawn + [(structure, _through(anchors, structure, w, s, rng)) for structure, w in drawn]
     scored = _score(acquisition, _most_promising(_score(acquisition, starts, s[::2])), s)
-    refined = []
-    for k, start in enumerate(distinct(scored, options.restarts)):
+    refined: list[Candidate] = []
+    for k, start in enumerate(_starts(scored, options.restarts)):
         question.progress(f"refining film {k + 1}")
         refined.append(refine(start, acquisition, s))
     return sorted([*refined, *scored], key=_worst_last)
@@ -76,8 +76,17 @@ def best_films(question: Question, acquisition: FilmImprovement, options: Expect
 
 def _most_promising(scored: list[Candidate]) -> Drawn:
     """The best starting films by a score of every other device, and the best one of each pair."""
-    best_of_pair = {c.structure.pair: c for c in reversed(scored[KEPT:])}
-    return [(c.structure, c.w[None]) for c in (*scored[:KEPT], *best_of_pair.values())]
+    return [(c.structure, c.w[None]) for c in (*scored[:KEPT], *_best_of_pairs(scored[KEPT:]))]
+
+
+def _best_of_pairs(ranked: list[Candidate]) -> list[Candidate]:
+    """The best candidate of each pair that trades, the best first; a single one where every element may change."""
+    return sorted({c.structure.pair: c for c in reversed(ranked)}.values(), key=_worst_last)
+
+
+def _starts(scored: list[Candidate], count: int) -> list[Candidate]:
+    """Films to be refined: half of them from different pairs, the rest the best whatever their pair."""
+    return distinct([*_best_of_pairs(scored)[: max(1, count // 2)], *scored], count)
 
 
 def distinct(candidates: list[Candidate], count: int) -> list[Candidate]:
@@ -145,15 +154,21 @@ def _score(acquisition: FilmImprovement, films: Drawn, s: Array) -> list[Candida
     return sorted(scored, key=_worst_last)
 
 
-def _anchors(question: Question, acquisition: FilmImprovement, films: Drawn, s: Array) -> Array:
-    """Single points with the largest gain or the best posterior mean, `j x (d + p)`."""
-    made = [structure.points(w, s).reshape(-1, question.dataset.X.shape[1]) for structure, w in films]
-    pool = np.concatenate([question.dataset.X, *made])
-    pool = pool[:: max(1, len(pool) // POOL)]
+def _devices(structure: FilmStructure, w: Array, s: Array) -> Array:
+    """All device points of some films, `(b K) x (d + p)`."""
+    points = structure.points(w, s)
+    return points.reshape(-1, points.shape[2])
+
+
+def _anchors(question: Question, acquisition: FilmImprovement, devices: Array, rng: np.random.Generator) -> Array:
+    """Single points with the largest gain or the best posterior mean, read ones among them, `j x (d + p)`."""
+    some = devices[rng.choice(len(devices), min(POOL, len(devices)), replace=False)]
+    pool = np.concatenate([question.read().X, some])
     with torch.no_grad():
         gains = to_array(acquisition.log_gain(to_tensor(pool)[:, None, :]))
     mean = question.model().predict(pool).mean[:, 0]
-    chosen: Array = pool[np.concatenate([np.argsort(-gains)[: ANCHORS // 2], np.argsort(-mean)[: ANCHORS // 2]])]
+    best = [np.argsort(-values, kind="stable")[: ANCHORS // 2] for values in (gains, mean)]
+    chosen: Array = pool[np.concatenate(best)]
     return chosen
 
 

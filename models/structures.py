@@ -112,7 +112,8 @@ def film_structures(space: SearchSpace, geometry: FilmGeometry, seed: int = 0, n
     if first.complete:
         return first
     present = () if near is None else tuple((x > ZERO).tobytes() for x in near)
-    return _built(*key, seed, present)
+    drawn = _built(*key, seed, present)
+    return drawn if drawn.items else first
 
 
 @lru_cache(maxsize=16)

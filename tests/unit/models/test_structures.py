@@ -113,3 +113,14 @@ def test_points_of_many_films_are_the_points_of_each():
 def test_whether_a_film_exists_depends_on_its_span(span, exists):
     space = SearchSpace(elements=("A", "B"), bounds=(ElementBounds(element="A", lower=0.4, upper=0.7),))
     assert film_exists(space, FilmGeometry(span_min=span)) is exists
+
+
+@pytest.mark.parametrize("grading", ["free", "pair"])
+def test_a_span_of_zero_leaves_uniform_films(grading):
+    geometry = FilmGeometry(devices=4, grading=grading, span_max=0.0)
+    rng = np.random.default_rng(0)
+    for structure, ws in film_structures(THREE, geometry).draw(9, rng):
+        assert structure.region.freedom == 2
+        for w in ws:
+            film = legal_film(structure, w, THREE, geometry)
+            assert np.abs(film.a - film.b).max() < 1e-9

@@ -4,7 +4,7 @@
 
 One Filmloop is started; each seed and policy is one campaign through HTTP, with the demo's own noise and a deposition
 time of 0. The lab of a seed is the same for every policy, so differences are paired. Finished runs are kept as JSON
-lines and not repeated; delete the file to start anew.
+lines and not repeated at the same commit; the table shows the last run of each seed and policy.
 """
 
 import argparse
@@ -44,7 +44,8 @@ def main() -> None:
     lines = options.results / "demo_seeds.jsonl"
     wanted = [(policy, seed) for seed in range(1, options.seeds + 1) for policy in options.policies]
     run_missing(lines, wanted, films=options.films, devices=options.devices)
-    runs = [r for r in read(lines) if (r["policy"], r["seed"]) in set(wanted) and r["films"] == options.films]
+    last = {(r["policy"], r["seed"]): r for r in read(lines) if _size(r) == (options.films, options.devices)}
+    runs = [last[pair] for pair in wanted]
     page = report(runs, options.policies, films=options.films, devices=options.devices)
     print(page)
     (options.results / "demo_seeds.md").write_text(page + "\n", encoding="utf-8")
@@ -53,12 +54,13 @@ def main() -> None:
 
 
 def run_missing(lines: Path, wanted: Sequence[tuple[str, int]], *, films: int, devices: int) -> None:
-    """Run each policy and seed that the file does not have yet, and append it as soon as it is done."""
-    done = {(r["policy"], r["seed"]) for r in read(lines) if (r["films"], r["devices"]) == (films, devices)}
+    """Run each policy and seed that the file does not have at this commit, and append it as soon as it is done."""
+    commit = provenance()["commit"]
+    done = {(r["policy"], r["seed"]) for r in read(lines) if _size(r) == (films, devices) and r["commit"] == commit}
     missing = [pair for pair in wanted if pair not in done]
     if not missing:
         return
-    wafer, commit = Wafer.load(), provenance()["commit"]
+    wafer = Wafer.load()
     with (
         tempfile.TemporaryDirectory(prefix="filmloop-") as directory,
         running(Settings(data_dir=Path(directory))) as filmloop,
@@ -78,6 +80,10 @@ def run_missing(lines: Path, wanted: Sequence[tuple[str, int]], *, films: int, d
 def read(lines: Path) -> list[Run]:
     """Every finished run."""
     return [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()] if lines.exists() else []
+
+
+def _size(run: Run) -> tuple[int, int]:
+    return int(run["films"]), int(run["devices"])
 
 
 def report(runs: Sequence[Run], policies: Sequence[str], *, films: int, devices: int) -> str:

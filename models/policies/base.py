@@ -99,6 +99,11 @@ class Question:
         return np.vstack([self.dataset.X, *(film.points() for film in self.pending)])
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: `1 film`, `2 films`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 class Policy(Protocol):
     """A way to choose the next film. Subclass-free: any object with these two members."""
 

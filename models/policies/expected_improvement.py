@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from models.catalog import ExpectedImprovement
 from models.errors import NoFeasibleFilm
 from models.film import Film
-from models.policies.base import Alternative, Question, Recommendation
+from models.policies.base import Alternative, Question, Recommendation, counted
 from models.policies.film_acquisition import FilmImprovement, device_subset
 from models.policies.film_optimizer import Candidate, best_films, distinct
 from models.structures import legal_film
@@ -112,8 +112,9 @@ def _pair(question: Question, candidate: Candidate) -> tuple[str, str] | None:
 
 def _reason(question: Question, gain: float) -> str:
     objective = question.problem.objectives[0]
-    flight = f" and {len(question.pending)} films in flight" if question.pending else ""
-    text = f"expected improvement {gain:.3g} {objective.unit} over the best of {len(question.read())} readings{flight}"
+    flight = f" and {counted(len(question.pending), 'film')} in flight" if question.pending else ""
+    known = counted(len(question.read()), "reading")
+    text = f"expected improvement {gain:.3g} {objective.unit} over the best of {known}{flight}"
     if not question.structures.complete:
         text += f"; {len(question.structures.items)} of the possible film structures were drawn and searched"
     return text

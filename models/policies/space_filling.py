@@ -7,7 +7,7 @@ from scipy.spatial.distance import cdist
 
 from models.catalog import SpaceFilling
 from models.errors import NoFeasibleFilm
-from models.policies.base import Question, Recommendation
+from models.policies.base import Question, Recommendation, counted
 from models.structures import legal_film
 
 Array = NDArray[np.float64]
@@ -51,7 +51,10 @@ class SpaceFillingPolicy:
 
 
 def _reason(question: Question) -> str:
-    return f"fills the space between {len(question.dataset)} readings and {len(question.pending)} films in flight"
+    if not len(question.known_points()):
+        return "the first film: it comes near to as much of the space as one film can"
+    read, flight = counted(len(question.dataset), "reading"), counted(len(question.pending), "film")
+    return f"fills the space between {read} and {flight} in flight"
 
 
 def uncovered(pool: Array, known: Array, films: Array) -> Array:

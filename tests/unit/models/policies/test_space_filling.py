@@ -56,3 +56,10 @@ def test_every_category_has_its_turn():
     space = SearchSpace(elements=("A", "B", "C"), process=(CategoricalVariable(name="s", choices=("x", "y")),))
     films = chosen(space, FilmGeometry(), 2)
     assert sorted(film.process.tolist() for film in films) == [[0.0, 1.0], [1.0, 0.0]]
+
+
+def test_the_reason_counts_what_is_known():
+    problem = film_lab.problem_of(THREE, FilmGeometry(), SpaceFilling(raw_films=8))
+    first, second = propose(problem, None, Dataset.empty(3), pending=[], count=2, seed=0)
+    assert first.reason.startswith("the first film")
+    assert second.reason == "fills the space between 0 readings and 1 film in flight"

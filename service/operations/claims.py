@@ -9,9 +9,9 @@ from service.operations import leases as under_lease
 from service.operations import proposals as reading
 from service.operations.campaigns import allowed_actions
 from service.operations.refill import refill
-from service.store import campaigns, events, jobs, leases, proposals
+from service.store import campaigns, events, leases, proposals
+from service.store.claims import Standing, standing
 from service.store.session import lock_campaign
-from service.store.tables import CampaignRow
 
 
 @dataclass(frozen=True)
@@ -41,48 +41,42 @@ def claim(session: Session, campaign_id: str, robot: str, *, wait_for_decision: 
         NothingReady: If there is nothing to claim now; the transaction must be rolled back.
     """
     # Most looks of waiting robots end before the lock; what was seen then is looked at again under it.
-    held = _look(session, campaign_id, robot, wait_for_decision=wait_for_decision)
-    if held is None:
-        lock_campaign(session, campaign_id)
-        held = _look(session, campaign_id, robot, wait_for_decision=wait_for_decision)
-    return _lease(session, campaign_id, robot) if held is None else held
-
-
-def _look(session: Session, campaign_id: str, robot: str, *, wait_for_decision: bool) -> Claim | None:
-    """The robot's own lease; None if there is something else to claim."""
-    campaign = campaigns.get(session, campaign_id)
-    # An expired lease goes back to the queue now, not at the next sweep: it may be what this robot gets.
-    if leases.any_lapsed(session, campaign_id):
+    _check(campaign_id, standing(session, campaign_id, robot), wait_for_decision=wait_for_decision)
+    lock_campaign(session, campaign_id)
+    here = standing(session, campaign_id, robot)
+    if here.lapsed:
+        # An expired lease goes back to the queue now, not at the next sweep: it may be what this robot gets.
         under_lease.expire_lapsed(session, campaign_id)
-    held = leases.live_of(session, campaign_id, robot)
-    if held is not None:
+        here = standing(session, campaign_id, robot)
+    _check(campaign_id, here, wait_for_decision=wait_for_decision)
+    if here.lease_id is not None:
+        held = leases.get(session, here.lease_id)
         return Claim(under_lease.lease_seen(held), reading.get(session, held.proposal_id), fresh=False)
-    if campaign.state != "active":
-        raise IllegalTransition("campaign", campaign_id, campaign.state, "claim", allowed_actions(campaign.state))
-    if wait_for_decision and _decision_under_way(session, campaign):
+    return _lease(session, campaign_id, robot, here)
+
+
+def _check(campaign_id: str, here: Standing, *, wait_for_decision: bool) -> None:
+    if here.lapsed or here.lease_id is not None:
+        return
+    if here.state != "active":
+        raise IllegalTransition("campaign", campaign_id, here.state, "claim", allowed_actions(here.state))
+    if wait_for_decision and here.behind and here.deciding:
         raise NothingReady("a decision that has seen newer data is on its way")
-    if proposals.first_ready(session, campaign_id, lock=False) is None:
+    if not here.ready:
         raise NothingReady("no proposal is ready")
-    return None
 
 
-def _lease(session: Session, campaign_id: str, robot: str) -> Claim:
+def _lease(session: Session, campaign_id: str, robot: str, here: Standing) -> Claim:
     """Take the head of the queue. The campaign's lock is held."""
     # The lock keeps our own transactions apart; the row's lock also those of a person at the database's console.
     ready = proposals.first_ready(session, campaign_id, lock=True)
     proposal = None if ready is None else proposals.move(session, ready.id, ["ready"], "leased", raise_fence=True)
     if proposal is None:
         raise NothingReady("no proposal is ready")
-    campaign = campaigns.get(session, campaign_id)
-    ttl_s = campaigns.config(session, campaign_id, campaign.config_revision).lease_ttl_s
+    ttl_s = campaigns.config(session, campaign_id, here.config_revision).lease_ttl_s
     lease = leases.grant(session, proposal, robot, ttl_s)
     told = {"lease_id": lease.id, "proposal_id": proposal.id, "robot": robot, "fence": lease.fence}
     events.append(session, campaign_id, "proposal.leased", told)
     job_id = refill(session, campaign_id)
-    seen = reading.seen(proposal, None, campaign.revision)
+    seen = reading.seen(proposal, None, here.revision)
     return Claim(under_lease.lease_seen(lease), seen, fresh=True, job_id=job_id)
-
-
-def _decision_under_way(session: Session, campaign: CampaignRow) -> bool:
-    decided = -1 if campaign.decided_revision is None else campaign.decided_revision
-    return decided < campaign.revision and bool(jobs.live(session, campaign.id))

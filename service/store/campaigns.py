@@ -37,9 +37,8 @@ def get(session: Session, campaign_id: str) -> CampaignRow:
 
 
 def config(session: Session, campaign_id: str, number: int) -> CampaignConfigRow:
-    """One numbered configuration; it must exist."""
-    here = (CampaignConfigRow.campaign_id == campaign_id) & (CampaignConfigRow.number == number)
-    return session.scalars(select(CampaignConfigRow).where(here)).one()
+    """One numbered configuration; it must exist. It never changes, so a session reads it once."""
+    return session.get_one(CampaignConfigRow, (campaign_id, number))
 
 
 def page(session: Session, after: str | None, limit: int) -> Sequence[tuple[CampaignRow, CampaignConfigRow]]:

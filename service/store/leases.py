@@ -105,15 +105,3 @@ def live_in(session: Session, campaign_id: str, proposal_state: str) -> Sequence
 def is_over(session: Session, lease_id: str) -> bool:
     """Whether a lease's time is over, by the database's clock."""
     return session.execute(select(LeaseRow.expires_at < func.now()).where(LeaseRow.id == lease_id)).scalar_one()
-
-
-def any_lapsed(session: Session, campaign_id: str) -> bool:
-    """Whether some lease of a campaign is over that was not noted yet."""
-    query = (
-        select(LeaseRow.id)
-        .join(ProposalRow, ProposalRow.id == LeaseRow.proposal_id)
-        .where(LeaseRow.campaign_id == campaign_id, LeaseRow.state == "live", LeaseRow.expires_at < func.now())
-        .where(ProposalRow.state.in_(("leased", "running")))
-        .limit(1)
-    )
-    return session.execute(query).first() is not None

@@ -10,6 +10,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from celery import Celery
+from kombu.entity import Queue
 
 from service.settings import Settings
 from service.telemetry import configure_logging
@@ -19,6 +20,9 @@ settings = Settings()
 app = Celery("filmloop", broker=settings.broker.url, include=["workers.decide"])  # type: ignore[no-untyped-call]  # Celery ships no types
 app.conf.update(
     task_default_queue="decide",
+    # Not acknowledged: if the broker died between message and acknowledgement, the worker would wait for ever for a
+    # message that counts as being worked on. A message that is lost with a worker is rung again by the sweep.
+    task_queues=[Queue("decide", no_ack=True)],  # type: ignore[no-untyped-call]
     task_ignore_result=True,
     task_acks_late=False,
     worker_prefetch_multiplier=1,

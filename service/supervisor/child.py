@@ -12,8 +12,8 @@ from typing import Protocol
 from service.embedded.process import spawn
 
 FIRST_DELAY_S = 0.2
-LONGEST_DELAY_S = 15.0
-STEADY_S = 20.0
+LONGEST_DELAY_S = 5.0
+STEADY_S = 10.0
 """A process that lived this long is not in a loop of crashes; its next restart is quick again."""
 
 

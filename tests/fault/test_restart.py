@@ -121,6 +121,15 @@ def test_decisions_are_made_after_the_broker_was_killed(stack):
     stack.eventually(lambda: stack.proposals(campaign_id), "a proposal")
 
 
+@pytest.mark.parametrize("moment_s", [0.05, 0.15, 0.3, 0.45])
+def test_a_worker_that_is_busy_when_the_broker_dies_hears_the_next_one(stack, moment_s):
+    campaigns = [stack.campaign() for _ in range(3)]
+    time.sleep(moment_s)  # into the handling of a message, where an unfinished acknowledgement once made a worker deaf
+    stack.kill("valkey")
+    campaigns.append(stack.campaign())
+    stack.eventually(lambda: all(stack.proposals(campaign_id) for campaign_id in campaigns), "proposals")
+
+
 def test_a_lost_bell_is_rung_again_by_a_housekeeping_that_was_killed_itself(stack):
     os.kill(stack.pid("valkey"), signal.SIGKILL)  # nobody hears the bell of this campaign
     campaign_id = stack.campaign()

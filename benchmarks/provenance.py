@@ -13,7 +13,9 @@ LIBRARIES = ("torch", "botorch", "gpytorch", "numpy", "scipy", "sqlalchemy", "ps
 def _cpu_model() -> str:
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+    return next(
+        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor()
+    )
 
 
 def _commit() -> str:

@@ -146,5 +146,5 @@ def test_fences_rise_while_leases_expire_under_the_robots(loop):
     fences = {}
     for event in told:
         fences.setdefault(event.data["proposal_id"], []).append(event.data["fence"])
-    assert len(fences) == 4
+    assert max(len(given) for given in fences.values()) > 10  # which of the four go round most often is chance
     assert all(given == sorted(set(given)) for given in fences.values())

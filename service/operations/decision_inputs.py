@@ -43,11 +43,10 @@ class DecisionInput:
     snapshot_hash: str
     dataset: Dataset
     pending: tuple[Film, ...]
-    """Films in flight with those of their devices that are not yet read; compositions as made where known."""
+    """Films in flight with those of their devices that are not yet read, compositions as made where known; and films
+    that came out infeasible, beside which the next ones are chosen as well: else they would be asked for again."""
     films_known: int
-    """Films with a reading, and films in flight."""
-    ready: int
-    """Proposals that wait on the queue; publishing supersedes them."""
+    """Films with a reading, and pending films."""
     count: int
     """Films to propose; 0 if the budget leaves none, then only the model is brought up to date."""
     seed: int
@@ -62,8 +61,8 @@ def read_input(session: Session, job: JobRow) -> tuple[DecisionInput, Sequence[S
     problem = datasets.head(session, campaign.id).problem
     rows = datasets.snapshot(session, campaign.id, campaign.revision)
     dataset = datasets.to_dataset(problem, rows)
-    pending, films_in_flight = _pending(session, campaign.id, problem)
-    known = len(set(dataset.films.tolist()) | films_in_flight)
+    pending, names = _pending(session, campaign.id, problem)
+    known = len(set(dataset.films.tolist()) | names)
     decision = DecisionInput(
         job_id=job.id,
         fence=job.fence,
@@ -76,7 +75,6 @@ def read_input(session: Session, job: JobRow) -> tuple[DecisionInput, Sequence[S
         dataset=dataset,
         pending=pending,
         films_known=known,
-        ready=proposals.count(session, campaign.id, ["ready"]),
         count=wanted_films(session, config),
         seed=_seed(problem.seed, campaign.revision, known),
         previous=_newest_model(session, campaign.id),
@@ -85,8 +83,8 @@ def read_input(session: Session, job: JobRow) -> tuple[DecisionInput, Sequence[S
 
 
 def _pending(session: Session, campaign_id: str, problem: Problem) -> tuple[tuple[Film, ...], set[str]]:
-    """Films in flight with their unread devices, and the names under which they count as known."""
-    rows = proposals.outstanding(session, campaign_id)
+    """Films in flight or infeasible with their unread devices, and the names under which they count as known."""
+    rows = proposals.beside(session, campaign_id)
     started = [film_id for _, film_id in rows if film_id is not None]
     done = films.done_devices(session, started, problem.objectives[0].property)
     made_of = films.compositions(session, started)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.errors import NotFound
@@ -127,12 +127,17 @@ def insert_ready(session: Session, rows: Sequence[dict[str, Any]]) -> None:
         session.execute(insert(ProposalRow), list(rows))
 
 
-def outstanding(session: Session, campaign_id: str) -> Sequence[tuple[ProposalRow, str | None]]:
-    """Proposals whose films are on their way, each with the id of its film if its making was started."""
+def beside(session: Session, campaign_id: str) -> Sequence[tuple[ProposalRow, str | None]]:
+    """Proposals beside which others are chosen, each with the id of its film if its making was started.
+
+    Their films are on their way, or cannot be made at all. A film that equipment or operator spoilt is not among them:
+    it is worth another attempt.
+    """
+    taken = or_(ProposalRow.state.in_(OUTSTANDING), FilmRow.outcome == "infeasible")
     query = (
         select(ProposalRow, FilmRow.id)
         .outerjoin(FilmRow, FilmRow.proposal_id == ProposalRow.id)
-        .where(ProposalRow.campaign_id == campaign_id, ProposalRow.state.in_(OUTSTANDING))
+        .where(ProposalRow.campaign_id == campaign_id, taken)
         .order_by(ProposalRow.id)
         .execution_options(populate_existing=True)
     )

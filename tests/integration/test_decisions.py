@@ -87,7 +87,7 @@ def lab(loop):
 def test_a_decision_reads_what_is_known_and_what_is_in_flight(loop, lab):
     first = loop.decide(lab.campaign)
     assert (first.revision, len(first.dataset), first.pending, first.films_known) == (0, 0, (), 0)
-    assert (first.count, first.ready, first.previous, first.config_revision) == (1, 0, None, 1)
+    assert (first.count, first.previous, first.config_revision) == (1, None, 1)
     made = [{"Fe": 0.6 - 0.1 * k, "Ga": 0.4 + 0.1 * k} for k in range(3)]
     film = lab.make(compositions=made)
     lab.measure(film, devices=[0])
@@ -109,6 +109,17 @@ def test_a_film_in_flight_without_report_counts_as_proposed(loop, lab):
     proposed = [[d["composition"][e] for e in loop.ELEMENTS] for d in taken.proposal.film["devices"]]
     assert pending.compositions().tolist() == [pytest.approx(x) for x in proposed]
     assert pending.process.tolist() == pytest.approx([0.5, 1.0, 0.0])
+
+
+@pytest.mark.parametrize(("outcome", "is_avoided"), [("infeasible", True), ("equipment", False)])
+def test_a_film_that_cannot_be_made_is_not_asked_for_again(loop, lab, outcome, is_avoided):
+    first = loop.decide(lab.campaign)
+    taken, _ = lab.start()
+    with lab.sessions.begin() as session:
+        leases.fail(session, taken.lease.id, taken.lease.token, outcome, reason="peeled off")
+    second = loop.take(lab.campaign)
+    assert (len(second.pending), second.films_known) == (int(is_avoided), int(is_avoided))
+    assert (second.seed != first.seed) is is_avoided
 
 
 def test_wishes_that_wait_become_one_job(lab):

@@ -169,7 +169,7 @@ def fail(session: Session, lease_id: str, token: str, outcome: Failure, *, reaso
 
 
 def release(session: Session, lease_id: str, token: str) -> Moved:
-    """Give an unstarted film back to the queue.
+    """Give an unstarted film back to the queue; it is cancelled if its campaign offers no more films.
 
     Raises:
         NotFound: If there is no such lease.
@@ -177,7 +177,8 @@ def release(session: Session, lease_id: str, token: str) -> Moved:
         IllegalTransition: If the lease is over or the film was started.
     """
     held = _hold(session, lease_id, token, "release")
-    proposal = _move(session, held, "release", "ready", raise_fence=True)
+    to = _unstarted(session, held.lease.campaign_id)
+    proposal = _move(session, held, "release", to, raise_fence=True)
     leases.end(session, [lease_id], "released")
     told = {"proposal_id": proposal.id, "robot": held.lease.robot}
     events.append(session, proposal.campaign_id, "lease.released", told)
@@ -187,13 +188,15 @@ def release(session: Session, lease_id: str, token: str) -> Moved:
 def expire_lapsed(session: Session, campaign_id: str) -> int:
     """Take note of leases whose time is over, by the database's clock; return how many there were.
 
-    A film that was not started goes back to the queue under a higher fence. One in the making becomes overdue and keeps
-    its lease: material is spent, so no other robot may repeat it, and only its own can say what came of it.
+    A film that was not started goes back to the queue under a higher fence, or is cancelled if its campaign offers no
+    more films. One in the making becomes overdue and keeps its lease: material is spent, so no other robot may repeat
+    it, and only its own can say what came of it.
     """
     lock_campaign(session, campaign_id)
+    to = _unstarted(session, campaign_id)
     unstarted = leases.lapsed(session, campaign_id, "leased")
     for lease, proposal in unstarted:
-        proposals.move(session, proposal.id, ["leased"], "ready", fence=lease.fence, raise_fence=True)
+        proposals.move(session, proposal.id, ["leased"], to, fence=lease.fence, raise_fence=True)
         told = {"lease_id": lease.id, "proposal_id": proposal.id, "robot": lease.robot}
         events.append(session, campaign_id, "lease.expired", told)
     leases.end(session, [lease.id for lease, _ in unstarted], "expired")
@@ -227,6 +230,11 @@ def _hold(session: Session, lease_id: str, token: str, action: str) -> _Held:
         raise IllegalTransition("proposal", proposal.id, proposal.state, action, _allowed_actions(proposal.state))
     # Under the configuration that it was proposed under: a later one never changes an old proposal.
     return _Held(lease, proposal, campaigns.config(session, lease.campaign_id, proposal.config_revision))
+
+
+def _unstarted(session: Session, campaign_id: str) -> str:
+    """The state of a proposal that its robot gave up before it began."""
+    return "cancelled" if campaigns.get(session, campaign_id).state in {"completed", "aborted"} else "ready"
 
 
 def _allowed_actions(state: str) -> list[str]:

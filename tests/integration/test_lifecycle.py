@@ -319,6 +319,19 @@ def test_completing_lets_films_in_the_making_be_finished(api, loop, robot, readi
     assert api.get(f"/v1/films/{film}").json()["state"] == "measured"
 
 
+@pytest.mark.parametrize("how", ["released", "expired"])
+def test_a_film_given_up_after_the_campaign_was_completed_is_cancelled(api, loop, robot, how):
+    robot.claim()
+    api.post(f"/v1/campaigns/{robot.campaign}/actions", json={"action": "complete"})
+    if how == "released":
+        assert robot.act("release").json()["state"] == "cancelled"
+    else:
+        loop.let_pass(LeaseRow, robot.lease["id"], "expires_at")
+        sweep(loop.sessions)
+    assert loop.row(ProposalRow, robot.proposal["id"]).state == "cancelled"
+    assert loop.row(LeaseRow, robot.lease["id"]).state == how
+
+
 def test_an_expired_lease_gives_the_film_to_another_and_the_zombie_is_refused(api, loop, robot):
     robot.claim()
     loop.let_pass(LeaseRow, robot.lease["id"], "expires_at")

@@ -17,6 +17,12 @@ POSTGRES_SCHEMES = ("postgresql+psycopg", "postgresql", "postgres")
 BROKER_SCHEMES = ("redis", "rediss")
 
 
+def _begins(url: str) -> str:
+    """The scheme of a refused address and no more of it: the rest may hold a password."""
+    scheme, separator, _ = url.partition("://")
+    return f"with {scheme[:30]!r}" if separator else "has no scheme"
+
+
 class MissingSetting(RuntimeError):
     """A process was started without an address that it needs. The operator must give it; a retry does not help."""
 
@@ -24,7 +30,7 @@ class MissingSetting(RuntimeError):
 class Section(BaseModel):
     """A group of settings; a name that does not exist is refused rather than ignored."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class DatabaseSettings(Section):
@@ -42,7 +48,7 @@ class DatabaseSettings(Section):
             return None
         scheme, separator, rest = url.partition("://")
         if not separator or scheme not in POSTGRES_SCHEMES:
-            raise ValueError(f"a database address begins with postgresql+psycopg://, this one with {scheme[:30]!r}")
+            raise ValueError(f"a database address begins with postgresql+psycopg://, this one {_begins(url)}")
         return f"postgresql+psycopg://{rest}"
 
 
@@ -59,7 +65,7 @@ class BrokerSettings(Section):
             return None
         scheme, separator, _ = url.partition("://")
         if not separator or scheme not in BROKER_SCHEMES:
-            raise ValueError(f"a broker address begins with redis:// or rediss://, this one with {scheme[:30]!r}")
+            raise ValueError(f"a broker address begins with redis:// or rediss://, this one {_begins(url)}")
         return url
 
 
@@ -95,7 +101,13 @@ class WorkerSettings(Section):
 class Settings(BaseSettings):
     """The settings of every Filmloop process, read once when it starts."""
 
-    model_config = SettingsConfigDict(env_prefix="FILMLOOP_", env_nested_delimiter="__", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="FILMLOOP_",
+        env_nested_delimiter="__",
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,  # an address may hold a password
+    )
 
     data_dir: Path = Field(default_factory=lambda: user_data_path("filmloop", appauthor=False))
     """All that the embedded default keeps: database, broker, artifacts, logs."""

@@ -23,6 +23,7 @@ def make_engine(url: str, pool_size: int = 10) -> Engine:
         max_overflow=0,
         pool_timeout=5,
         pool_pre_ping=True,
+        hide_parameters=True,  # an error's text goes into logs and events, and a parameter may be a lease's token
         connect_args={"connect_timeout": 5, "application_name": "filmloop", "options": _OPTIONS},
     )
 

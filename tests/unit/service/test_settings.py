@@ -82,6 +82,15 @@ def test_passwords_are_not_printed(monkeypatch):
     assert "secret" not in repr(Settings())
 
 
+@pytest.mark.parametrize("name", ["DATABASE__URL", "BROKER__URL"])
+@pytest.mark.parametrize("address", ["me:secret@db/filmloop", "mysql://me:secret@db/filmloop"])
+def test_an_address_that_is_refused_does_not_tell_its_password(monkeypatch, name, address):
+    monkeypatch.setenv(f"FILMLOOP_{name}", address)
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+    assert "secret" not in str(refused.value)
+
+
 def test_the_home_directory_is_resolved(monkeypatch):
     monkeypatch.setenv("FILMLOOP_DATA_DIR", "~/lab")
     assert Settings().data_dir == Path.home() / "lab"

@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from service.operations.decisions import sweep
 from service.settings import Settings
-from service.store.bell import DECIDE_QUEUE, DECIDE_TASK, ring
+from service.store.bell import DECIDE_QUEUE, DECIDE_TASK, remind
 from service.store.session import Sessions, make_engine, make_sessions
 from service.telemetry import configure_logging
 
@@ -20,11 +20,10 @@ log = structlog.get_logger("filmloop.housekeeping")
 
 
 def tick(sessions: Sessions, broker_url: str) -> int:
-    """Sweep once and ring for every job that waits; return how many wait."""
+    """Sweep once and ring for the jobs that wait; return how many wait."""
     waiting = sweep(sessions)
-    for job_id in waiting:
-        if not ring(broker_url, DECIDE_QUEUE, DECIDE_TASK, job_id):
-            break  # the broker is away; asking it for each job would only pile up
+    if waiting:
+        remind(broker_url, DECIDE_QUEUE, DECIDE_TASK, waiting)
     return len(waiting)
 
 

@@ -8,6 +8,7 @@ import os
 import socket
 import threading
 import uuid
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -77,6 +78,21 @@ def ring(broker_url: str | None, queue: str, task_name: str, job_id: str) -> boo
         log.warning("the broker did not answer; the sweep will ring", job_id=job_id, error=cause)
         return False
     return True
+
+
+def remind(broker_url: str, queue: str, task_name: str, job_ids: Sequence[str]) -> None:
+    """Ring for every job, unless as many messages wait that no worker has taken: while none is up, more only pile up.
+
+    They are counted rather than given an expiry, for with clocks that differ a worker would drop every message.
+    """
+    try:
+        with connect(broker_url) as connection:
+            if connection.default_channel.client.llen(queue) < len(job_ids):
+                for job_id in job_ids:
+                    publish(connection, queue, task_name, job_id)
+    except Exception as error:  # noqa: BLE001 - as above
+        cause = f"{type(error).__name__}: {error}"
+        log.warning("the broker did not answer; the next sweep will ring", jobs=len(job_ids), error=cause)
 
 
 def broker_answers(broker_url: str | None) -> bool:

@@ -15,7 +15,7 @@ from service.app import create_app
 from service.embedded import start_valkey
 from service.operations.health import readiness
 from service.settings import BrokerSettings, DatabaseSettings, Settings
-from service.store.bell import Bell, ring
+from service.store.bell import Bell, connect, remind, ring
 from service.store.tables import JobRow
 from tests.integration.conftest import Api, serving
 
@@ -82,6 +82,17 @@ def test_a_batch_rings_for_its_committed_decision(
     assert job_id == receipt["decision"]["job_id"]
     with lab.sessions() as session:
         assert session.get_one(JobRow, job_id).state == "pending"
+
+
+def test_reminders_do_not_pile_up_while_no_worker_is_up(broker_url: str) -> None:
+    with connect(broker_url) as connection:
+        for _ in range(5):
+            remind(broker_url, "unheard", "filmloop.decide", ["job_1", "job_2"])
+        assert connection.default_channel.client.llen("unheard") == 2
+        connection.default_channel.client.lpop("unheard")  # a worker takes one
+        remind(broker_url, "unheard", "filmloop.decide", ["job_1", "job_2"])
+        assert connection.default_channel.client.llen("unheard") == 3
+    remind("redis://127.0.0.1:1/0", "unheard", "filmloop.decide", ["job_1"])  # away: nothing is raised
 
 
 def test_a_broker_that_never_answers_neither_fails_nor_delays_a_batch(database_url: str, lab, reading) -> None:

@@ -41,10 +41,15 @@ class Claim:
     def start(self) -> str:
         """Say that material is being spent from now on. A robot that comes back to a started film may call it again.
 
+        A film that became overdue while the robot was away is in the making again.
+
         Returns:
             The film's id, under which it is measured.
         """
         if self.film_id is not None:
+            if self.proposal.state == "overdue":
+                self.renew()
+                self.proposal = self.proposal.model_copy(update={"state": "running"})
             return self.film_id
         answer = self._move("start", {})
         self.proposal = Proposal.model_validate(answer["proposal"] | {"film_id": answer["film_id"]})

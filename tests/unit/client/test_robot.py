@@ -76,6 +76,17 @@ def test_a_robot_that_comes_back_gets_its_running_film(server):
     assert len(server.asked) == 1
 
 
+def test_a_robot_that_comes_back_to_an_overdue_film_goes_on_with_it(server):
+    with Client(server.url) as client:
+        robot = robot_of(client, server)
+        overdue = PROPOSAL | {"state": "overdue", "film_id": "flm_7"}
+        server.answers = [Answer(200, {"lease": LEASE, "proposal": overdue}), Answer(200, LEASE)]
+        claim = robot.claim(wait_s=0)
+        assert claim.start() == "flm_7"
+        assert claim.start() == "flm_7"
+    assert [a.path.rsplit("/", 1)[-1] for a in server.asked] == ["claims", "renew"]
+
+
 def test_renew_keeps_the_token_and_failures_say_why(server):
     with Client(server.url) as client:
         robot = robot_of(client, server)

@@ -31,7 +31,7 @@ HEARTBEAT_S = 2.0
 """Least seconds between two renewals of a job's lease."""
 
 _warm: dict[str, ModelBundle] = {}
-"""The last bundle of each campaign by the hash of its artifact; losing it costs one read of that artifact."""
+"""The last bundle that was kept, by the hash of its artifact; losing it costs one read of that artifact."""
 
 
 class _Worker(Protocol):

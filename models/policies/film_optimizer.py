@@ -127,7 +127,7 @@ def refine(start: Candidate, acquisition: FilmImprovement, s: Array) -> Candidat
     )
     if not np.isfinite(found.x).all():
         return start
-    w = region.pull(start.w[None], region.from_inner(STEP * found.x)[None])
+    w = region.repair(region.from_inner(STEP * found.x)[None])
     (ended,) = _score(acquisition, [(structure, w)], s)
     return min(start, ended, key=_worst_last)
 

@@ -66,6 +66,27 @@ def test_refinement_climbs_and_stays_legal(question, acquisition):
         assert legal_film(structure, ended.w, PROBLEM.space, PROBLEM.film) is not None
 
 
+class Bowl:
+    """A gain that is largest for films all of whose devices lie at `top`."""
+
+    def __init__(self, top):
+        self.top = to_tensor(top)
+
+    def log_gain(self, X):
+        return -((X - self.top) ** 2).sum(dim=(-2, -1))
+
+
+def test_refinement_along_a_border_is_not_lost():
+    """The best film of a bowl whose lowest point lies beyond the edge C = 0: on that edge, where the films start."""
+    space, geometry = SearchSpace(elements=("A", "B", "C")), FilmGeometry(devices=5)
+    (structure,) = film_structures(space, geometry).items
+    bowl = Bowl([0.3, 0.9, -0.2])
+    for a, b in ((0.9, 0.8), (0.7, 0.55), (1.0, 0.1)):
+        w = np.array([a, 1.0 - a, 0.0, b, 1.0 - b, 0.0])
+        ended = refine(Candidate(structure, w, log_gain(bowl, Candidate(structure, w, 0.0))), bowl, S)
+        assert -0.31 < ended.log_gain < -0.29  # at (0.2, 0.8, 0), the foot of the top on the edge, it is -0.30
+
+
 def test_a_mirror_image_is_no_other_film(question):
     structure = question.structures.items[0]
     w = structure.region.sample(1, np.random.default_rng(4))[0]

@@ -2,18 +2,22 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
+import torch
 from botorch.posteriors.gpytorch import GPyTorchPosterior
 from numpy.typing import NDArray
 from torch import Tensor
 
 from models.dataset import Dataset
 from models.problem import Problem
+from models.surrogates.best_composition import climbs
 from models.surrogates.latent import Latent
-from models.surrogates.posterior_map import PosteriorMap, feasible_points, middle_process
+from models.surrogates.posterior_map import PosteriorMap, feasible, feasible_points, middle_process
+from models.tensors import to_array, to_tensor
 
 Array = NDArray[np.float64]
 Progress = Callable[[str], None]
@@ -111,26 +115,48 @@ class ModelBundle:
     def posterior_map(self, problem: Problem, max_points: int = 400) -> PosteriorMap:
         """The posterior over the feasible compositions, at mid process.
 
+        Its best is sought among the points of the map and the feasible ones of the compositions read so far, and then
+        by a climb of the posterior mean from there.
+
         Args:
             problem: Whose search space is mapped.
             max_points: Most points on the map.
 
         Returns:
-            Points, means and deviations in physical units, and the best of them.
+            Points, means and deviations in physical units, and the best composition.
         """
-        points = feasible_points(problem.space, max_points)
-        process = middle_process(problem.space)
-        mean, sd = self.predict(problem, np.hstack([points, np.tile(process, (len(points), 1))]))
-        best = int(np.argmax(problem.objectives[0].to_maximised(mean[:, 0])))
+        space, process = problem.space, middle_process(problem.space)
+
+        def at(compositions: Array) -> Prediction:
+            return self.predict(problem, np.hstack([compositions, np.tile(process, (len(compositions), 1))]))
+
+        def best_of(compositions: Array) -> Array:
+            values = problem.objectives[0].to_maximised(at(compositions).mean[:, 0])
+            chosen: Array = compositions[int(np.argmax(values))]
+            return chosen
+
+        points = feasible_points(space, max_points)
+        read = to_array(self.surrogate.latent().points)[:, : space.dimension]
+        start = best_of(np.vstack([points, feasible(space, read / read.sum(1, keepdims=True))]))
+        best = best_of(climbs(space, start, partial(self._slope, process)))
+        mean, sd = at(points)
+        best_mean, best_sd = at(best[None])
         return PosteriorMap(
             points=points.tolist(),
             mean=mean[:, 0].tolist(),
             sd=sd[:, 0].tolist(),
-            best_composition=points[best].tolist(),
-            best_mean=float(mean[best, 0]),
-            best_sd=float(sd[best, 0]),
+            best_composition=best.tolist(),
+            best_mean=float(best_mean[0, 0]),
+            best_sd=float(best_sd[0, 0]),
             process=process.tolist(),
         )
+
+    def _slope(self, process: Array, composition: Array) -> tuple[float, Array]:
+        """Posterior mean at one composition (d), standardised and maximised, and its gradient (d)."""
+        x = to_tensor(np.concatenate([composition, process])).requires_grad_()
+        mean = self.surrogate.posterior(x[None]).mean[0, 0]
+        (gradient,) = torch.autograd.grad(mean, x)
+        return mean.item(), to_array(gradient)[: len(composition)]
 
 
 def columns_of(problem: Problem) -> tuple[str, ...]:

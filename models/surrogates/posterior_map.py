@@ -27,7 +27,7 @@ class PosteriorMap(BaseModel):
     sd: list[float]
     """`j` posterior standard deviations."""
     best_composition: list[float]
-    """Where on the map the posterior mean is best, in the objective's own direction."""
+    """Where the posterior mean is best, in the objective's own direction: on the map, at a reading or near them."""
     best_mean: float
     best_sd: float
     process: list[float]
@@ -55,7 +55,7 @@ def feasible_points(space: SearchSpace, max_points: int) -> Array:
     for divisions in (4, 5, 6, 8, 10, 12, 16, 20, 25, 30, 40, 50, 60, 80, 100):
         if comb(divisions + space.dimension - 1, space.dimension - 1) > LARGEST_LATTICE:
             break
-        finer = _feasible(space, simplex_lattice(space.dimension, divisions))
+        finer = feasible(space, simplex_lattice(space.dimension, divisions))
         if len(finer) > max_points:
             break
         best = finer
@@ -74,12 +74,14 @@ def middle_process(space: SearchSpace) -> Array:
     )
 
 
-def _feasible(space: SearchSpace, points: Array) -> Array:
-    """Those of `points` (j x d, each summing to 1) that obey every rule; `SearchSpace.violations` for all at once."""
+def feasible(space: SearchSpace, points: Array) -> Array:
+    """Those of `points` (j x d) that are compositions and obey every rule; `SearchSpace.violations` for all at once."""
     G, h, _ = space.inequalities()
     presence = space.presence()
     present = points > TOLERANCE
     good = (points @ G.T <= h + TOLERANCE).all(1) & (~present | (points >= presence.least - TOLERANCE)).all(1)
     for members, most in presence.limits:
         good &= present[:, members].sum(1) <= most
-    return points[good]
+    good &= np.isclose(points.sum(axis=1), 1.0, rtol=0.0, atol=TOLERANCE)
+    legal: Array = points[good]
+    return legal

@@ -19,7 +19,7 @@ from service.operations.recommendations import Recommendation
 from service.operations.refill import refill, request_decision
 from service.store import artifacts, campaigns, datasets, events, idempotency, jobs, leases
 from service.store.artifacts import StoredArtifact
-from service.store.session import Sessions, lock_campaign
+from service.store.session import Sessions, lock_campaign, try_lock_campaign
 from service.store.tables import JobRow
 
 __all__ = [
@@ -170,7 +170,9 @@ def sweep(sessions: Sessions) -> list[str]:
         behind = set(jobs.campaigns_to_decide(session))
     for campaign_id in sorted(lapsed | silent | behind):
         with sessions.begin() as session:
-            lock_campaign(session, campaign_id)
+            # What is busy can wait for the next sweep: the other campaigns shall not wait for it.
+            if not try_lock_campaign(session, campaign_id):
+                continue
             changed = expire_lapsed(session, campaign_id) > 0
             _reopen_expired(session, campaign_id)
             if changed or campaign_id in behind:

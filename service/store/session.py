@@ -8,6 +8,8 @@ Sessions = sessionmaker[Session]
 
 _OPTIONS = "-c timezone=UTC -c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
 """Bounds on the server's side: no statement, lock or forgotten transaction can hold the others up for long."""
+_CAMPAIGN = "hashtextextended('filmloop.campaign.' || :campaign, 0)"
+"""The number of a campaign's lock."""
 
 
 def make_engine(url: str, pool_size: int = 10) -> Engine:
@@ -42,7 +44,10 @@ def lock_campaign(session: Session, campaign_id: str) -> None:
     each other in a circle. Claims too: FOR UPDATE SKIP LOCKED may keep locks on rows that it looked at and passed over
     because they had changed meanwhile, and a claim that takes this lock after them deadlocks with their robots.
     """
-    session.execute(
-        text("select pg_advisory_xact_lock(hashtextextended('filmloop.campaign.' || :campaign, 0))"),
-        {"campaign": campaign_id},
-    )
+    session.execute(text(f"select pg_advisory_xact_lock({_CAMPAIGN})"), {"campaign": campaign_id})
+
+
+def try_lock_campaign(session: Session, campaign_id: str) -> bool:
+    """Take the campaign's lock unless somebody else has it; say whether it was taken."""
+    query = text(f"select pg_try_advisory_xact_lock({_CAMPAIGN})")
+    return bool(session.execute(query, {"campaign": campaign_id}).scalar_one())

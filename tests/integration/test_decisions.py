@@ -23,6 +23,7 @@ from service.operations.decisions import (
 from service.operations.measurements import Reading, record
 from service.operations.refill import request_decision
 from service.store import campaigns, jobs, proposals
+from service.store.session import lock_campaign
 from service.store.tables import (
     CampaignRow,
     EventRow,
@@ -330,6 +331,18 @@ def test_the_sweep_rings_for_what_no_message_announced(loop, lab):
     assert sweep(lab.sessions) == first
     assert publish_decision(lab.sessions, loop.take(lab.campaign), None, loop.advice(1))
     assert sweep(lab.sessions) == []
+
+
+def test_the_sweep_does_not_wait_for_a_campaign_that_is_busy(loop):
+    campaigns_behind = [loop.campaign() for _ in range(2)]
+    for campaign in campaigns_behind:
+        loop.let_pass(JobRow, loop.take(campaign).job_id, "lease_until")
+    busy, free = campaigns_behind
+    with loop.sessions.begin() as session:
+        lock_campaign(session, busy)
+        (rung,) = sweep(loop.sessions)
+        assert loop.row(JobRow, rung).campaign_id == free
+    assert len(sweep(loop.sessions)) == 2
 
 
 def test_the_sweep_finds_a_campaign_behind_its_data(loop, lab):

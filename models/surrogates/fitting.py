@@ -1,5 +1,6 @@
 """The search for the hyperparameters that explain the readings best: L-BFGS from a few seeded starts."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ Array = NDArray[np.float64]
 
 INFEASIBLE = 1e300
 """Negative log evidence where the covariance has no Cholesky factor: the line search turns back."""
+WILD = 100.0
+"""Size of a reading, in standardised units, up to which the ranges of the priors are wide enough."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,9 @@ def fit(
     prior = priors(data.x.shape[1], film_effect=film_effect)
     if previous is not None and len(previous.theta()) != len(prior):
         previous = None  # fitted with another set of parameters: no start
-    bounds = [(p.lower, p.upper) for p in prior]
+    # Variances may grow with the wildest reading: held below it, a model would be sure of what it cannot explain.
+    reach = 2.0 * math.log(max(1.0, np.abs(data.y).max() / WILD))
+    bounds = [(p.lower, p.upper + reach * (k >= data.x.shape[1])) for k, p in enumerate(prior)]
     evidence = Evidence(data)
 
     def objective(theta: Array) -> tuple[float, Array]:

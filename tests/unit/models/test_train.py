@@ -53,6 +53,18 @@ def test_the_unit_of_the_readings_does_not_matter():
     np.testing.assert_allclose(in_microvolts.sd, 1e6 * in_volts.sd, rtol=1e-4)
 
 
+@pytest.mark.parametrize("slip", [1e4, -1e6, 1e12])
+def test_a_wild_reading_makes_the_model_unsure_and_not_wrong(slip):
+    """A slip of the decimal point hides the property; then the intervals must be as wide as the slip is large."""
+    data, X = small_lab.dataset(6), small_lab.probe(300)
+    y = data.Y[:, 0].copy()
+    y[3] += slip
+    bundle = train(PROBLEM, changed(data, y=y), seed=0)
+    predicted = bundle.predict(PROBLEM, X)
+    assert np.mean(np.abs(small_lab.truth(X) - predicted.mean[:, 0]) < 1.96 * predicted.sd[:, 0]) > 0.9
+    assert bundle.metrics["objectives"][0]["leave_film_out"]["log_density"] > -2.0 * np.log(abs(slip))
+
+
 def test_metrics_are_json_and_name_what_was_done():
     first = train(PROBLEM, small_lab.dataset(4), seed=3)
     second = train(PROBLEM, small_lab.dataset(5), seed=3, previous=first)

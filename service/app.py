@@ -21,7 +21,6 @@ from service.api import (
 )
 from service.api.limits import JsonBody
 from service.api.requests import RequestContext
-from service.errors import Unavailable
 from service.settings import Settings
 from service.store.bell import Bell
 from service.store.session import make_engine, make_sessions
@@ -77,9 +76,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
-    if settings.database.url is None:
-        raise Unavailable("FILMLOOP_DATABASE__URL is not set; `filmloop up` starts a database and sets it")
-    engine = make_engine(settings.database.url, settings.database.pool_size)
+    engine = make_engine(settings.require_database_url(), settings.database.pool_size)
     app.state.sessions = make_sessions(engine)
     with Bell(settings.broker.url) as bell:
         app.state.bell = bell

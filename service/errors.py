@@ -41,10 +41,6 @@ class MalformedRequest(ServiceError):
     """The request cannot be read: broken JSON or a missing required header. The caller must mend it."""
 
 
-class TooLarge(ServiceError):
-    """The request has more bytes or rows than are taken at once. The caller must send it in parts."""
-
-
 class Conflict(ServiceError):
     """The request contradicts what is recorded. The caller must read the present state before another attempt."""
 

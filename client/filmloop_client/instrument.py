@@ -29,7 +29,10 @@ class Reading(BaseModel):
     """Standard uncertainty of `value`, in the same unit; None if it is not known, then the model infers the noise."""
     measured_at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
     uid: str | None = None
-    """The reading's permanent name, if it has one: then a batch sent again by a restarted instrument is stored once."""
+    """The reading's permanent name, if it has one: then a batch sent again by a restarted instrument is stored once.
+
+    Give `measured_at` with it: other content under a known name, another time included, is refused as a contradiction.
+    """
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

@@ -70,7 +70,6 @@ _TABLE: Mapping[type[Exception], tuple[int, str]] = {
     errors.IllegalTransition: (409, "illegal-transition"),
     errors.InFlight: (409, "in-flight"),
     errors.LeaseLost: (409, "lease-lost"),
-    errors.TooLarge: (413, "too-large"),
     errors.InvalidInput: (422, "invalid-content"),
     errors.IdempotencyMismatch: (422, "idempotency-mismatch"),
     errors.ArtifactDamaged: (500, "artifact-damaged"),

@@ -12,11 +12,11 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from service.errors import LeaseLost
-from service.operations.decision_inputs import DecisionInput, ModelReference, read_input
+from service.operations.decision_inputs import DecisionInput, read_input
 from service.operations.leases import expire_lapsed
 from service.operations.publication import ModelRecord, publish
 from service.operations.recommendations import Recommendation
-from service.operations.refill import refill, request_decision
+from service.operations.refill import refill
 from service.store import artifacts, campaigns, datasets, events, idempotency, jobs, leases
 from service.store.artifacts import StoredArtifact
 from service.store.session import Sessions, lock_campaign, try_lock_campaign
@@ -25,7 +25,6 @@ from service.store.tables import JobRow
 __all__ = [
     "DecisionInput",
     "ModelRecord",
-    "ModelReference",
     "StoredArtifact",
     "abandon_decisions",
     "claim_decision",
@@ -33,7 +32,6 @@ __all__ = [
     "load_artifact",
     "publish_decision",
     "renew_decision",
-    "request_decision",
     "store_artifact",
     "sweep",
 ]

@@ -60,7 +60,5 @@ Label = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1
 """A name that a person or a program gave: one line of text."""
 Note = Annotated[str, Field(min_length=1, max_length=4000, pattern=r"^[^\x00]+$")]
 """Free text."""
-FiniteNumber = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-"""A finite number; text and booleans are not numbers."""
 Fraction = Annotated[float, Field(strict=True, ge=0.0, le=1.0, allow_inf_nan=False)]
-"""A number from 0 to 1."""
+"""A number from 0 to 1; text and booleans are not numbers."""

@@ -54,10 +54,17 @@ class Order:
 class RobotPlayer:
     """Claims, deposits, reports what was made; until the substrates are used up."""
 
-    def __init__(self, order: Order, number: int) -> None:
-        """Hire a robot; it starts with `run`."""
+    def __init__(self, order: Order, number: int, say: Callable[[str], None]) -> None:
+        """Hire a robot; it starts with `run`.
+
+        Args:
+            order: What the lab is to do.
+            number: 1, 2, …
+            say: Is told when no film is offered for long.
+        """
         self.order = order
         self.name = f"robot-{number}"
+        self._say = say
 
     def run(self) -> None:
         """Make films until the order is done, the campaign ends, or somebody says stop."""
@@ -73,10 +80,15 @@ class RobotPlayer:
 
     def _claim(self, campaign: Campaign, robot: Robot) -> Claim | None:
         """The next film, however long it takes; None when the campaign is over."""
+        asked = time.monotonic()
         while not self.order.stop.is_set():
             try:
                 if claim := robot.claim():
                     return claim
+                waited_s = time.monotonic() - asked
+                self._say(
+                    f"  {self.name} has waited {waited_s:.0f} s for a film; `filmloop doctor` and the log say why"
+                )
             except Conflict:
                 if campaign.refresh().state not in ("active", "paused"):
                     return None
@@ -191,7 +203,7 @@ def play(order: Order, progress: Progress, say: Callable[[str], None]) -> None:
         return thread
 
     instruments = [employ(InstrumentPlayer(order, n, progress, say)) for n in range(1, order.instruments + 1)]
-    robots = [employ(RobotPlayer(order, n)) for n in range(1, order.robots + 1)]
+    robots = [employ(RobotPlayer(order, n, say)) for n in range(1, order.robots + 1)]
     try:
         for thread in robots:
             thread.join()

@@ -7,19 +7,26 @@
 | basis | orthonormal directions along which the region extends | v x k |
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import null_space
-from scipy.optimize import linprog
+from scipy.optimize import LinearConstraint, linprog, minimize
 
 Array = NDArray[np.float64]
+Loss = Callable[[Array], tuple[float, Array]]
+"""Value and gradient (k) of a function of inner coordinates (k) that are counted in units of `STEP`."""
 
 FLAT = 1e-6
 """A region thinner than this in some direction is treated as having no extent there."""
 CONSISTENT = 1e-9
 """Largest error of an equality that is still fulfilled."""
+STEP = 0.03
+"""Unit of length of a descent: a first step of steepest descent stays near its start."""
+MOST_STEPS = 30
+"""Most steps of one descent."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +109,36 @@ def polytope(G: Array, h: Array, E: Array, f: Array) -> Polytope | None:
         equal = np.flatnonzero(moving)[np.argmax(tight)]
         return polytope(np.delete(G, equal, 0), np.delete(h, equal), np.vstack([E, G[equal]]), np.append(f, h[equal]))
     return Polytope(G[moving], h[moving], origin + basis @ inner, basis)
+
+
+def descend(region: Polytope, start: Array, loss: Loss, *, close: float) -> Array:
+    """Walk from one point of a region to a minimum of a smooth function nearby, by SLSQP in the region's coordinates.
+
+    Args:
+        region: Where to stay.
+        start: `v`, inside.
+        loss: The function; its argument is `region.to_inner(w) / STEP`.
+        close: The walk ends when a step lowers the function by less.
+
+    Returns:
+        `v`, inside; not better than `start` if the walk went astray, which the caller must see to.
+    """
+    if region.freedom == 0:
+        return start
+    rows, slack = region.inner_rows()
+    found = minimize(
+        loss,
+        region.to_inner(start) / STEP,
+        jac=True,
+        method="SLSQP",
+        constraints=[LinearConstraint(STEP * rows, -np.inf, slack)],
+        options={"maxiter": MOST_STEPS, "ftol": close},
+    )
+    if not np.isfinite(found.x).all():
+        return start
+    # Not pulled from the start: one that lies on a border would be held there by a rounding error outward.
+    ended: Array = region.repair(region.from_inner(STEP * found.x)[None])[0]
+    return ended
 
 
 def _widest(rows: Array, slack: Array) -> tuple[Array, float] | None:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import LinearConstraint, minimize
 
 from models.catalog import ExpectedImprovement
 from models.policies.base import Question
 from models.policies.film_acquisition import FilmImprovement, device_subset
+from models.polytope import STEP, descend
 from models.structures import Drawn, FilmStructure
 from models.tensors import to_array, to_tensor
 
@@ -25,10 +25,6 @@ ANCHORS = 16
 """Promising points through which starting films are laid."""
 APART = 0.03
 """Two films differ if a coordinate of their ends does by more than this."""
-MOST_STEPS = 30
-"""Most steps of one refinement."""
-STEP = 0.03
-"""Unit of length of the refinement: a first step of steepest ascent stays near its start."""
 KEPT = 128
 """Starting films that are scored with all their devices."""
 POOL = 1024
@@ -103,9 +99,6 @@ def distinct(candidates: list[Candidate], count: int) -> list[Candidate]:
 def refine(start: Candidate, acquisition: FilmImprovement, s: Array) -> Candidate:
     """Climb from one film to the best film nearby in its structure, by SLSQP in the coordinates of its region."""
     structure, region = start.structure, start.structure.region
-    if region.freedom == 0:
-        return start
-    rows, slack = region.inner_rows()
     origin = to_tensor(structure.points(region.centre[None], s)[0])
     along = to_tensor(structure.points(region.centre + STEP * region.basis.T, s)) - origin
 
@@ -115,20 +108,8 @@ def refine(start: Candidate, acquisition: FilmImprovement, s: Array) -> Candidat
         (gradient,) = torch.autograd.grad(value, moved)
         return value.item(), to_array(gradient)
 
-    legal = LinearConstraint(STEP * rows, -np.inf, slack)
-    at_start = region.to_inner(start.w) / STEP
-    found = minimize(
-        loss,
-        at_start,
-        jac=True,
-        method="SLSQP",
-        constraints=[legal],
-        options={"maxiter": MOST_STEPS, "ftol": CLOSE_ENOUGH},
-    )
-    if not np.isfinite(found.x).all():
-        return start
-    w = region.repair(region.from_inner(STEP * found.x)[None])
-    (ended,) = _score(acquisition, [(structure, w)], s)
+    w = descend(region, start.w, loss, close=CLOSE_ENOUGH)
+    (ended,) = _score(acquisition, [(structure, w[None])], s)
     return min(start, ended, key=_worst_last)
 
 

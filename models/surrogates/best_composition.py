@@ -4,21 +4,19 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import LinearConstraint, minimize
 
 from models.composition import TOLERANCE, SearchSpace
-from models.polytope import Polytope
+from models.polytope import STEP, Polytope, descend
+from models.structures import ZERO
 
 Array = NDArray[np.float64]
 Slope = Callable[[Array], tuple[float, Array]]
 """Value and gradient (d) of the function at one composition (d)."""
 
-MOST_STEPS = 30
-"""Most steps of one climb."""
 MOST_REGIONS = 8
 """Most supports around one composition in which a climb is tried."""
-STEP = 0.03
-"""Unit of length of a climb: a first step of steepest ascent stays near its start."""
+CLOSE_ENOUGH = 1e-6
+"""A climb ends when a step improves the function by less."""
 
 
 def climbs(space: SearchSpace, start: Array, slope: Slope) -> Array:
@@ -31,7 +29,8 @@ def climbs(space: SearchSpace, start: Array, slope: Slope) -> Array:
     for support in _supports_of(space, start)[:MOST_REGIONS]:
         region = space.region(support)
         if region is not None:
-            ends.append(np.where(support, np.maximum(_climb(region, start, slope), 0.0), 0.0))
+            x = _climb(region, start, slope)
+            ends.append(np.where(support & (x > ZERO), x, 0.0))
     return np.array([x for k, x in enumerate(ends) if k == 0 or not space.violations(x)])
 
 
@@ -43,24 +42,10 @@ def _supports_of(space: SearchSpace, x: Array) -> list[NDArray[np.bool_]]:
 
 
 def _climb(region: Polytope, start: Array, slope: Slope) -> Array:
-    """The best composition (d) nearby, by SLSQP in the coordinates of the region; `start` if there is nowhere to go."""
-    if region.freedom == 0:
-        return start
-    rows, slack = region.inner_rows()
+    """The best composition (d) nearby."""
 
     def loss(v: Array) -> tuple[float, Array]:
         value, gradient = slope(region.from_inner(STEP * v))
         return -value, -STEP * (gradient @ region.basis)
 
-    found = minimize(
-        loss,
-        region.to_inner(start) / STEP,
-        jac=True,
-        method="SLSQP",
-        constraints=[LinearConstraint(STEP * rows, -np.inf, slack)],
-        options={"maxiter": MOST_STEPS},
-    )
-    if not np.isfinite(found.x).all():
-        return start
-    ended: Array = region.repair(region.from_inner(STEP * found.x)[None])[0]
-    return ended
+    return descend(region, start, loss, close=CLOSE_ENOUGH)

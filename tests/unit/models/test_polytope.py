@@ -1,6 +1,6 @@
 import numpy as np
 
-from models.polytope import polytope
+from models.polytope import STEP, descend, polytope
 
 BOX = np.vstack([np.eye(2), -np.eye(2)])
 SUM = np.ones((1, 3))
@@ -68,3 +68,21 @@ def test_rows_a_hair_apart_leave_a_region():
 
 def test_equalities_that_contradict_each_other_leave_nothing():
     assert polytope(POSITIVE, np.zeros(3), np.vstack([SUM, SUM]), np.array([1.0, 0.9])) is None
+
+
+def test_a_descent_from_the_border_ends_at_the_foot_of_the_minimum():
+    region, lowest = simplex(), np.array([0.3, 0.9, -0.2])
+
+    def loss(v):
+        away = region.from_inner(STEP * v) - lowest
+        return float(away @ away), 2.0 * STEP * (away @ region.basis)
+
+    for start in ([1.0, 0.0, 0.0], [0.7, 0.3, 0.0], [0.1, 0.2, 0.7]):
+        ended = descend(region, np.array(start), loss, close=1e-10)
+        assert np.allclose(ended, [0.2, 0.8, 0.0], atol=1e-4)
+        assert (ended >= -1e-12).all()
+
+
+def test_a_descent_within_a_point_stays_there():
+    point = polytope(POSITIVE, np.zeros(3), np.eye(3), np.array([0.2, 0.3, 0.5]))
+    assert descend(point, point.centre, lambda v: (0.0, v), close=1e-6).tolist() == point.centre.tolist()

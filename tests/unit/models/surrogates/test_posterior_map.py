@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.catalog import RandomFilms
-from models.composition import CategoricalVariable, ElementBounds, GroupRule, LinearRule, SearchSpace
+from models.composition import TOLERANCE, CategoricalVariable, ElementBounds, GroupRule, LinearRule, SearchSpace
 from models.dataset import Dataset
 from models.film import Film, FilmGeometry
 from models.problem import Problem
@@ -83,6 +83,7 @@ def test_the_best_is_feasible_and_no_point_of_a_hundred_times_finer_map_is_bette
     bundle = ModelBundle(film_lab.surrogate(problem, data), columns_of(problem), 0, {}, data.fingerprint(), {})
     drawn = bundle.posterior_map(problem, max_points=50)
     assert space.violations(np.array(drawn.best_composition)) == []
+    assert [x for x in drawn.best_composition if x < 0.0 or 0.0 < x < TOLERANCE] == []
     finest = np.vstack([feasible_points(space, 5000), space.sample(5000, seed=1)])
     mean = bundle.predict(problem, np.hstack([finest, np.full((len(finest), 1), 0.5)])).mean
     better = problem.objectives[0].to_maximised(mean[:, 0]).max() - problem.objectives[0].sign() * drawn.best_mean

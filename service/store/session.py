@@ -8,6 +8,8 @@ Sessions = sessionmaker[Session]
 
 _OPTIONS = "-c timezone=UTC -c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
 """Bounds on the server's side: no statement, lock or forgotten transaction can hold the others up for long."""
+_KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25_000}
+"""A server whose machine or network vanished without a word is given up after 25 s; by default it would be hours."""
 _CAMPAIGN = "hashtextextended('filmloop.campaign.' || :campaign, 0)"
 """The number of a campaign's lock."""
 
@@ -26,7 +28,7 @@ def make_engine(url: str, pool_size: int = 10) -> Engine:
         pool_timeout=5,
         pool_pre_ping=True,
         hide_parameters=True,  # an error's text goes into logs and events, and a parameter may be a lease's token
-        connect_args={"connect_timeout": 5, "application_name": "filmloop", "options": _OPTIONS},
+        connect_args={"connect_timeout": 5, "application_name": "filmloop", "options": _OPTIONS, **_KEEPALIVE},
     )
 
 

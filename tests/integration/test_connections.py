@@ -1,4 +1,4 @@
-"""A lease's token is known to its robot only: it does not leak through an error of the database."""
+"""Connections to the database: they tell no secrets and wait for nothing for ever."""
 
 import pytest
 from sqlalchemy import insert
@@ -8,7 +8,7 @@ from service.operations.claims import claim
 from service.store.tables import LeaseRow
 
 
-def test_an_error_of_the_database_does_not_show_what_was_to_be_stored(loop):
+def test_an_error_does_not_show_what_was_to_be_stored(loop):
     campaign = loop.campaign()
     loop.decide(campaign)
     with loop.sessions.begin() as session:
@@ -19,3 +19,11 @@ def test_an_error_of_the_database_does_not_show_what_was_to_be_stored(loop):
         session.execute(insert(LeaseRow).values(values | {"id": "lse_other"}))
     assert "uq_lease_one_per" in str(refused.value)
     assert lease.token not in str(refused.value)
+
+
+def test_a_server_that_vanished_is_given_up_within_half_a_minute(sessions):
+    with sessions() as session:
+        given = session.connection().connection.driver_connection.info.get_parameters()
+    probes_s = int(given["keepalives_idle"]) + int(given["keepalives_interval"]) * int(given["keepalives_count"])
+    assert probes_s < 30
+    assert int(given["tcp_user_timeout"]) < 30_000

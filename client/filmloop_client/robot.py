@@ -67,7 +67,7 @@ class Claim:
 
         Raises:
             Invalid: If a composition has another element, a wrong sum or the wrong number of devices.
-            Conflict: If the film was not started or is no longer this robot's.
+            Conflict: If the film was not started, is no longer this robot's, or is overdue: then `renew()` first.
         """
         made = None if compositions is None else [dict(c) for c in compositions]
         return Film.model_validate(self._move("complete", {"outcome": outcome, "compositions": made, "note": note}))

@@ -84,6 +84,6 @@ class ArtifactDamaged(ServiceError):
 
 
 class Unavailable(ServiceError):
-    """The database cannot be reached or is out of connections. Nothing was written; retry after a short while."""
+    """The database cannot be reached or is out of connections. Retry after a short while, with the same key."""
 
     retry_after_s = 2

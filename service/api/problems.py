@@ -89,7 +89,7 @@ _MEANINGS = {
     415: "The body is not JSON",
     422: "The content breaks a rule; nothing was stored",
     500: "Something went wrong on the service's side; nothing was stored",
-    503: "The database did not answer; nothing was stored",
+    503: "The database did not answer; repeat the request with the same Idempotency-Key",
 }
 RESPONSES: dict[int | str, dict[str, Any]] = {
     status: {"description": meaning, "content": {MEDIA_TYPE: {"schema": _SCHEMA}}}
@@ -159,7 +159,8 @@ async def _foreseen(request: Request, error: Exception) -> Response:
     status, kind = next(_TABLE[c] for c in type(error).__mro__ if c in _TABLE)
     if isinstance(error, DBAPIError | PoolTimeout):
         log.warning("database unavailable", error=type(error).__name__, cause=str(error.__cause__ or error)[:500])
-        detail = "the database did not answer; nothing was stored, try again with the same Idempotency-Key"
+        # If it went away during the commit, nobody knows yet whether the effect took place; the key makes it safe.
+        detail = "the database did not answer; try again with the same Idempotency-Key, then the effect is had once"
     else:
         detail = str(error)
     violations = error.violations[:MAX_ERRORS] if isinstance(error, errors.InvalidInput) else ()

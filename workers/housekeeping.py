@@ -4,8 +4,10 @@ Run: `python -m workers.housekeeping`. It needs no broker to keep the record rig
 """
 
 import signal
-import threading
+import sys
+import time
 from types import FrameType
+from typing import NoReturn
 
 import structlog
 from sqlalchemy.exc import OperationalError
@@ -27,11 +29,12 @@ def tick(sessions: Sessions, broker_url: str) -> int:
     return len(waiting)
 
 
-def run(settings: Settings, stop: threading.Event) -> None:
-    """Sweep until told to stop. A database that is away is reported once, and waited for."""
+def run(settings: Settings) -> NoReturn:
+    """Sweep for ever. A database that is away is reported once, and waited for."""
     sessions = make_sessions(make_engine(settings.require_database_url()))
     away = False
-    while not stop.wait(settings.worker.sweep_s):
+    while True:
+        time.sleep(settings.worker.sweep_s)
         try:
             tick(sessions, settings.require_broker_url())
         except OperationalError as error:
@@ -48,16 +51,16 @@ def main() -> None:
     """Run until SIGTERM or Ctrl-C."""
     settings = Settings()
     configure_logging(settings)
-    stop = threading.Event()
-
-    def on_signal(number: int, _frame: FrameType | None) -> None:
-        log.info("stopping", signal=signal.Signals(number).name)
-        stop.set()
-
-    signal.signal(signal.SIGTERM, on_signal)
-    signal.signal(signal.SIGINT, on_signal)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end)
     log.info("housekeeping started", every_s=settings.worker.sweep_s)
-    run(settings, stop)
+    run(settings)
+
+
+def _end(number: int, _frame: FrameType | None) -> NoReturn:
+    """Leave at once: a sweep that is cut is rolled back by the database, and the next process does it again."""
+    log.info("stopping", signal=signal.Signals(number).name)
+    sys.exit(0)
 
 
 if __name__ == "__main__":

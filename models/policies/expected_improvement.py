@@ -41,6 +41,7 @@ class ExpectedImprovementPolicy:
             devices=len(device_subset(question.problem.film.devices)),
             draws=self.options.mc_samples,
             seed=question.seed,
+            progress=question.progress,
         )
         ranked = best_films(question, acquisition, self.options)
         film, chosen = _first_legal(question, ranked)

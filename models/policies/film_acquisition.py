@@ -22,6 +22,8 @@ Source: Letham et al. 2019, Constrained Bayesian optimization with noisy experim
 smooth logarithm is that of Ament et al. 2023, Unexpected improvements to expected improvement (arXiv 2310.20708).
 """
 
+from collections.abc import Callable
+
 import torch
 from botorch.utils.safe_math import log_fatplus, logmeanexp
 from botorch.utils.sampling import draw_sobol_normal_samples
@@ -40,7 +42,16 @@ SMOOTHING = 1e-3
 class FilmImprovement:
     """Gain of films over everything read or in flight, for one decision."""
 
-    def __init__(self, latent: Latent, reference: Tensor, *, devices: int, draws: int, seed: int) -> None:
+    def __init__(
+        self,
+        latent: Latent,
+        reference: Tensor,
+        *,
+        devices: int,
+        draws: int,
+        seed: int,
+        progress: Callable[[str], None] | None = None,
+    ) -> None:
         """Draw the values at the reference points, once.
 
         Args:
@@ -49,9 +60,11 @@ class FilmImprovement:
             devices: Largest number of devices of a film, K.
             draws: Number of draws, S.
             seed: Seed of the draws.
+            progress: Called before each batch of films is scored; may raise to stop.
         """
         z, n = len(reference), len(latent.whitened)
         self._latent = latent
+        self._progress = progress
         self._points = torch.cat([latent.points, reference])
         normal = draw_sobol_normal_samples(z + devices, draws, dtype=reference.dtype, seed=seed).mT
         factor, half = (
@@ -70,6 +83,8 @@ class FilmImprovement:
 
     def improvements(self, X: Tensor) -> Tensor:
         """Best device minus the best of everything else in every draw, `b x S`, for films X (b x K x D). Eq. (2)."""
+        if self._progress is not None:
+            self._progress("scoring films")
         across = self._latent.prior(X, self._points)
         half = across @ self._inverse
         remaining = self._latent.prior(X, X) - half @ half.mT

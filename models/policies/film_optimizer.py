@@ -59,14 +59,10 @@ def best_films(question: Question, acquisition: FilmImprovement, options: Expect
     drawn = question.structures.draw(options.raw_films // 2, rng)
     if not drawn:
         return []
-    question.progress("scoring films")
     anchors = _anchors(question, acquisition, np.concatenate([_devices(*films, s) for films in drawn]), rng)
     starts = drawn + [(structure, _through(anchors, structure, w, s, rng)) for structure, w in drawn]
     scored = _score(acquisition, _most_promising(_score(acquisition, starts, s[::2])), s)
-    refined: list[Candidate] = []
-    for k, start in enumerate(_starts(scored, options.restarts)):
-        question.progress(f"refining film {k + 1}")
-        refined.append(refine(start, acquisition, s))
+    refined = [refine(start, acquisition, s) for start in _starts(scored, options.restarts)]
     return sorted([*refined, *scored], key=_worst_last)
 
 

@@ -96,3 +96,25 @@ def test_a_minimised_property_is_sought_low():
     assert np.allclose(up.mean, -down.mean, atol=1e-6)
     assert np.allclose(up.sd, down.sd)
     assert up.gain == pytest.approx(down.gain)
+
+
+def test_the_search_tells_its_progress_all_along_so_that_a_long_one_keeps_its_lease(recommended):
+    problem, data, answer = recommended
+    told = []
+    again = propose(problem, film_lab.bundle(problem, data), data, pending=[], count=1, seed=2, progress=told.append)[0]
+    assert len(told) > 20  # every batch of starting films and every step of a refinement
+    np.testing.assert_array_equal(again.film.points(), answer.film.points())
+
+
+def test_the_search_ends_when_progress_says_so(recommended):
+    problem, data, _ = recommended
+    calls = []
+
+    def lost(phase):
+        calls.append(phase)
+        if len(calls) == 5:
+            raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        propose(problem, film_lab.bundle(problem, data), data, pending=[], count=1, seed=2, progress=lost)
+    assert len(calls) == 5

@@ -59,11 +59,11 @@ def post(instrument: Instrument, film_id: str, wafer: Wafer, devices: Sequence[P
 
 
 def keep_training(url: str, campaign_id: str, film_id: str, stop: threading.Event) -> None:
-    """Post one more reading every 0.2 s: every decision is out of date when it ends."""
+    """Post one more reading every 2 s: a decision takes longer, so each is out of date when it ends."""
     with Client(url) as client:
         instrument = client.campaigns.get(campaign_id).instrument("squid")
         rng = np.random.default_rng(7)
-        while not stop.wait(0.2):
+        while not stop.wait(2.0):
             value = float(rng.normal(5.0, 0.2))
             instrument.measure([Reading(film_id=film_id, device=0, property=PROPERTY, unit=UNIT, value=value)])
 

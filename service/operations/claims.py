@@ -73,8 +73,8 @@ def _lease(session: Session, campaign_id: str, robot: str, here: Standing) -> Cl
     proposal = None if ready is None else proposals.move(session, ready.id, ["ready"], "leased", raise_fence=True)
     if proposal is None:
         raise NothingReady("no proposal is ready")
-    ttl_s = campaigns.config(session, campaign_id, here.config_revision).lease_ttl_s
-    lease = leases.grant(session, proposal, robot, ttl_s)
+    config = campaigns.config(session, campaign_id, here.config_revision)  # held on to, so that refill reads it once
+    lease = leases.grant(session, proposal, robot, config.lease_ttl_s)
     told = {"lease_id": lease.id, "proposal_id": proposal.id, "robot": robot, "fence": lease.fence}
     events.append(session, campaign_id, "proposal.leased", told)
     job_id = refill(session, campaign_id)

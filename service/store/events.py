@@ -23,10 +23,9 @@ def append(session: Session, campaign_id: str, kind: str, data: dict[str, Any]) 
         Its number, larger than that of every event of the campaign that was committed before.
     """
     lock_campaign(session, campaign_id)
-    newest = select(func.coalesce(func.max(EventRow.seq), 0)).where(EventRow.campaign_id == campaign_id)
-    seq: int = session.execute(newest).scalar_one() + 1
-    session.execute(insert(EventRow).values(campaign_id=campaign_id, seq=seq, type=kind, data=data))
-    return seq
+    following = select(func.coalesce(func.max(EventRow.seq), 0) + 1).where(EventRow.campaign_id == campaign_id)
+    row = insert(EventRow).values(campaign_id=campaign_id, seq=following.scalar_subquery(), type=kind, data=data)
+    return session.execute(row.returning(EventRow.seq)).scalar_one()
 
 
 def page(session: Session, campaign_id: str, after: int, limit: int) -> Sequence[EventRow]:

@@ -12,6 +12,7 @@ from sqlalchemy import select, text
 from service.operations import measurements
 from service.operations.measurements import Reading
 from service.store import datasets, events
+from service.store.session import lock_campaign, try_lock_campaign
 from service.store.tables import CampaignRow
 
 WRITERS = 8
@@ -106,3 +107,19 @@ def test_events_are_read_without_a_gap(lab):
                 seen.append(event.data["name"])
                 after = event.seq
     assert sorted(seen) == sorted(f"{w}-{k}" for w in range(WRITERS) for k in range(BATCHES))
+
+
+def test_the_campaigns_lock_is_taken_once_per_transaction_and_anew_in_the_next(loop):
+    """What a session remembers of the lock must never outlive the transaction that held it."""
+    campaign_id = loop.campaign()
+    other = "select count(*) from pg_locks where locktype = 'advisory' and granted"
+    with loop.sessions() as session:
+        for _ in range(3):
+            lock_campaign(session, campaign_id)
+            lock_campaign(session, campaign_id)
+            with loop.sessions() as onlooker:
+                assert onlooker.execute(text(other)).scalar_one() == 1
+                assert not try_lock_campaign(onlooker, campaign_id)
+            session.rollback()
+            with loop.sessions() as onlooker:
+                assert onlooker.execute(text(other)).scalar_one() == 0

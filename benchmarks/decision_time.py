@@ -8,27 +8,23 @@ posterior by triangular solves) in the same run, so that the ratio holds where a
 """
 
 import argparse
-import json
 import os
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
-from benchmarks.provenance import heading, provenance
+from benchmarks.provenance import heading, markdown_table, provenance, write_study
 from models.dataset import Dataset
 from models.film import Film
 from models.propose import propose
 from models.train import train
 from service.simulation.campaign import fe_ga_pd_problem
 from service.simulation.wafer import Wafer
-
-RESULTS = Path(__file__).parent / "results" / "decision_time"
 
 
 def films_on_the_wafer(count: int, seed: int) -> list[Film]:
@@ -100,18 +96,12 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--write", action="store_true", help="store the table under benchmarks/results")
     args = parser.parse_args()
+    facts = provenance()
     print(heading("decision time, K = 13, CPU seconds of one thread, median"))
     rows = [row(n, args.repeats) for n in args.sizes]
-    columns = list(rows[0])
-    table = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
-    table += ["| " + " | ".join(f"{r[c]:.4g}" for c in columns) + " |" for r in rows]
-    print("\n".join(table))
+    print(markdown_table(rows))
     if args.write:
-        RESULTS.mkdir(parents=True, exist_ok=True)
-        stored = {"provenance": provenance(), "repeats": args.repeats, "rows": rows}
-        (RESULTS / "decision_time.json").write_text(json.dumps(stored, indent=1) + "\n")
-        facts = "\n".join(f"- {k}: {v}" for k, v in provenance().items())
-        (RESULTS / "decision_time.md").write_text(f"# Decision time\n\n{facts}\n\n" + "\n".join(table) + "\n")
+        write_study("decision_time", {**facts, "repeats": args.repeats}, rows)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.provenance import heading, provenance
+from benchmarks.provenance import heading, markdown_table, provenance, write_study
 from filmloop_client import Campaign, Client, Instrument, Reading
 from filmloop_client.answers import ProposedDevice
 from service.settings import Settings
@@ -26,7 +26,6 @@ from service.simulation.campaign import PROPERTY, UNIT, fe_ga_pd_problem
 from service.simulation.wafer import Wafer
 from service.supervisor import running
 
-RESULTS = Path(__file__).parent / "results" / "latency"
 Rng = np.random.Generator
 Row = dict[str, float | str]
 
@@ -140,19 +139,12 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=300)
     parser.add_argument("--write", action="store_true", help="store the table under benchmarks/results")
     args = parser.parse_args()
+    facts = provenance()
     print(heading("latency of a robot's calls while a worker trains, one client, wall milliseconds"))
-    rows, facts = measure(args.readings, args.calls)
-    table = ["| call | calls | p50 ms | p99 ms | max ms |", "| --- | --- | --- | --- | --- |"]
-    table += [
-        f"| {r['call']} | {r['calls']} | {r['p50_ms']:.1f} | {r['p99_ms']:.1f} | {r['max_ms']:.1f} |" for r in rows
-    ]
-    print("\n".join([*table, "", json.dumps(facts)]))
+    rows, more = measure(args.readings, args.calls)
+    print("\n".join([markdown_table(rows), "", json.dumps(more)]))
     if args.write:
-        RESULTS.mkdir(parents=True, exist_ok=True)
-        stored = {"provenance": provenance(), **facts, "rows": rows}
-        (RESULTS / "latency.json").write_text(json.dumps(stored, indent=1) + "\n")
-        where = "\n".join(f"- {k}: {v}" for k, v in {**provenance(), **facts}.items())
-        (RESULTS / "latency.md").write_text(f"# Latency while a worker trains\n\n{where}\n\n" + "\n".join(table) + "\n")
+        write_study("latency", {**facts, **more}, rows)
 
 
 if __name__ == "__main__":

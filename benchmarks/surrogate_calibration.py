@@ -9,16 +9,14 @@ root mean square error of f itself at the wafer's 278 measured points. Log densi
 """
 
 import argparse
-import json
 import os
-from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
 from benchmarks.decision_time import films_on_the_wafer
-from benchmarks.provenance import heading, provenance
+from benchmarks.provenance import heading, provenance, write_study
 from models.catalog import FilmGP
 from models.dataset import Dataset
 from models.film import Film
@@ -26,7 +24,6 @@ from models.train import train
 from service.simulation.campaign import fe_ga_pd_problem
 from service.simulation.wafer import Wafer
 
-RESULTS = Path(__file__).parent / "results" / "surrogate_calibration"
 NOISE = 0.05
 """Standard deviation of a reading, in sd of the property."""
 COLUMNS = ("log_density", "coverage_50", "coverage_90", "coverage_95", "rmse")
@@ -64,6 +61,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=12)
     parser.add_argument("--write", action="store_true", help="store the table under benchmarks/results")
     options = parser.parse_args()
+    facts = provenance()
     print(heading("leave-one-film-out calibration, Fe-Ga-Pd wafer"))
     print(f"{'offset':>6} {'films':>5} {'film effect':>11}", *(f"{c:>12}" for c in COLUMNS))
     table = []
@@ -76,9 +74,7 @@ def main() -> None:
                 name = "with" if film_effect else "without"
                 print(f"{offset:6.1f} {films:5d} {name:>11}", *(f"{v:12.3f}" for v in mean.values()), flush=True)
     if options.write:
-        RESULTS.mkdir(parents=True, exist_ok=True)
-        stored = {"provenance": provenance(), "seeds": options.seeds, "table": table}
-        (RESULTS / "surrogate_calibration.json").write_text(json.dumps(stored, indent=1) + "\n")
+        write_study("surrogate_calibration", {**facts, "seeds": options.seeds}, table)
 
 
 if __name__ == "__main__":

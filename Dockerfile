@@ -4,8 +4,9 @@
 ARG PYTHON=3.11-slim-bookworm
 
 FROM python:${PYTHON} AS build
-# Where pip may find torch beside PyPI: the CPU wheels by default. For CUDA: --build-arg TORCH_INDEX=https://pypi.org/simple
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# An index that pip asks besides the usual one. Give the address of PyTorch's CPU index (pytorch.org says it) for a small
+# image; without it torch comes with the CUDA libraries, as the GPU image wants it.
+ARG TORCH_INDEX=
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/filmloop
 WORKDIR /source
@@ -13,7 +14,7 @@ WORKDIR /source
 COPY pyproject.toml constraints.txt README.md ./
 RUN mkdir -p service workers models migrations client/filmloop_client
 RUN --mount=type=cache,target=/root/.cache/pip \
-    /opt/filmloop/bin/pip install --extra-index-url "${TORCH_INDEX}" -c constraints.txt .
+    /opt/filmloop/bin/pip install ${TORCH_INDEX:+--extra-index-url "${TORCH_INDEX}"} -c constraints.txt .
 COPY service service
 COPY workers workers
 COPY models models

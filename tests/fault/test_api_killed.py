@@ -81,7 +81,7 @@ def test_a_killed_api_loses_no_acknowledged_measurement(stack: Stack) -> None:
     acknowledged = [batch for writer in writers for batch in writer.acknowledged]
     unanswered = [batch for writer in writers for batch in writer.unanswered]
     assert len(acknowledged) > KILLS
-    assert len(unanswered) >= KILLS
+    assert unanswered  # how many a kill cuts off is chance: callers wait on the open socket while the API restarts
     assert {batch: stored[batch] for batch in acknowledged if stored[batch] != ROWS} == {}
     assert {batch: stored[batch] for batch in unanswered if stored[batch] not in (0, ROWS)} == {}
     assert set(stored) <= {*acknowledged, *unanswered}

@@ -33,7 +33,8 @@ def kill_workers(stack: Stack, known: set[str], killed: list[str], stop: threadi
             stop.wait(0.02)
             continue
         pid = stack.kill("worker-1")
-        killed.append(fresh[0])
+        if stack.query("select 1 from job where id = :id and state = 'leased'", id=fresh[0]):
+            killed.append(fresh[0])  # else it was done a moment before the kill
         stack.await_restart("worker-1", pid)
 
 

@@ -30,17 +30,22 @@ Rng = np.random.Generator
 Row = dict[str, float | str]
 
 
+def measured_film(campaign: Campaign, wafer: Wafer, rng: Rng) -> tuple[str, int]:
+    """Claim, make and measure one film; its id, and how many readings were stored."""
+    claim = None
+    while claim is None:
+        claim = campaign.robot("robot").claim(wait_s=60)
+    film_id = claim.start()
+    claim.complete()
+    return film_id, post(campaign.instrument("squid"), film_id, wafer, claim.film.devices, rng)
+
+
 def fill(campaign: Campaign, readings: int, wafer: Wafer, rng: Rng) -> str:
     """Make and measure films until the campaign holds at least `readings`; returns the last film's id."""
-    robot, instrument = campaign.robot("filler"), campaign.instrument("squid")
     stored, film_id = 0, ""
     while stored < readings:
-        claim = robot.claim(wait_s=25)
-        if claim is None:
-            continue
-        film_id = claim.start()
-        claim.complete()
-        stored += post(instrument, film_id, wafer, claim.film.devices, rng)
+        film_id, more = measured_film(campaign, wafer, rng)
+        stored += more
     return film_id
 
 

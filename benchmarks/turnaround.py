@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.decision_time import linear_algebra
-from benchmarks.latency import fill, post
+from benchmarks.latency import fill, measured_film
 from benchmarks.provenance import heading, markdown_table, provenance, write_study
 from filmloop_client import Campaign, Client
 from service.settings import Settings
@@ -31,12 +31,7 @@ LOOK_S = 0.01
 
 def one_film(campaign: Campaign, wafer: Wafer, rng: np.random.Generator) -> float:
     """Make and measure one film; wall seconds from its acknowledged batch to a proposal that knows it."""
-    claim = None
-    while claim is None:
-        claim = campaign.robot("robot").claim(wait_s=60)
-    film_id = claim.start()
-    claim.complete()
-    post(campaign.instrument("squid"), film_id, wafer, claim.film.devices, rng)
+    measured_film(campaign, wafer, rng)
     began = time.perf_counter()
     while (proposal := campaign.next_proposal()) is None or proposal.stale:
         time.sleep(LOOK_S)

@@ -4,8 +4,6 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
-
 
 class _Choice(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")

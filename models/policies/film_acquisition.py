@@ -67,10 +67,8 @@ class FilmImprovement:
         self._progress = progress
         self._points = torch.cat([latent.points, reference])
         normal = draw_sobol_normal_samples(z + devices, draws, dtype=reference.dtype, seed=seed).mT
-        factor, half = (
-            latent.factor,
-            torch.linalg.solve_triangular(latent.factor, latent.prior(latent.points, reference), upper=False),
-        )
+        factor = latent.factor
+        half = torch.linalg.solve_triangular(factor, latent.prior(latent.points, reference), upper=False)
         lower = cholesky(latent.prior(reference, reference) - half.mT @ half, float(latent.variance))
         self._draws = torch.cat([latent.whitened[:, None].expand(n, draws), normal[:z]])
         self._noise = normal[z:]

@@ -48,7 +48,7 @@ def claim_decision(sessions: Sessions, job_id: str, worker: str) -> DecisionInpu
     Args:
         sessions: Where the record is.
         job_id: The job that was rung for.
-        worker: Name of the worker, for people.
+        worker: Name of the worker, one of a kind among all that run; see `abandon_decisions`.
     """
     with sessions.begin() as session:
         taken = _take(session, job_id, worker)

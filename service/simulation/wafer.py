@@ -29,6 +29,13 @@ def to_plane(compositions: Array) -> Array:
     return np.asarray(compositions @ _TO_PLANE)
 
 
+def from_plane(points: Array) -> Array:
+    """Map points of the ternary plane `k x 2` back to fractions `k x 3`."""
+    fe = points[:, 1] / _TO_PLANE[0, 1]
+    pd = points[:, 0] - 0.5 * fe
+    return np.column_stack([fe, 1.0 - fe - pd, pd])
+
+
 @dataclass(frozen=True, eq=False)
 class Wafer:
     """A property known on a convex region: linear on each triangle between measured points."""

@@ -8,17 +8,10 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 from models.composition import SearchSpace
-from service.simulation.wafer import ELEMENTS, Wafer, to_plane
+from service.simulation.wafer import ELEMENTS, Wafer, from_plane, to_plane
 
 WAFER = Wafer.load()
 SPACE = SearchSpace(elements=ELEMENTS, bounds=WAFER.bounds(), linear=WAFER.rules())
-
-
-def from_plane(points: np.ndarray) -> np.ndarray:
-    """The inverse of `to_plane`, by the geometry of the triangle: Fe is the height, Pd what is left along the base."""
-    fe = points[:, 1] / (np.sqrt(3.0) / 2.0)
-    pd = points[:, 0] - 0.5 * fe
-    return np.column_stack([fe, 1.0 - fe - pd, pd])
 
 
 def on_wafer(draws: int, seed: int = 0) -> np.ndarray:

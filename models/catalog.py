@@ -17,16 +17,21 @@ class FilmGP(_Choice):
     """Model an offset shared by all devices of a film. Costs nothing where there is none; leave it on."""
 
 
-class ExpectedImprovement(_Choice):
+class FilmSearch(_Choice):
+    """Options that every policy shares which searches all films: `models/policies/film_optimizer.py`."""
+
+    restarts: int = Field(default=6, ge=1, le=64)
+    """Films that are refined with gradients, after many were scored."""
+    raw_films: int = Field(default=1024, ge=8, le=65536)
+    """Starting films that are scored before the refinement."""
+
+
+class ExpectedImprovement(FilmSearch):
     """Joint noisy expected improvement over a film's devices: `models/policies/expected_improvement.py`."""
 
     name: Literal["expected_improvement"] = "expected_improvement"
     mc_samples: int = Field(default=128, ge=16, le=4096)
     """Quasi-Monte-Carlo samples of the joint posterior."""
-    restarts: int = Field(default=6, ge=1, le=64)
-    """Films that are refined with gradients, after many were scored."""
-    raw_films: int = Field(default=1024, ge=8, le=65536)
-    """Starting films that are scored before the refinement."""
 
 
 class SpaceFilling(_Choice):

@@ -1,8 +1,8 @@
 """D_t as the science sees it: device points, readings, variances, films, in an order that does not matter."""
 
 import hashlib
-from dataclasses import dataclass, field
-from typing import Self
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,17 +28,43 @@ class Dataset:
     times: NDArray[np.float64]
     """`n` measurement times, seconds since the epoch."""
     names: NDArray[np.str_] = field(default_factory=lambda: np.array([], dtype=str))
-    """`n` permanent names of the readings; they break ties in the canonical order."""
+    """`n` permanent names of the readings; they break ties in the canonical order. Empty if there are none."""
+    positions: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    """`n` positions of the devices along their film, 0 to 1; NaN where unknown."""
+    replicates: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)))
+    """`n x m` numbers of raw readings behind each mean in Y. Where 2 or more, Yvar is their sample variance over their
+    number: an estimate with `replicates - 1` degrees of freedom. Elsewhere Yvar is known as it stands."""
+    censored: NDArray[np.int8] = field(default_factory=lambda: np.empty((0, 0), dtype=np.int8))
+    """`n x m`: 1 where the true value is at least Y (a saturated instrument), -1 where it is at most Y, 0 elsewhere."""
+    dead: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, dtype=bool))
+    """`n` devices that do not work: no reading of them will come, and that says something about the yield."""
+    calibration: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, dtype=bool))
+    """`n` readings of a calibration sample: `films` names the sample, X counts for nothing."""
 
     def __post_init__(self) -> None:
         n = len(self.X)
+        absent: dict[str, NDArray[Any]] = {
+            "positions": np.full(n, np.nan),
+            "replicates": np.ones(self.Y.shape),
+            "censored": np.zeros(self.Y.shape, dtype=np.int8),
+            "dead": np.zeros(n, dtype=bool),
+            "calibration": np.zeros(n, dtype=bool),
+        }
+        for name, value in absent.items():
+            if not getattr(self, name).size:
+                object.__setattr__(self, name, value)
         shapes = {"Y": len(self.Y), "Yvar": len(self.Yvar), "films": len(self.films), "times": len(self.times)}
         if self.X.ndim != 2 or self.Y.ndim != 2 or self.Y.shape != self.Yvar.shape:
             raise InvalidDataset(f"X {self.X.shape}, Y {self.Y.shape}, Yvar {self.Yvar.shape}: 2-D wanted, Y like Yvar")
+        shapes |= {name: len(getattr(self, name)) for name in absent}
         if wrong := {k: v for k, v in shapes.items() if v != n}:
             raise InvalidDataset(f"{n} points but {wrong}")
         if not np.isfinite(self.X).all():
             raise InvalidDataset("a device point is not finite")
+        if self.replicates.shape != self.Y.shape or self.censored.shape != self.Y.shape:
+            raise InvalidDataset(
+                f"replicates {self.replicates.shape}, censored {self.censored.shape}: Y is {self.Y.shape}"
+            )
         if np.isinf(self.Y).any() or (self.Yvar < 0).any():
             raise InvalidDataset("a reading is infinite or a variance is negative")
 
@@ -55,19 +81,21 @@ class Dataset:
     def canonical(self) -> "Dataset":
         """The same readings in an order that depends on their content only, so that training does not see arrival."""
         names = self.names if len(self.names) else np.array([""] * len(self), dtype=str)
-        keys = (names, self.films, self.times, *self.Yvar.T, *self.Y.T, *self.X.T[::-1])  # the last key counts most
+        rare = (self.calibration, self.dead, *self.censored.T, *self.replicates.T, self.positions)
+        keys = (names, *rare, self.films, self.times, *self.Yvar.T, *self.Y.T, *self.X.T[::-1])  # the last counts most
         return self.take(np.lexsort(keys))
 
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> "Dataset":
         """The readings at `rows`."""
-        names = self.names[rows] if len(self.names) else self.names
-        return Dataset(self.X[rows], self.Y[rows], self.Yvar[rows], self.films[rows], self.times[rows], names)
+        parts = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Dataset(**{name: part[rows] if len(part) else part for name, part in parts.items()})
 
     def fingerprint(self) -> str:
         """SHA-256 over the canonical readings; equal datasets in any order have equal fingerprints."""
         c = self.canonical()
         digest = hashlib.sha256()
-        for part in (c.X, c.Y, c.Yvar, c.times):
+        rare = (c.positions, c.replicates, c.censored, c.dead, c.calibration)
+        for part in (c.X, c.Y, c.Yvar, c.times, *rare):
             digest.update(np.ascontiguousarray(part, dtype="<f8").tobytes())
         digest.update("\x00".join(c.films.tolist()).encode())
         return digest.hexdigest()

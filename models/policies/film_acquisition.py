@@ -5,16 +5,16 @@ property, Z the points that may already hold the best value (read or in flight) 
 
     gain(X) = E[ max(0, max_k f(x_k) - max_j f(z_j)) | readings ]                                          (1)
 
-over fixed quasi-random normal numbers. Readings y and values f_Z are one Gaussian vector with Cholesky factor R;
-W = [R_n^-1 y ; e_Z] are its whitened draws (e_Z standard normal), so that for any X, with V = R^-1 k([readings, Z], X),
+over fixed quasi-random normal numbers. Given the readings, f_X and f_Z are one Gaussian vector. With f_Z = m_Z + R e_Z,
+R R^T the posterior covariance C_ZZ, and V = R^-1 C_ZX,
 
-    f_X = V^T W + L e_X,   L L^T = k(X, X) - V^T V.                                                       (2)
+    f_X = m_X + V^T e_Z + L e_X,   L L^T = C_XX - V^T V.                                                   (2)
 
-The factor is made once per decision; a film costs one matrix product and a K x K Cholesky factor.
+R is made once per decision; a film costs two matrix products and a K x K Cholesky factor.
 
 | symbol | meaning | shape |
 | --- | --- | --- |
-| n, z, N | readings, points of Z, n + z | |
+| n, z | readings, points of Z | |
 | S | quasi-Monte-Carlo draws | |
 | b, K, D | films in a batch, devices, columns | |
 
@@ -22,7 +22,8 @@ Source: Letham et al. 2019, Constrained Bayesian optimization with noisy experim
 smooth logarithm is that of Ament et al. 2023, Unexpected improvements to expected improvement (arXiv 2310.20708).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import torch
 from botorch.utils.safe_math import log_fatplus, logmeanexp
@@ -39,12 +40,24 @@ SMOOTHING = 1e-3
 """Width, in standardised units, over which the positive part is smoothed."""
 
 
+class FilmAcquisition(Protocol):
+    """What the search for the best film asks of an acquisition. Films are `b x K x D` device points."""
+
+    def value(self, X: Tensor) -> Tensor:
+        """What the search climbs, `b`: larger is better; finite, with finite gradient in X, everywhere."""
+        ...
+
+    def gain(self, X: Tensor) -> Tensor:
+        """What people read, `b`: the expected gain in standardised units of the objective, never negative."""
+        ...
+
+
 class FilmImprovement:
     """Gain of films over everything read or in flight, for one decision."""
 
     def __init__(
         self,
-        latent: Latent,
+        latents: Sequence[Latent],
         reference: Tensor,
         *,
         devices: int,
@@ -55,49 +68,59 @@ class FilmImprovement:
         """Draw the values at the reference points, once.
 
         Args:
-            latent: The Gaussian process of the objective, with its readings.
+            latents: The Gaussian process of the objective, with its readings; several share the draws evenly.
             reference: `z x D` distinct points whose best value is to be beaten; z >= 1.
             devices: Largest number of devices of a film, K.
             draws: Number of draws, S.
             seed: Seed of the draws.
             progress: Called before each batch of films is scored; may raise to stop.
         """
-        z, n = len(reference), len(latent.whitened)
-        self._latent = latent
+        share = -(-draws // len(latents))
+        self._components = [
+            _Component(latent, reference, devices=devices, draws=share, seed=seed + k)
+            for k, latent in enumerate(latents)
+        ]
         self._progress = progress
-        self._points = torch.cat([latent.points, reference])
-        normal = draw_sobol_normal_samples(z + devices, draws, dtype=reference.dtype, seed=seed).mT
-        factor = latent.factor
-        half = torch.linalg.solve_triangular(factor, latent.prior(latent.points, reference), upper=False)
-        lower = cholesky(latent.prior(reference, reference) - half.mT @ half, float(latent.variance))
-        self._draws = torch.cat([latent.whitened[:, None].expand(n, draws), normal[:z]])
-        self._noise = normal[z:]
-        self._best: Tensor = (half.mT @ latent.whitened[:, None] + lower @ normal[:z]).amax(dim=0)
-        joined = torch.cat(
-            [torch.cat([factor, torch.zeros(n, z, dtype=factor.dtype)], 1), torch.cat([half.mT, lower], 1)]
-        )
-        eye = torch.eye(n + z, dtype=factor.dtype)
-        self._inverse = torch.linalg.solve_triangular(joined, eye, upper=False).mT.contiguous()
 
     def improvements(self, X: Tensor) -> Tensor:
         """Best device minus the best of everything else in every draw, `b x S`, for films X (b x K x D). Eq. (2)."""
         if self._progress is not None:
             self._progress("scoring films")
-        across = self._latent.prior(X, self._points)
-        half = across @ self._inverse
-        remaining = self._latent.prior(X, X) - half @ half.mT
-        lower = cholesky(remaining, float(self._latent.variance))
-        values: Tensor = half @ self._draws + lower @ self._noise[: X.shape[-2]]
-        best: Tensor = values.amax(dim=-2)
-        return best - self._best
+        return torch.cat([component.improvements(X) for component in self._components], dim=-1)
 
-    def log_gain(self, X: Tensor) -> Tensor:
+    def value(self, X: Tensor) -> Tensor:
         """Smoothed logarithm of eq. (1), `b`: finite, with finite gradient in X, even where no draw improves."""
         return logmeanexp(log_fatplus(self.improvements(X), tau=SMOOTHING), dim=-1)
 
     def gain(self, X: Tensor) -> Tensor:
         """Eq. (1), `b`, in standardised units."""
         return self.improvements(X).clamp_min(0.0).mean(dim=-1)
+
+
+class _Component:
+    """The draws of one Gaussian process."""
+
+    def __init__(self, latent: Latent, reference: Tensor, *, devices: int, draws: int, seed: int) -> None:
+        z = len(reference)
+        normal = draw_sobol_normal_samples(z + devices, draws, dtype=reference.dtype, seed=seed).mT
+        half = latent.half(reference)
+        lower = cholesky(latent.prior(reference, reference) - half @ half.mT, latent.variance)
+        self._latent, self._reference, self._half = latent, reference, half
+        self._draws, self._noise = normal[:z], normal[z:]
+        self._best: Tensor = (half @ latent.whitened[:, None] + lower @ self._draws).amax(dim=0)
+        eye = torch.eye(z, dtype=reference.dtype)
+        self._inverse = torch.linalg.solve_triangular(lower, eye, upper=False).mT.contiguous()
+
+    def improvements(self, X: Tensor) -> Tensor:
+        """Best device minus the best of Z in every draw of this process, `b x S`."""
+        latent = self._latent
+        read = latent.half(X)
+        given = (latent.prior(X, self._reference) - read @ self._half.mT) @ self._inverse
+        remaining = latent.prior(X, X) - read @ read.mT - given @ given.mT
+        lower = cholesky(remaining, latent.variance)
+        values: Tensor = (read @ latent.whitened)[..., None] + given @ self._draws + lower @ self._noise[: X.shape[-2]]
+        best: Tensor = values.amax(dim=-2)
+        return best - self._best
 
 
 def cholesky(covariance: Tensor, variance: float) -> Tensor:

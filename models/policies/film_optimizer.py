@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models.catalog import ExpectedImprovement
+from models.catalog import FilmSearch
 from models.policies.base import Question
-from models.policies.film_acquisition import FilmImprovement, device_subset
+from models.policies.film_acquisition import FilmAcquisition, device_subset
 from models.polytope import STEP, descend
 from models.structures import Drawn, FilmStructure
 from models.tensors import to_array, to_tensor
@@ -30,19 +30,19 @@ KEPT = 128
 POOL = 1024
 """Points among which anchors are sought."""
 CLOSE_ENOUGH = 1e-4
-"""A refinement ends when a step improves log gain by less."""
+"""A refinement ends when a step improves the value by less."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A film under consideration: its structure, its place in it, and its log gain."""
+    """A film under consideration: its structure, its place in it, and its value."""
 
     structure: FilmStructure
     w: Array
-    log_gain: float
+    value: float
 
 
-def best_films(question: Question, acquisition: FilmImprovement, options: ExpectedImprovement) -> list[Candidate]:
+def best_films(question: Question, acquisition: FilmAcquisition, options: FilmSearch) -> list[Candidate]:
     """Search all films of a problem.
 
     Args:
@@ -92,7 +92,7 @@ def distinct(candidates: list[Candidate], count: int) -> list[Candidate]:
     return chosen
 
 
-def refine(start: Candidate, acquisition: FilmImprovement, s: Array) -> Candidate:
+def refine(start: Candidate, acquisition: FilmAcquisition, s: Array) -> Candidate:
     """Climb from one film to the best film nearby in its structure, by SLSQP in the coordinates of its region."""
     structure, region = start.structure, start.structure.region
     origin = to_tensor(structure.points(region.centre[None], s)[0])
@@ -100,7 +100,7 @@ def refine(start: Candidate, acquisition: FilmImprovement, s: Array) -> Candidat
 
     def loss(v: Array) -> tuple[float, Array]:
         moved = to_tensor(v).requires_grad_()
-        value = -acquisition.log_gain((origin + torch.tensordot(moved, along, dims=1))[None])[0]
+        value = -acquisition.value((origin + torch.tensordot(moved, along, dims=1))[None])[0]
         (gradient,) = torch.autograd.grad(value, moved)
         return value.item(), to_array(gradient)
 
@@ -110,7 +110,7 @@ def refine(start: Candidate, acquisition: FilmImprovement, s: Array) -> Candidat
 
 
 def _worst_last(candidate: Candidate) -> float:
-    return -candidate.log_gain
+    return -candidate.value
 
 
 def _apart(one: Candidate, other: Candidate) -> bool:
@@ -121,11 +121,11 @@ def _apart(one: Candidate, other: Candidate) -> bool:
     return not same_choices or nearest > APART
 
 
-def _score(acquisition: FilmImprovement, films: Drawn, s: Array) -> list[Candidate]:
-    """Log gain of many films, the best first."""
+def _score(acquisition: FilmAcquisition, films: Drawn, s: Array) -> list[Candidate]:
+    """Value of many films, the best first."""
     points = to_tensor(np.concatenate([structure.points(w, s) for structure, w in films]))
     with torch.no_grad():
-        values = torch.cat([acquisition.log_gain(batch) for batch in torch.split(points, BATCH)]).tolist()
+        values = torch.cat([acquisition.value(batch) for batch in torch.split(points, BATCH)]).tolist()
     flat = [(structure, row) for structure, w in films for row in w]
     scored = [Candidate(structure, row, value) for (structure, row), value in zip(flat, values, strict=True)]
     return sorted(scored, key=_worst_last)
@@ -137,12 +137,12 @@ def _devices(structure: FilmStructure, w: Array, s: Array) -> Array:
     return points.reshape(-1, points.shape[2])
 
 
-def _anchors(question: Question, acquisition: FilmImprovement, devices: Array, rng: np.random.Generator) -> Array:
+def _anchors(question: Question, acquisition: FilmAcquisition, devices: Array, rng: np.random.Generator) -> Array:
     """Single points with the largest gain or the best posterior mean, read ones among them, `j x (d + p)`."""
     some = devices[rng.choice(len(devices), min(POOL, len(devices)), replace=False)]
     pool = np.concatenate([question.read().X, some])
     with torch.no_grad():
-        gains = to_array(acquisition.log_gain(to_tensor(pool)[:, None, :]))
+        gains = to_array(acquisition.value(to_tensor(pool)[:, None, :]))
     mean = question.model().predict(pool).mean[:, 0]
     best = [np.argsort(-values, kind="stable")[: ANCHORS // 2] for values in (gains, mean)]
     chosen: Array = pool[np.concatenate(best)]

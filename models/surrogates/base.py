@@ -63,8 +63,11 @@ class Surrogate(Protocol):
         """Joint posterior of f at `batch_shape x q x (d + p)` points: standardised, maximised, with gradient."""
         ...
 
-    def latent(self, output: int = 0) -> Latent:
-        """The process of objective `output` with its readings, for acquisitions that condition it further."""
+    def latents(self, output: int = 0) -> tuple[Latent, ...]:
+        """The process of objective `output`, for acquisitions that condition it further.
+
+        Several where the surrogate averages over hyperparameters: each is as likely as the others.
+        """
         ...
 
     def predict(self, X: Array) -> Prediction:
@@ -136,7 +139,7 @@ class ModelBundle:
             return chosen
 
         points = feasible_points(space, max_points)
-        read = to_array(self.surrogate.latent().points)[:, : space.dimension]
+        read = to_array(self.surrogate.latents()[0].points)[:, : space.dimension]
         start = best_of(np.vstack([points, feasible(space, read / read.sum(1, keepdims=True))]))
         best = best_of(climbs(space, start, partial(self._slope, process)))
         mean, sd = at(points)

@@ -164,7 +164,7 @@ class FilmGP(GPyTorchModel):
         mean, variance = to_array(posterior.mean)[:, 0], to_array(posterior.variance)[:, 0]
         return Prediction(self.state.centre + self.state.scale * mean, self.state.scale * np.sqrt(variance))
 
-    def latent(self, output: int = 0) -> Latent:
+    def latents(self, output: int = 0) -> tuple[Latent, ...]:
         """The process of objective `output` with its readings, for acquisitions that condition it further."""
         column, lengthscales = self._columns[output], to_tensor(self.hyperparameters[output].lengthscales)
         scaling = self._width * lengthscales
@@ -172,13 +172,22 @@ class FilmGP(GPyTorchModel):
         def prior(X1: Tensor, X2: Tensor) -> Tensor:
             return column.prior((X1 - self._lower) / scaling, (X2 - self._lower) / scaling)
 
-        return Latent(
-            prior=prior,
-            variance=column.variance,
-            points=column.z * scaling + self._lower,
-            factor=column.factor,
-            whitened=column.factor.mT @ column.weights,
-            scale=float(self.state.scale[output]),
+        def noise(X: Tensor, _positions: Tensor | None) -> Tensor:
+            return torch.full(X.shape[:-1], column.h.noise_variance, dtype=X.dtype)
+
+        eye = torch.eye(len(column.factor), dtype=column.factor.dtype)
+        project = torch.linalg.solve_triangular(column.factor, eye, upper=False).mT
+        return (
+            Latent(
+                prior=prior,
+                variance=column.variance,
+                points=column.z * scaling + self._lower,
+                project=project,
+                whitened=column.factor.mT @ column.weights,
+                noise=noise,
+                film_variance=column.h.film_variance,
+                scale=float(self.state.scale[output]),
+            ),
         )
 
     @property

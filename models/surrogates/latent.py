@@ -1,4 +1,15 @@
-"""The Gaussian process of one objective, opened up for acquisitions that condition it further."""
+"""The Gaussian process of one objective, opened up for acquisitions that condition it further.
+
+Whatever the surrogate conditions on (readings, or what a sparse model makes of them), its posterior has one form:
+
+    mean(x) = k(x, Z) T w,      cov(x, x') = k(x, x') - k(x, Z) T T^T k(Z, x')                             (1)
+
+| symbol | meaning | shape |
+| --- | --- | --- |
+| Z | `points`: readings, or inducing points | n x D |
+| T | `project`: inverse transposed Cholesky factor of the covariance of the readings | n x r |
+| w | `whitened`: the readings, whitened | r |
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,17 +19,33 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Latent:
-    """Prior of the latent f (mean 0, standardised, maximised) and the readings that inform it."""
+    """Prior of the latent f (mean 0, standardised, maximised) and what informs it, eq. (1)."""
 
     prior: Callable[[Tensor, Tensor], Tensor]
     """Covariance of f between `batch_shape x q x D` and `batch_shape x r x D` device points, differentiable in both."""
     variance: float
     """Prior variance of f at one point."""
     points: Tensor
-    """`n x D` device points with a reading."""
-    factor: Tensor
-    """`n x n` lower Cholesky factor of the covariance of the readings: f, film effects and noise."""
+    """Z: `n x D` device points."""
+    project: Tensor
+    """T: `n x r`."""
     whitened: Tensor
-    """`n` readings, solved with `factor`."""
+    """w: `r`."""
+    noise: Callable[[Tensor, Tensor | None], Tensor]
+    """Variance of one reading at `... x q x D` device points with positions (q, or None if unknown): `... x q`."""
+    film_variance: float
+    """Variance s_b^2 of a film's own offset."""
     scale: float
     """Physical units per standardised unit."""
+
+    def half(self, X: Tensor) -> Tensor:
+        """k(X, Z) T, `... x q x r`: half the reduction of the prior covariance at device points `... x q x D`."""
+        return self.prior(X, self.points) @ self.project
+
+    def mean(self, X: Tensor) -> Tensor:
+        """Posterior mean at device points, `... x q`."""
+        return self.half(X) @ self.whitened
+
+    def covariance(self, X1: Tensor, X2: Tensor) -> Tensor:
+        """Posterior covariance between device points, `... x q x r`."""
+        return self.prior(X1, X2) - self.half(X1) @ self.half(X2).mT

@@ -31,12 +31,12 @@ def question():
 @pytest.fixture(scope="module")
 def acquisition(question):
     reference = to_tensor(reference_points(question))
-    return FilmImprovement(question.model().latent(), reference, devices=5, draws=64, seed=1)
+    return FilmImprovement(question.model().latents(), reference, devices=5, draws=64, seed=1)
 
 
-def log_gain(acquisition, candidate):
+def value(acquisition, candidate):
     with torch.no_grad():
-        return acquisition.log_gain(to_tensor(candidate.structure.points(candidate.w[None], S)))[0].item()
+        return acquisition.value(to_tensor(candidate.structure.points(candidate.w[None], S)))[0].item()
 
 
 def test_the_best_film_beats_ten_thousand_random_ones(question, acquisition):
@@ -44,24 +44,24 @@ def test_the_best_film_beats_ten_thousand_random_ones(question, acquisition):
     drawn = question.structures.draw(10_000, np.random.default_rng(0))
     points = to_tensor(np.concatenate([structure.points(w, S) for structure, w in drawn]))
     with torch.no_grad():
-        random = torch.cat([acquisition.log_gain(part) for part in torch.split(points, 1000)])
-    assert best.log_gain >= random.max().item()
+        random = torch.cat([acquisition.value(part) for part in torch.split(points, 1000)])
+    assert best.value >= random.max().item()
 
 
 def test_candidates_come_best_first_with_the_gain_they_claim(question, acquisition):
     ranked = best_films(question, acquisition, OPTIONS)
-    gains = [c.log_gain for c in ranked]
+    gains = [c.value for c in ranked]
     assert gains == sorted(gains, reverse=True)
     for candidate in ranked[:5]:
-        assert candidate.log_gain == pytest.approx(log_gain(acquisition, candidate), abs=1e-9)
+        assert candidate.value == pytest.approx(value(acquisition, candidate), abs=1e-9)
 
 
 def test_refinement_climbs_and_stays_legal(question, acquisition):
     structure = question.structures.items[0]
     for w in structure.region.sample(5, np.random.default_rng(2)):
-        start = Candidate(structure, w, log_gain(acquisition, Candidate(structure, w, 0.0)))
+        start = Candidate(structure, w, value(acquisition, Candidate(structure, w, 0.0)))
         ended = refine(start, acquisition, S)
-        assert ended.log_gain >= start.log_gain
+        assert ended.value >= start.value
         assert (structure.region.G @ ended.w <= structure.region.h + 1e-9).all()
         assert legal_film(structure, ended.w, PROBLEM.space, PROBLEM.film) is not None
 
@@ -72,7 +72,7 @@ class Bowl:
     def __init__(self, top):
         self.top = to_tensor(top)
 
-    def log_gain(self, X):
+    def value(self, X):
         return -((X - self.top) ** 2).sum(dim=(-2, -1))
 
 
@@ -83,8 +83,8 @@ def test_refinement_along_a_border_is_not_lost():
     bowl = Bowl([0.3, 0.9, -0.2])
     for a, b in ((0.9, 0.8), (0.7, 0.55), (1.0, 0.1)):
         w = np.array([a, 1.0 - a, 0.0, b, 1.0 - b, 0.0])
-        ended = refine(Candidate(structure, w, log_gain(bowl, Candidate(structure, w, 0.0))), bowl, S)
-        assert -0.31 < ended.log_gain < -0.29  # at (0.2, 0.8, 0), the foot of the top on the edge, it is -0.30
+        ended = refine(Candidate(structure, w, value(bowl, Candidate(structure, w, 0.0))), bowl, S)
+        assert -0.31 < ended.value < -0.29  # at (0.2, 0.8, 0), the foot of the top on the edge, it is -0.30
 
 
 def test_a_mirror_image_is_no_other_film(question):

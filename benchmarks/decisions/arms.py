@@ -1,0 +1,40 @@
+"""Every arm by its name, with the version under which its campaigns are kept."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks.decisions.baselines import MeanImprovement, Random
+from benchmarks.decisions.campaign import Chooser
+from benchmarks.decisions.filmloop_arm import Filmloop, WithoutFilmEffect
+
+
+@dataclass(frozen=True)
+class Arm:
+    """How to make a fresh chooser for one campaign, and what it depends on."""
+
+    make: Callable[[], Chooser]
+    version: Callable[[], str]
+
+
+def science_version() -> str:
+    """Name of the present state of `models`: a hash over its source files, committed or not."""
+    root = Path(__file__).parents[2]
+    digest = hashlib.sha256()
+    for path in sorted((root / "models").rglob("*.py")):
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return f"models {digest.hexdigest()[:12]}"
+
+
+def _botorch() -> str:
+    return f"botorch {version('botorch')}"
+
+
+ARMS: dict[str, Arm] = {
+    "filmloop": Arm(Filmloop, science_version),
+    "filmloop-no-film-effect": Arm(WithoutFilmEffect, science_version),
+    "random": Arm(Random, lambda: "1"),
+    "mean-ei-all-films": Arm(MeanImprovement, _botorch),
+}

@@ -1,0 +1,73 @@
+"""What every table of the decision benchmark shares: its command line, and the campaigns that are missing."""
+
+import argparse
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from benchmarks.decisions.arms import ARMS
+from benchmarks.decisions.campaign import run
+from benchmarks.decisions.noise import Noise
+from benchmarks.decisions.records import RESULTS, Key, Record, Records
+from benchmarks.decisions.task import Task
+
+Load = Callable[[str], Task]
+"""From the name of a task to the task."""
+
+
+def parser(doc: str | None, tasks: Sequence[str], arms: Sequence[str]) -> argparse.ArgumentParser:
+    """Options that every table has."""
+    options = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--seeds", type=int, default=30, help="seeds 0 ... N - 1, for each task")
+    options.add_argument("--arms", nargs="+", default=list(arms), choices=sorted(ARMS))
+    options.add_argument("--tasks", nargs="+", default=list(tasks), choices=list(tasks))
+    options.add_argument("--offset", type=float, nargs="+", default=[0.0], help="sd of the film offset, in sd")
+    options.add_argument("--films", type=int, help="budget of a campaign, if not the task's own")
+    options.add_argument("--jobs", type=int, default=1, help="processes")
+    options.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
+    options.add_argument("--run-only", action="store_true", help="run campaigns and write no table")
+    return options
+
+
+def run_missing(records: Records, load: Load, options: argparse.Namespace) -> list[Key]:
+    """Run the campaigns that are not there yet; seed by seed, so that arms stay paired if it is interrupted.
+
+    Returns:
+        The keys of all campaigns asked for.
+    """
+    wanted = list(_wanted(load, options))
+    done = records.keys()
+    missing = [key for key in wanted if key not in done]
+    one = partial(campaign, load)
+    if options.jobs == 1:
+        _keep(records, map(one, missing), len(missing))
+    else:
+        with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
+            _keep(records, pool.imap_unordered(one, missing), len(missing))
+    return wanted
+
+
+def campaign(load: Load, key: Key) -> Record:
+    """Run one campaign."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    outcome = run(load(key.task), ARMS[key.arm].make(), seed=key.seed, noise=Noise(offset=key.offset), films=key.films)
+    return {**key._asdict(), **outcome}
+
+
+def _wanted(load: Load, options: argparse.Namespace) -> Iterator[Key]:
+    versions = {arm: ARMS[arm].version() for arm in options.arms}
+    budgets = {task: options.films or load(task).films for task in options.tasks}
+    for offset in options.offset:
+        for seed in range(options.seeds):
+            for task in options.tasks:
+                for arm in options.arms:
+                    yield Key(task, arm, versions[arm], seed, offset, budgets[task])
+
+
+def _keep(records: Records, outcomes: Iterator[Record], total: int) -> None:
+    for number, record in enumerate(outcomes, start=1):
+        records.add(record)
+        key = f"{record['task']} {record['arm']} offset {record['offset']:g} seed {record['seed']}"
+        print(f"{number}/{total} {key}: best {record['best_true'][-1]:.4g}", flush=True)

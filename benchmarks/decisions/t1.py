@@ -1,0 +1,32 @@
+"""T1: 13 films of 5 devices on three real plates of six elements, every pair-graded film listed.
+
+    python -m benchmarks.decisions.t1 --seeds 30 --arms filmloop random mean-ei-all-films --offset 0 0.6
+
+Campaigns are kept as JSON lines in `results/decisions/raw/t1.jsonl` and not repeated for the same version of an arm.
+"""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from benchmarks.decisions.plates import PLATES, Plate
+from benchmarks.decisions.records import Records
+from benchmarks.decisions.study import parser, run_missing
+
+TASKS = tuple(f"oer-plate-{number}" for number in PLATES)
+DEFAULT_ARMS = ("filmloop", "random", "mean-ei-all-films")
+
+
+def load(task: str) -> Plate:
+    """The plate of a task's name."""
+    return Plate.load(task.rsplit("-", 1)[1])
+
+
+def main() -> None:
+    """Run what is missing, then print and write the table."""
+    options = parser(__doc__, TASKS, DEFAULT_ARMS).parse_args()
+    run_missing(Records(options.results / "raw" / "t1.jsonl"), load, options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""What every task of the decision benchmark offers, whatever its landscape.
+
+| symbol | meaning |
+| --- | --- |
+| K | devices of a film |
+| d | elements |
+| p | process columns |
+| m | objectives |
+| F | films that can be listed |
+"""
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.film import Film
+from models.problem import Problem
+
+Array = NDArray[np.float64]
+
+
+class Values(NamedTuple):
+    """True values of the devices of one film, in the objectives' own units."""
+
+    nominal: Array
+    """`K x m` at the compositions that were asked for: what regret is counted with."""
+    made: Array
+    """`K x m` at the compositions that came out: what the instrument reads, before its noise."""
+
+
+class Task(Protocol):
+    """A landscape with its film rule."""
+
+    @property
+    def name(self) -> str:
+        """Under which campaigns are kept."""
+        ...
+
+    @property
+    def problem(self) -> Problem:
+        """The task as a campaign."""
+        ...
+
+    @property
+    def films(self) -> int:
+        """Budget: films per campaign, the random first ones among them."""
+        ...
+
+    @property
+    def listed(self) -> tuple[Film, ...] | None:
+        """Every film that may be made, where they can be listed."""
+        ...
+
+    @property
+    def unit(self) -> str:
+        """Unit of regrets and of the property."""
+        ...
+
+    @property
+    def sd(self) -> Array:
+        """`m` standard deviations of the properties over the landscape."""
+        ...
+
+    @property
+    def best(self) -> float:
+        """Best true value that a device can have, of the first objective, in its own direction."""
+        ...
+
+    @property
+    def top_percent(self) -> float:
+        """Value that separates the best 1 % of the landscape, of the first objective."""
+        ...
+
+    def values(self, film: Film, error: Array) -> Values:
+        """True values of a film; `error` (K x d) is how far, in fractions, each composition missed before closure."""
+        ...
+
+    def starts(self, seed: int) -> list[Film]:
+        """The two random films with which every arm begins."""
+        ...
+
+    def pool(self) -> Array:
+        """`j x (d + p)` points among which a model's best posterior mean is sought."""
+        ...
+
+    def truth(self, points: Array) -> Array:
+        """`j x m` true values at points of `pool`."""
+        ...

@@ -12,10 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from models.composition import TOLERANCE, Fraction, SearchSpace
+from models.composition import TOLERANCE, Fraction, Name, ProcessValues, SearchSpace
 from models.errors import InvalidComposition
 
 Position = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
+
+
+class FilmChoice(BaseModel):
+    """One film that the lab can make: its end compositions, elements left out are absent, and its process."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    a: dict[Name, Fraction] = Field(min_length=1)
+    b: dict[Name, Fraction] = Field(min_length=1)
+    process: ProcessValues = Field(default_factory=dict)
 
 
 class FilmGeometry(BaseModel):
@@ -35,6 +45,8 @@ class FilmGeometry(BaseModel):
     """Largest change of any element between the ends."""
     flux_ratio: float = Field(default=1.0, gt=0.0, le=100.0, allow_inf_nan=False)
     """Total flux at end B over total flux at end A; it warps the positions."""
+    choices: tuple[FilmChoice, ...] = Field(default=(), max_length=100_000)
+    """If any, only these films can be made (masks that exist, recipes that are qualified); each may be repeated."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -102,3 +114,24 @@ def film_violations(film: Film, space: SearchSpace, geometry: FilmGeometry) -> l
     if film.process.shape != (len(space.process_columns),) or ((film.process < 0.0) | (film.process > 1.0)).any():
         broken.append(f"process within the unit cube, {len(space.process_columns)} columns: is {film.process}")
     return broken
+
+
+def chosen_film(choice: FilmChoice, space: SearchSpace, geometry: FilmGeometry) -> Film:
+    """A listed film, fractions that the list leaves out being 0.
+
+    Raises:
+        InvalidComposition: If its process values are not those of the search space.
+    """
+    a, b = (np.array([end.get(e, 0.0) for e in space.elements]) for end in (choice.a, choice.b))
+    return Film(a, b, space.encode_process(choice.process), geometry.mixing())
+
+
+def choice_violations(choice: FilmChoice, space: SearchSpace, geometry: FilmGeometry) -> list[str]:
+    """Name every rule that a listed film breaks, unknown elements and process values among them."""
+    if unknown := sorted({*choice.a, *choice.b} - set(space.elements)):
+        return [f"unknown elements {unknown}; the search space has {list(space.elements)}"]
+    try:
+        film = chosen_film(choice, space, geometry)
+    except InvalidComposition as error:
+        return [str(error)]
+    return film_violations(film, space, geometry)

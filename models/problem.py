@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from models.catalog import ExpectedImprovement, FilmGP, PolicyChoice, SurrogateChoice
 from models.composition import SearchSpace
-from models.film import FilmGeometry
+from models.film import FilmGeometry, choice_violations
 from models.objective import Objective
 from models.structures import film_exists
 
@@ -31,6 +31,9 @@ class Problem(BaseModel):
     def _some_film_is_legal(self) -> Self:
         if self.film.grading == "pair" and self.space.dimension < 2:
             raise ValueError("a pair gradient needs two elements")
+        for number, choice in enumerate(self.film.choices):
+            if broken := choice_violations(choice, self.space, self.film):
+                raise ValueError(f"film choice {number} breaks a rule: {broken[0]}")
         if not film_exists(self.space, self.film):
             spans = f"span {self.film.span_min:g} to {self.film.span_max:g}"
             raise ValueError(f"no {self.film.grading} film with {spans} fits between the composition rules")

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.composition import CategoricalVariable, SearchSpace
-from models.film import Film, FilmGeometry, film_violations
+from models.film import Film, FilmGeometry, chosen_film, film_violations
 from models.polytope import Polytope, polytope
 
 Array = NDArray[np.float64]
@@ -87,6 +87,12 @@ class Structures:
     items: tuple[FilmStructure, ...]
     complete: bool
     """False if there were too many and these are a seeded draw."""
+    listed: bool = False
+    """Whether each is a single film that the campaign lists."""
+
+    def all_listed(self) -> Drawn:
+        """The listed films, one w each."""
+        return [(structure, structure.region.centre[None]) for structure in self.items]
 
     def draw(self, count: int, rng: np.random.Generator) -> Drawn:
         """Draw `count` films w, in equal parts from every structure; structures without a part are left out."""
@@ -120,6 +126,8 @@ def film_structures(space: SearchSpace, geometry: FilmGeometry, seed: int = 0, n
 def _built(space_json: str, geometry_json: str, seed: int, present: tuple[bytes, ...]) -> Structures:
     space = SearchSpace.model_validate_json(space_json)
     geometry = FilmGeometry.model_validate_json(geometry_json)
+    if geometry.choices:
+        return Structures(tuple(_listed(space, geometry)), complete=True, listed=True)
     known = [np.frombuffer(mask, dtype=bool) for mask in present]
     masks, complete = space.supports(seed=seed)
     if not complete:
@@ -156,9 +164,23 @@ def film_exists(space: SearchSpace, geometry: FilmGeometry) -> bool:
 def _exists(space_json: str, geometry_json: str) -> bool:
     space = SearchSpace.model_validate_json(space_json)
     geometry = FilmGeometry.model_validate_json(geometry_json)
+    if geometry.choices:
+        return True
     rules, fixed = _Rules(space, geometry), next(iter(_categories(space)))
     masks, _ = space.supports()
     return any(rules.structure(m, p, g, fixed) is not None for m in masks for p, g in _gradings(m, geometry))
+
+
+def _listed(space: SearchSpace, geometry: FilmGeometry) -> Iterator[FilmStructure]:
+    """One structure without freedom for each listed film; the problem has checked that they obey the rules."""
+    size = 2 * space.dimension
+    for choice in geometry.choices:
+        film = chosen_film(choice, space, geometry)
+        change = np.flatnonzero(np.abs(film.a - film.b) > ZERO)
+        pair = (int(change[0]), int(change[1])) if len(change) == 2 else None
+        region = Polytope(np.empty((0, size)), np.empty(0), np.concatenate([film.a, film.b]), np.empty((size, 0)))
+        support = (film.a > ZERO) | (film.b > ZERO)
+        yield FilmStructure(support, pair, film.process, np.array([], dtype=np.intp), region)
 
 
 def _gradings(support: Mask, geometry: FilmGeometry) -> Iterator[tuple[tuple[int, int] | None, Spanning | None]]:

@@ -56,6 +56,8 @@ def best_films(question: Question, acquisition: FilmAcquisition, options: FilmSe
     rng = question.rng()
     s = question.problem.film.mixing()
     s = s[device_subset(len(s))]
+    if question.structures.listed:
+        return _score(acquisition, question.structures.all_listed(), s)
     drawn = question.structures.draw(options.raw_films // 2, rng)
     if not drawn:
         return []

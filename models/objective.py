@@ -1,10 +1,14 @@
-"""What is sought: a property, its unit and the direction in which it is better."""
+"""What is sought: properties that should be large or small, and properties that have to keep within limits."""
 
-from typing import Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+PropertyName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+Unit = Annotated[str, Field(min_length=1, max_length=32)]
+Value = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Objective(BaseModel):
@@ -12,12 +16,15 @@ class Objective(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    property: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
+    property: PropertyName
     """Name under which instruments report it, e.g. `magnetisation`."""
-    unit: str = Field(min_length=1, max_length=32)
+    unit: Unit
     """Unit of every reading of this property in the campaign."""
     direction: Literal["maximise", "minimise"] = "maximise"
     """Whether larger or smaller readings are better."""
+    reference: Value | None = None
+    """Of several objectives: a film that is no better than this in one of them is worth nothing. In this property's own
+    unit; inferred from the readings if not given (`models/pareto.py`)."""
 
     def sign(self) -> float:
         """+1 where larger is better, -1 where smaller is."""
@@ -26,3 +33,48 @@ class Objective(BaseModel):
     def to_maximised(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Turn physical values into values to be maximised (and back: the map is its own inverse)."""
         return self.sign() * values
+
+
+class OutcomeConstraint(BaseModel):
+    """A measured property that has to keep within limits. What it is where nothing was read has to be learned.
+
+    It is modelled like an objective, as it stands: larger is neither better nor worse.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    property: PropertyName
+    """Name under which instruments report it, e.g. `resistivity`."""
+    unit: Unit
+    """Unit of every reading of this property, and of the limits."""
+    lower: Value | None = None
+    """Least value that is allowed."""
+    upper: Value | None = None
+    """Largest value that is allowed."""
+
+    @model_validator(mode="after")
+    def _some_limit(self) -> Self:
+        if self.lower is None and self.upper is None:
+            raise ValueError(f"outcome {self.property!r} has neither a lower nor an upper limit")
+        if self.lower is not None and self.upper is not None and self.lower >= self.upper:
+            raise ValueError(f"outcome {self.property!r}: lower {self.lower:g} is not below upper {self.upper:g}")
+        return self
+
+    def sign(self) -> float:
+        """+1: an outcome is modelled as it is read."""
+        return 1.0
+
+    def to_maximised(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The values as they are."""
+        return values
+
+    def is_met(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Whether each value is within the limits; NaN is not."""
+        lower = -np.inf if self.lower is None else self.lower
+        upper = np.inf if self.upper is None else self.upper
+        within: NDArray[np.bool_] = (values >= lower) & (values <= upper)
+        return within
+
+
+Property = Objective | OutcomeConstraint
+"""Anything that is measured in a campaign and modelled."""

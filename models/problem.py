@@ -7,18 +7,20 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from models.catalog import ExpectedImprovement, FilmGP, PolicyChoice, SurrogateChoice
 from models.composition import SearchSpace
 from models.film import FilmGeometry, choice_violations
-from models.objective import Objective
+from models.objective import Objective, OutcomeConstraint, Property
 from models.structures import film_exists
 
 
 class Problem(BaseModel):
-    """Search space, objective, film geometry, surrogate and policy of a campaign."""
+    """Search space, objectives, film geometry, surrogate and policy of a campaign."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     space: SearchSpace
-    objectives: tuple[Objective, ...] = Field(min_length=1, max_length=1)
-    """One objective. Several come with a later release."""
+    objectives: tuple[Objective, ...] = Field(min_length=1, max_length=4)
+    """What should be large or small; of several, the best trade-offs are sought."""
+    outcomes: tuple[OutcomeConstraint, ...] = Field(default=(), max_length=8)
+    """What has to keep within limits, and is only known where it was measured."""
     film: FilmGeometry = FilmGeometry()
     surrogate: SurrogateChoice = FilmGP()
     policy: PolicyChoice = ExpectedImprovement()
@@ -26,6 +28,18 @@ class Problem(BaseModel):
     """Space-filling films to make before the policy decides."""
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
     """Seed from which every random choice of the campaign is drawn."""
+
+    @property
+    def properties(self) -> tuple[Property, ...]:
+        """Objectives, then outcomes: the columns of `Dataset.Y` and of whatever a surrogate predicts."""
+        return (*self.objectives, *self.outcomes)
+
+    @model_validator(mode="after")
+    def _properties_differ(self) -> Self:
+        names = [p.property for p in self.properties]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"a property is sought or limited once: {', '.join(twice)} is named more often")
+        return self
 
     @model_validator(mode="after")
     def _some_film_is_legal(self) -> Self:

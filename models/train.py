@@ -24,8 +24,8 @@ def train(
     """Fit the problem's surrogate to every reading of the dataset.
 
     Args:
-        problem: Search space, objectives and the surrogate's options.
-        dataset: Readings in the objectives' own units, in any order; NaN where an objective was not read.
+        problem: Search space, properties and the surrogate's options.
+        dataset: Readings in the properties' own units, in any order; NaN where a property was not read.
         seed: Seed of the fit's random starts. The same seed, data and `previous` give the same bundle.
         previous: An earlier bundle of the same problem, from which the search of the hyperparameters starts.
         progress: Called often; may raise to stop.
@@ -39,7 +39,7 @@ def train(
         FitFailed: If no start leads to a finite evidence.
     """
     began, used = time.perf_counter(), time.process_time()
-    if (problem.space.dimension + len(problem.space.process_columns), len(problem.objectives)) != (
+    if (problem.space.dimension + len(problem.space.process_columns), len(problem.properties)) != (
         dataset.X.shape[1],
         dataset.Y.shape[1],
     ):

@@ -112,7 +112,7 @@ class ModelBundle:
     def predict(self, problem: Problem, X: Array) -> Prediction:
         """Mean and sd of the latent property at `j x (d + p)` points, in physical units and in its own direction."""
         mean, sd = self.surrogate.predict(X)
-        signs = np.array([objective.sign() for objective in problem.objectives])
+        signs = np.array([sought.sign() for sought in problem.properties])
         return Prediction(signs * mean, sd)
 
     def posterior_map(self, problem: Problem, max_points: int = 400) -> PosteriorMap:

@@ -59,7 +59,7 @@ class FilmGPState:
             NotEnoughData: If an objective was read at fewer than two distinct points.
             InvalidDataset: If a reading is too large to be squared.
         """
-        Y = np.column_stack([o.to_maximised(y) for o, y in zip(problem.objectives, dataset.Y.T, strict=True)])
+        Y = np.column_stack([o.to_maximised(y) for o, y in zip(problem.properties, dataset.Y.T, strict=True)])
         units = []
         for y in Y.T:
             read = ~np.isnan(y)

@@ -4,7 +4,7 @@ from pydantic import ValidationError
 from models.catalog import ExpectedImprovement, RandomFilms, SpaceFilling
 from models.composition import ElementBounds, GroupRule, SearchSpace
 from models.film import FilmGeometry
-from models.objective import Objective
+from models.objective import Objective, OutcomeConstraint
 from models.problem import Problem
 
 SIGNAL = (Objective(property="signal", unit="V"),)
@@ -49,3 +49,46 @@ def test_minimised_readings_change_sign_and_back():
     objective = Objective(property="loss", unit="W", direction="minimise")
     assert objective.to_maximised(objective.to_maximised(3.0)) == 3.0
     assert objective.to_maximised(3.0) == -3.0
+
+
+def test_a_stored_problem_of_one_objective_has_no_outcomes():
+    stored = {"space": {"elements": ["A", "B"]}, "objectives": [{"property": "signal", "unit": "V"}]}
+    problem = Problem.model_validate(stored)
+    assert problem.outcomes == ()
+    assert problem.objectives[0].reference is None
+
+
+def test_properties_are_objectives_then_outcomes():
+    limited = OutcomeConstraint(property="resistivity", unit="ohm m", upper=1e-6)
+    problem = Problem(space=SearchSpace(elements=("A", "B")), objectives=SIGNAL, outcomes=(limited,))
+    assert [p.property for p in problem.properties] == ["signal", "resistivity"]
+
+
+def test_a_property_is_not_sought_and_limited_at_once():
+    limited = OutcomeConstraint(property="signal", unit="V", lower=0.0)
+    with pytest.raises(ValidationError, match="signal is named more often"):
+        Problem(space=SearchSpace(elements=("A", "B")), objectives=SIGNAL, outcomes=(limited,))
+
+
+def test_more_than_four_objectives_are_refused():
+    five = tuple(Objective(property=f"p{k}", unit="V") for k in range(5))
+    with pytest.raises(ValidationError, match="at most 4"):
+        Problem(space=SearchSpace(elements=("A", "B")), objectives=five)
+
+
+@pytest.mark.parametrize(("limits", "reason"), [({}, "neither"), ({"lower": 2.0, "upper": 1.0}, "is not below")])
+def test_an_outcome_needs_limits_that_can_be_met(limits, reason):
+    with pytest.raises(ValidationError, match=reason):
+        OutcomeConstraint(property="resistivity", unit="ohm m", **limits)
+
+
+def test_an_outcome_is_met_between_its_limits():
+    limited = OutcomeConstraint(property="resistivity", unit="ohm m", lower=0.0, upper=1.0)
+    assert limited.is_met(np.array([-0.1, 0.0, 0.5, 1.0, 1.1, np.nan])).tolist() == [
+        False,
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]

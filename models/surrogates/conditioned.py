@@ -6,15 +6,12 @@ from gpytorch.distributions import MultivariateNormal
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.surrogates.evidence import CONSTANT_VARIANCE, Evidence, Readings, cholesky
+from models.surrogates.evidence import CONSTANT_VARIANCE, POSTERIOR_JITTER, Evidence, Readings, cholesky
 from models.surrogates.hyperparameters import Hyperparameters
-from models.surrogates.kernels import matern52_between
+from models.surrogates.torch_kernels import matern52_between
 from models.tensors import to_array, to_tensor
 
 Array = NDArray[np.float64]
-
-POSTERIOR_JITTER = 1e-7
-"""Added to the posterior variance, relative to the prior's: joint samples at devices 0.1 at.% apart need it."""
 
 
 class Conditioned:

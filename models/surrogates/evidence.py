@@ -27,6 +27,8 @@ NUGGET = 1e-6
 """Least variance of a reading, in standardised units: repeats said to have no noise must stay invertible."""
 CONSTANT_VARIANCE = 1.0
 """c of eq. (1): prior variance of the constant mean, in standardised units."""
+POSTERIOR_JITTER = 1e-7
+"""Added to the posterior variance, relative to the prior's: joint samples at devices 0.1 at.% apart need it."""
 JITTERS = (0.0, 1e-8, 1e-6, 1e-4)
 """Tried in turn, relative to the mean variance, until the covariance has a Cholesky factor."""
 

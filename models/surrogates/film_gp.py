@@ -227,9 +227,7 @@ class FilmGP(GPyTorchModel):
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The state as named arrays, for a checkpoint."""
-        s = self.state
-        named = {k: getattr(s, k) for k in ("lower", "width", "X", "Y", "Yvar", "film", "centre", "scale", "fitted")}
-        return named | {"theta": np.stack([h.natural() for h in self.hyperparameters])}
+        return self.state.arrays()
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> Self:
@@ -238,10 +236,8 @@ class FilmGP(GPyTorchModel):
         Raises:
             IncompatibleCheckpoint: If an array is missing or of the wrong shape.
         """
+        state = FilmGPState.from_arrays(arrays)
         try:
-            theta = arrays["theta"]
-            parts = {k: v for k, v in arrays.items() if k != "theta"}
-            hyperparameters = tuple(Hyperparameters.from_natural(row) for row in theta)
-            return cls(FilmGPState(**parts, hyperparameters=hyperparameters))
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+            return cls(state)
+        except (ValueError, IndexError) as error:
             raise IncompatibleCheckpoint(f"not a film_gp: {error}") from error

@@ -1,13 +1,13 @@
 """All that a `FilmGP` is made of, as arrays: what its checkpoint stores and what two processes must agree on."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.dataset import Dataset
-from models.errors import InvalidDataset, NotEnoughData
+from models.errors import IncompatibleCheckpoint, InvalidDataset, NotEnoughData
 from models.problem import Problem
 from models.surrogates.evidence import Readings
 from models.surrogates.hyperparameters import Hyperparameters
@@ -50,6 +50,25 @@ class FilmGPState:
             known_variance=self.Yvar[read, column] / self.scale[column] ** 2,
             film=self.film[read],
         )
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The state as named arrays, for a checkpoint."""
+        named = {k: getattr(self, k) for k in ("lower", "width", "X", "Y", "Yvar", "film", "centre", "scale", "fitted")}
+        return named | {"theta": np.stack([h.natural() for h in self.hyperparameters])}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> Self:
+        """The inverse of `arrays`.
+
+        Raises:
+            IncompatibleCheckpoint: If an array is missing or of the wrong shape.
+        """
+        try:
+            theta = arrays["theta"]
+            parts = {k: v for k, v in arrays.items() if k != "theta"}
+            return cls(**parts, hyperparameters=tuple(Hyperparameters.from_natural(row) for row in theta))
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise IncompatibleCheckpoint(f"not a film_gp: {error}") from error
 
     @classmethod
     def unfitted(cls, problem: Problem, dataset: Dataset) -> Self:

@@ -1,7 +1,8 @@
 import numpy as np
 import torch
 
-from models.surrogates.kernels import lengthscale_gradient, matern52, matern52_between
+from models.surrogates.kernels import lengthscale_gradient, matern52, matern52_across
+from models.surrogates.torch_kernels import matern52_between
 from tests.oracles.gp_oracle import DenseFilmGP
 
 LENGTHSCALES = np.array([0.3, 1.1, 0.07])
@@ -16,11 +17,12 @@ def points(n, seed=0):
     return np.random.default_rng(seed).random((n, 3))
 
 
-def test_both_versions_are_the_textbook_kernel():
+def test_all_versions_are_the_textbook_kernel():
     x = points(9)
     z = x / LENGTHSCALES
     np.testing.assert_allclose(matern52(z)[0], textbook(x, x), atol=1e-14)
     np.testing.assert_allclose(matern52_between(torch.tensor(z), torch.tensor(z[:4])), textbook(x, x[:4]), atol=1e-12)
+    np.testing.assert_allclose(matern52_across(z, z[:4]), textbook(x, x[:4]), atol=1e-12)
 
 
 def test_scratch_memory_changes_nothing():

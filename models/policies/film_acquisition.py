@@ -27,10 +27,10 @@ from typing import Protocol
 
 import torch
 from botorch.utils.safe_math import log_fatplus, logmeanexp
-from botorch.utils.sampling import draw_sobol_normal_samples
 from torch import Tensor
 
 from models.surrogates.latent import Latent
+from models.tensors import normal_draws
 
 JITTER = 1e-7
 """Relative to the prior variance: neighbouring devices 1 at.% apart, repeated points and uniform films need it."""
@@ -102,7 +102,7 @@ class _Component:
 
     def __init__(self, latent: Latent, reference: Tensor, *, devices: int, draws: int, seed: int) -> None:
         z = len(reference)
-        normal = draw_sobol_normal_samples(z + devices, draws, dtype=reference.dtype, seed=seed).mT
+        normal = normal_draws(draws, z + devices, seed).mT
         half = latent.half(reference)
         lower = cholesky(latent.prior(reference, reference) - half @ half.mT, latent.variance)
         self._latent, self._reference, self._half = latent, reference, half

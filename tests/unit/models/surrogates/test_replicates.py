@@ -1,0 +1,86 @@
+import math
+
+import numpy as np
+import pytest
+from scipy.integrate import quad
+from scipy.stats import chi2
+
+from models.surrogates.replicates import DEGREES, pooled, shrunk
+
+
+def lab(devices, nu0, s0_squared, repeats, seed):
+    """Sample variances of devices whose own variances follow the model."""
+    rng = np.random.default_rng(seed)
+    sigma_squared = nu0 * s0_squared / rng.chisquare(nu0, devices)
+    n = rng.integers(*repeats, devices).astype(float)
+    sample = np.array([rng.normal(0.0, s, int(k)).var(ddof=1) for s, k in zip(np.sqrt(sigma_squared), n, strict=True)])
+    return sigma_squared, sample, n
+
+
+def density(s_squared, d, nu0, s0_squared):
+    """Log density of one sample variance by quadrature over the device's own variance."""
+
+    def integrand(log_sigma):
+        sigma_squared = math.exp(log_sigma)
+        x = nu0 * s0_squared / sigma_squared
+        own = chi2.pdf(x, nu0) * x  # density of log sigma^2
+        return own * chi2.pdf(d * s_squared / sigma_squared, d) * d / sigma_squared
+
+    middle = math.log(s0_squared)
+    return math.log(quad(integrand, middle - 12.0, middle + 12.0, limit=400, points=[middle])[0])
+
+
+def test_the_pool_is_the_top_of_the_likelihood_by_brute_force():
+    _, sample, n = lab(12, 5.0, 0.04, (2, 6), seed=1)
+    found = pooled(sample, n - 1.0)
+
+    def score(nu0, s0_squared):
+        prior = -0.5 * ((math.log(nu0) - DEGREES[0]) / DEGREES[1]) ** 2
+        return prior + sum(density(s, d, nu0, s0_squared) for s, d in zip(sample, n - 1.0, strict=True))
+
+    best = score(*found)
+    for nu0, s0_squared in [(1.1, 1.0), (1 / 1.1, 1.0), (1.0, 1.05), (1.0, 1 / 1.05)]:
+        assert score(found.degrees * nu0, found.variance * s0_squared) < best
+    assert found.degrees != pytest.approx(math.exp(DEGREES[0]), rel=1e-3)
+
+
+def test_many_devices_say_what_they_have_in_common():
+    _, sample, n = lab(4000, 6.0, 0.5, (3, 6), seed=2)
+    found = pooled(sample, n - 1.0)
+    assert found.variance == pytest.approx(0.5, rel=0.05)
+    assert found.degrees == pytest.approx(6.0, rel=0.2)
+
+
+def test_the_shrunk_variance_is_the_formula():
+    _, sample, n = lab(9, 5.0, 2.0, (2, 5), seed=3)
+    prior = pooled(sample, n - 1.0)
+    for s, k, found in zip(sample, n, shrunk(sample / n, n), strict=True):
+        own = (prior.degrees * prior.variance + (k - 1.0) * s) / (prior.degrees + k - 1.0)
+        assert found == pytest.approx(own / k, rel=1e-12)
+        assert min(s, prior.variance) <= found * k * (1 + 1e-12)
+        assert found * k <= max(s, prior.variance) * (1 + 1e-12)
+
+
+def test_shrinking_is_nearer_the_truth_than_the_sample_variance():
+    true, sample, n = lab(60, 6.0, 1.0, (3, 4), seed=4)
+    error = [np.mean(np.log(v / true) ** 2) for v in (sample, shrunk(sample / n, n) * n)]
+    assert error[1] < 0.3 * error[0]
+
+
+def test_what_is_not_repeated_stays_as_it_is():
+    variance, replicates = np.array([0.3, np.nan, 0.1, 0.4]), np.array([1.0, 1.0, 4.0, 3.0])
+    found = shrunk(variance, replicates)
+    assert found[0] == 0.3
+    assert np.isnan(found[1])
+    assert np.isfinite(found[2:]).all()
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1.0, 1e12])
+def test_units_play_no_part(unit):
+    _, sample, n = lab(20, 5.0, 1.0, (2, 6), seed=5)
+    np.testing.assert_allclose(shrunk(unit**2 * sample / n, n), unit**2 * shrunk(sample / n, n), rtol=1e-5)
+
+
+def test_repeats_that_are_all_equal_teach_nothing_and_one_that_differs_lends_to_the_others():
+    assert np.isnan(shrunk(np.zeros(3), np.array([2.0, 3.0, 4.0]))).all()
+    assert (shrunk(np.array([0.0, 0.1, 0.2]), np.full(3, 3.0)) > 0.0).all()

@@ -2,7 +2,7 @@
 
 Notation: n standardised readings y at scaled points, F the `n x n` matrix that is 1 where two readings share a film.
 
-    K = s_f^2 k(r) + c + s_b^2 F + diag(v),   v_i = known variance, or sigma^2 where none is known        (1)
+    K = s_f^2 k(r) + c + s_b^2 F + diag(v),   v_i = known variance, or sigma^2, times inflation_i         (1)
     log p(y) = -1/2 y^T K^-1 y - 1/2 log|K| - n/2 log(2 pi)                                               (2)
     d log p / d theta = 1/2 tr(M dK/d theta),   M = a a^T - K^-1,   a = K^-1 y                            (3)
 
@@ -45,11 +45,14 @@ class Readings:
     """`n` standardised variances, NaN where the noise is inferred."""
     film: NDArray[np.intp]
     """`n` film numbers."""
+    inflation: Array | float = 1.0
+    """`n` factors of the variances, known or inferred: large where a reading is held for an outlier."""
 
     def noise(self, noise_variance: float) -> Array:
         """`n` variances v of eq. (1)."""
         known = ~np.isnan(self.known_variance)
-        return np.where(known, np.where(known, self.known_variance, 0.0), noise_variance) + NUGGET
+        own = np.where(known, np.where(known, self.known_variance, 0.0), noise_variance)
+        return self.inflation * own + NUGGET
 
 
 def cholesky(covariance: Array) -> Array:
@@ -102,7 +105,8 @@ class Evidence:
         m = np.multiply.outer(a, a, out=total)
         m -= symmetric_inverse(factor)
         inferred = np.isnan(self.data.known_variance)
-        variances = [h.output_variance * np.vdot(m, k), h.noise_variance * np.diag(m)[inferred].sum()]
+        of_noise = (self.data.inflation * np.diag(m))[inferred].sum()
+        variances = [h.output_variance * np.vdot(m, k), h.noise_variance * of_noise]
         if h.film_variance > 0.0:
             variances.append(h.film_variance * np.vdot(m, self._same_film))
         g *= m

@@ -3,12 +3,14 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.decisions.baselines import MeanImprovement, Random
 from benchmarks.decisions.campaign import Chooser
 from benchmarks.decisions.filmloop_arm import Filmloop, WithoutFilmEffect
+from benchmarks.decisions.peers.combi import Combi
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,13 @@ def _botorch() -> str:
     return f"botorch {version('botorch')}"
 
 
+NIMO = "nimo 2.1.8, physbo 3.2.1"
+
 ARMS: dict[str, Arm] = {
     "filmloop": Arm(Filmloop, science_version),
     "filmloop-no-film-effect": Arm(WithoutFilmEffect, science_version),
     "random": Arm(Random, lambda: "1"),
+    "nimo-combi": Arm(partial(Combi, all_pairs=False), lambda: NIMO),
+    "nimo-combi-all-pairs": Arm(partial(Combi, all_pairs=True), lambda: NIMO),
     "mean-ei-all-films": Arm(MeanImprovement, _botorch),
 }

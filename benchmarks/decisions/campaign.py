@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,8 @@ class Choice:
     """`d + p`: the point of the task's pool with the best posterior mean, where the arm has a model."""
     calibration: dict[str, float] = field(default_factory=dict)
     """Coverage and mean log density, whole films left out; log density in units of the property's sd."""
+    cpu_seconds: float | None = None
+    """What the decision took, where it was made in another process."""
 
 
 class Chooser(Protocol):
@@ -49,6 +51,15 @@ class Chooser(Protocol):
 
     def decide(self, asked: Asked) -> Choice:
         """Choose the next film."""
+        ...
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """A chooser that holds something, such as a process, to be given back after the campaign."""
+
+    def close(self) -> None:
+        """Give it back."""
         ...
 
 
@@ -98,7 +109,7 @@ def run(task: Task, chooser: Chooser, *, seed: int, noise: Noise, films: int | N
             began = time.process_time()
             asked = Asked(task, task.problem, dataset, tuple(made), seed)
             choice = chooser.decide(asked)
-            seconds.append(time.process_time() - began)
+            seconds.append(time.process_time() - began if choice.cpu_seconds is None else choice.cpu_seconds)
             point = choice.recommended
             recommended.append(None if point is None else float(task.truth(point[None])[0, 0]))
             calibrations.append(choice.calibration)

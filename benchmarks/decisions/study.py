@@ -2,13 +2,12 @@
 
 import argparse
 import multiprocessing
-import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 from benchmarks.decisions.arms import ARMS
-from benchmarks.decisions.campaign import run
+from benchmarks.decisions.campaign import Closing, run
 from benchmarks.decisions.noise import Noise
 from benchmarks.decisions.records import RESULTS, Key, Record, Records
 from benchmarks.decisions.task import Task
@@ -51,8 +50,12 @@ def run_missing(records: Records, load: Load, options: argparse.Namespace) -> li
 
 def campaign(load: Load, key: Key) -> Record:
     """Run one campaign."""
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    outcome = run(load(key.task), ARMS[key.arm].make(), seed=key.seed, noise=Noise(offset=key.offset), films=key.films)
+    chooser = ARMS[key.arm].make()
+    try:
+        outcome = run(load(key.task), chooser, seed=key.seed, noise=Noise(offset=key.offset), films=key.films)
+    finally:
+        if isinstance(chooser, Closing):
+            chooser.close()
     return {**key._asdict(), **outcome}
 
 

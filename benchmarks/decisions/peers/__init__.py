@@ -1,0 +1,1 @@
+"""Peers in their own environment: one process each, asked in JSON lines."""

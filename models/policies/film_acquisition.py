@@ -1,16 +1,11 @@
-"""Joint noisy expected improvement of whole films, from one extended Cholesky factor.
+"""Joint noisy expected improvement of whole films.
 
 The devices of a film are worth something together: only the best of them improves on what is known. With f the latent
 property, Z the points that may already hold the best value (read or in flight) and X the K devices of a film,
 
     gain(X) = E[ max(0, max_k f(x_k) - max_j f(z_j)) | readings ]                                          (1)
 
-over fixed quasi-random normal numbers. Given the readings, f_X and f_Z are one Gaussian vector. With f_Z = m_Z + R e_Z,
-R R^T the posterior covariance C_ZZ, and V = R^-1 C_ZX,
-
-    f_X = m_X + V^T e_Z + L e_X,   L L^T = C_XX - V^T V.                                                   (2)
-
-R is made once per decision; a film costs two matrix products and a K x K Cholesky factor.
+over fixed quasi-random normal numbers: the joint draws of `models/policies/joint_draws.py`.
 
 | symbol | meaning | shape |
 | --- | --- | --- |
@@ -29,11 +24,9 @@ import torch
 from botorch.utils.safe_math import log_fatplus, logmeanexp
 from torch import Tensor
 
+from models.policies.joint_draws import JointDraws
 from models.surrogates.latent import Latent
-from models.tensors import normal_draws
 
-JITTER = 1e-7
-"""Relative to the prior variance: neighbouring devices 1 at.% apart, repeated points and uniform films need it."""
 MOST_DEVICES = 16
 """Devices of a film that enter the joint gain."""
 SMOOTHING = 1e-3
@@ -77,16 +70,16 @@ class FilmImprovement:
         """
         share = -(-draws // len(latents))
         self._components = [
-            _Component(latent, reference, devices=devices, draws=share, seed=seed + k)
+            JointDraws(latent, reference, devices=devices, draws=share, seed=seed + k)
             for k, latent in enumerate(latents)
         ]
         self._progress = progress
 
     def improvements(self, X: Tensor) -> Tensor:
-        """Best device minus the best of everything else in every draw, `b x S`, for films X (b x K x D). Eq. (2)."""
+        """Best device minus the best of everything else in every draw, `b x S`, for films X (b x K x D)."""
         if self._progress is not None:
             self._progress("scoring films")
-        return torch.cat([component.improvements(X) for component in self._components], dim=-1)
+        return torch.cat([c.at(X).amax(dim=-2) - c.reference.amax(dim=0) for c in self._components], dim=-1)
 
     def value(self, X: Tensor) -> Tensor:
         """Smoothed logarithm of eq. (1), `b`: finite, with finite gradient in X, even where no draw improves."""
@@ -95,43 +88,6 @@ class FilmImprovement:
     def gain(self, X: Tensor) -> Tensor:
         """Eq. (1), `b`, in standardised units."""
         return self.improvements(X).clamp_min(0.0).mean(dim=-1)
-
-
-class _Component:
-    """The draws of one Gaussian process."""
-
-    def __init__(self, latent: Latent, reference: Tensor, *, devices: int, draws: int, seed: int) -> None:
-        z = len(reference)
-        normal = normal_draws(draws, z + devices, seed).mT
-        half = latent.half(reference)
-        lower = cholesky(latent.prior(reference, reference) - half @ half.mT, latent.variance)
-        self._latent, self._reference, self._half = latent, reference, half
-        self._draws, self._noise = normal[:z], normal[z:]
-        self._best: Tensor = (half @ latent.whitened[:, None] + lower @ self._draws).amax(dim=0)
-        eye = torch.eye(z, dtype=reference.dtype)
-        self._inverse = torch.linalg.solve_triangular(lower, eye, upper=False).mT.contiguous()
-
-    def improvements(self, X: Tensor) -> Tensor:
-        """Best device minus the best of Z in every draw of this process, `b x S`."""
-        latent = self._latent
-        read = latent.half(X)
-        given = (latent.prior(X, self._reference) - read @ self._half.mT) @ self._inverse
-        remaining = latent.prior(X, X) - read @ read.mT - given @ given.mT
-        lower = cholesky(remaining, latent.variance)
-        values: Tensor = (read @ latent.whitened)[..., None] + given @ self._draws + lower @ self._noise[: X.shape[-2]]
-        best: Tensor = values.amax(dim=-2)
-        return best - self._best
-
-
-def cholesky(covariance: Tensor, variance: float) -> Tensor:
-    """Lower Cholesky factor of `... x k x k` matrices, with as much jitter as it takes, relative to `variance`."""
-    eye = torch.eye(covariance.shape[-1], dtype=covariance.dtype)
-    jitter = JITTER * variance
-    while True:
-        factor, info = torch.linalg.cholesky_ex(covariance + jitter * eye)
-        if not bool(info.any()) or jitter > variance:
-            return torch.as_tensor(factor)
-        jitter *= 10.0
 
 
 def device_subset(devices: int) -> list[int]:

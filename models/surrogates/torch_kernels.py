@@ -8,7 +8,7 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 
 
 class _Matern52(torch.autograd.Function):
-    """Eq. (1) of `kernels.py` with the gradient of eq. (2): finite where points coincide, two matrix products in all."""
+    """Eq. (1) of `kernels.py` with the gradient of eq. (2): finite where points coincide."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, z1: Tensor, z2: Tensor) -> Tensor:

@@ -186,6 +186,7 @@ class FilmGP(GPyTorchModel):
                 whitened=column.factor.mT @ column.weights,
                 noise=noise,
                 film_variance=column.h.film_variance,
+                centre=float(self.state.centre[output]),
                 scale=float(self.state.scale[output]),
             ),
         )

@@ -35,6 +35,8 @@ class Latent:
     """Variance of one reading at `... x q x D` device points with positions (q, or None if unknown): `... x q`."""
     film_variance: float
     """Variance s_b^2 of a film's own offset."""
+    centre: float
+    """Maximised value, in physical units, that is 0 in standardised ones."""
     scale: float
     """Physical units per standardised unit."""
 

@@ -31,8 +31,10 @@ class Reading:
     device: int | None = None
     position: float | None = None
     value: float | None = None
-    status: Literal["ok", "dead"] = "ok"
+    status: Literal["ok", "dead", "above_limit", "below_limit"] = "ok"
     std_uncertainty: float | None = None
+    replicates: int | None = None
+    """Raw readings behind the value, if the uncertainty was estimated from them."""
     uid: str | None = None
     """Permanent name that the instrument gave; one is made if there is none."""
 
@@ -118,8 +120,11 @@ def _wrong_quantity(row: int, reading: Reading, problem: Problem) -> list[Violat
 def _wrong_value(row: int, reading: Reading) -> list[Violation]:
     if reading.status == "dead" and reading.value is not None:
         return [_at(row, "value", f"a dead device has no value: it must be null, got {reading.value}")]
-    if reading.status == "ok" and reading.value is None:
-        return [_at(row, "value", "a reading with status 'ok' must have a value, got null")]
+    if reading.status != "dead" and reading.value is None:
+        return [_at(row, "value", f"a reading with status {reading.status!r} must have a value, got null")]
+    if reading.replicates is not None and reading.std_uncertainty is None:
+        message = f"{reading.replicates} replicates have a scatter: std_uncertainty must say it, got null"
+        return [_at(row, "std_uncertainty", message)]
     return []
 
 
@@ -189,6 +194,8 @@ def _row(reading: Reading, campaign_id: str, batch_id: str, instrument_id: str) 
         "std_uncertainty": reading.std_uncertainty,
         "measured_at": reading.measured_at,
     }
+    if reading.replicates is not None:  # left out else, so that readings of before keep their hash
+        said["replicates"] = reading.replicates
     return {
         **said,
         "id": measurement_id,

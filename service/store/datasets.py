@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 from sqlalchemy import Text, cast, func, insert, or_, select, update
@@ -43,6 +44,8 @@ class SnapshotRow:
     instrument: str
     film_id: str
     device: int
+    position: float
+    """Of the device along its film, 0 at end A, 1 at end B."""
     composition: dict[str, float]
     """Atomic fraction by element: as made if that was known at the revision, else as proposed."""
     process: dict[str, float | str]
@@ -52,6 +55,7 @@ class SnapshotRow:
     value: float | None
     status: str
     std_uncertainty: float | None
+    replicates: int | None
     measured_at: datetime
     revision: int
     """Revision from which the reading counts."""
@@ -121,6 +125,7 @@ def snapshot(session: Session, campaign_id: str, revision: int) -> list[Snapshot
             MeasurementRow.value,
             MeasurementRow.status,
             MeasurementRow.std_uncertainty,
+            MeasurementRow.replicates,
             MeasurementRow.measured_at,
             MeasurementRow.revision,
             MeasurementRow.row_hash,
@@ -132,21 +137,25 @@ def snapshot(session: Session, campaign_id: str, revision: int) -> list[Snapshot
         .order_by(InstrumentRow.name, MeasurementRow.uid)
     )
     found = session.execute(query).all()
-    made_of = _compositions(session, campaign_id, revision)
-    return [SnapshotRow(composition=made_of[row.film_id, row.device], **row._mapping) for row in found]
+    places = _places(session, campaign_id, revision)
+    return [SnapshotRow(**places[row.film_id, row.device], **row._mapping) for row in found]
 
 
-def _compositions(session: Session, campaign_id: str, revision: int) -> dict[tuple[str, int], dict[str, float]]:
-    """What each device of the campaign's films is made of, as far as it was known at `revision`."""
+def _places(session: Session, campaign_id: str, revision: int) -> dict[tuple[str, int], dict[str, Any]]:
+    """Where each device of the campaign's films is and what it is made of, as far as it was known at `revision`."""
+    reading = CompositionReadingRow
     query = (
-        select(CompositionReadingRow.film_id, CompositionReadingRow.device, CompositionReadingRow.composition)
+        select(reading.film_id, reading.device, reading.position, reading.composition)
         .join(FilmRow, FilmRow.id == CompositionReadingRow.film_id)
         .where(FilmRow.campaign_id == campaign_id)
         .where(or_(CompositionReadingRow.kind == "nominal", CompositionReadingRow.revision <= revision))
         # What was made counts before what was proposed, and later knowledge before earlier: the last one stays.
         .order_by(CompositionReadingRow.kind == "as_made", CompositionReadingRow.revision)
     )
-    return {(film_id, device): composition for film_id, device, composition in session.execute(query)}
+    return {
+        (film_id, device): {"position": position, "composition": composition}
+        for film_id, device, position, composition in session.execute(query)
+    }
 
 
 def hash_of(rows: Sequence[SnapshotRow]) -> str:
@@ -192,28 +201,50 @@ def kept_hash(session: Session, campaign_id: str, revision: int) -> str | None:
     return session.execute(select(RevisionRow.snapshot_hash).where(here)).scalar_one_or_none()
 
 
+_CENSORED = {"above_limit": 1, "below_limit": -1}
+"""Sign of what a saturated instrument says, by the status of the reading."""
+
+
 def to_dataset(problem: Problem, rows: Sequence[SnapshotRow]) -> Dataset:
-    """The readings of the campaign's objective as arrays for the science; dead devices say nothing of it.
+    """The readings of the campaign's properties as arrays for the science, and the devices that are dead.
 
     Args:
-        problem: The campaign's problem: it gives the order of elements and process columns.
+        problem: The campaign's problem: it gives the order of elements, process columns and properties.
         rows: A snapshot.
 
     Returns:
-        `n x (d + p)` points, `n x 1` values and variances (NaN where the instrument gave none).
+        One row per reading, with NaN for the m - 1 properties that it is not of, and one per dead device, without any.
     """
-    objective, space = problem.objectives[0], problem.space
-    read = [r for r in rows if r.property == objective.property and r.value is not None]
-    if not read:
-        return Dataset.empty(space.dimension + len(space.process_columns))
-    points = [
-        [*(r.composition.get(e, 0.0) for e in space.elements), *space.encode_process(r.process).tolist()] for r in read
-    ]
+    column = {p.property: k for k, p in enumerate(problem.properties)}
+    read = [r for r in rows if r.value is not None and r.property in column]
+    dead = {(r.film_id, r.device): r for r in sorted(rows, key=lambda r: r.uid, reverse=True) if r.status == "dead"}
+    kept = [*read, *dead.values()]
+    if not kept:
+        width = problem.space.dimension + len(problem.space.process_columns)
+        return Dataset.empty(width, len(column))
+    n, m = len(kept), len(column)
+    at = (np.arange(len(read)), np.array([column[r.property] for r in read], dtype=np.intp))
+    Y, Yvar = np.full((n, m), np.nan), np.full((n, m), np.nan)
+    replicates, censored = np.ones((n, m)), np.zeros((n, m), dtype=np.int8)
+    Y[at] = [r.value for r in read]
+    Yvar[at] = [np.nan if r.std_uncertainty is None else r.std_uncertainty**2 for r in read]
+    replicates[at] = [r.replicates or 1 for r in read]
+    censored[at] = [_CENSORED.get(r.status, 0) for r in read]
     return Dataset(
-        X=np.array(points, dtype=np.float64),
-        Y=np.array([[r.value] for r in read], dtype=np.float64),
-        Yvar=np.array([[np.nan if r.std_uncertainty is None else r.std_uncertainty**2] for r in read]),
-        films=np.array([r.film_id for r in read]),
-        times=np.array([r.measured_at.timestamp() for r in read]),
-        names=np.array([f"{r.instrument}/{r.uid}" for r in read]),
+        X=np.array([_point(problem, r) for r in kept], dtype=np.float64),
+        Y=Y,
+        Yvar=Yvar,
+        films=np.array([r.film_id for r in kept]),
+        times=np.array([r.measured_at.timestamp() for r in kept]),
+        names=np.array([f"{r.instrument}/{r.uid}" for r in kept]),
+        positions=np.array([r.position for r in kept]),
+        replicates=replicates,
+        censored=censored,
+        dead=np.array([r.value is None for r in kept]),
     )
+
+
+def _point(problem: Problem, row: SnapshotRow) -> list[float]:
+    """A device as the surrogate sees it: fractions, then process columns."""
+    fractions = [row.composition.get(e, 0.0) for e in problem.space.elements]
+    return [*fractions, *problem.space.encode_process(row.process).tolist()]

@@ -103,7 +103,7 @@ def readings(session: Session, film_ids: Collection[str]) -> dict[tuple[str, int
         select(
             MeasurementRow.film_id,
             MeasurementRow.device,
-            func.count().filter(MeasurementRow.status == "ok"),
+            func.count().filter(MeasurementRow.status != "dead"),
             func.bool_or(MeasurementRow.status == "dead"),
         )
         .where(MeasurementRow.film_id.in_(film_ids), MeasurementRow.retracted_revision.is_(None))

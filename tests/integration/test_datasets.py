@@ -30,12 +30,14 @@ def test_a_row_says_where_it_comes_from(api, lab, reading):
             "uid": "a",
             "film_id": film,
             "device": 1,
+            "position": 0.25,
             "composition": {"Fe": 0.75, "Ga": 0.25, "Pd": 0.0},
             "process": {"anneal_c": 450.0},
             "property": "magnetisation",
             "unit": "emu/cm3",
             "value": 101.0,
             "std_uncertainty": 0.5,
+            "replicates": None,
             "status": "ok",
             "instrument": "squid",
             "measured_at": "2026-03-01T12:00:00.000000Z",
@@ -126,14 +128,20 @@ def test_the_science_gets_arrays(api, lab, reading):
     campaign = lab.campaign()
     film = lab.film(campaign)
     dead = reading(film, 4, value=..., std_uncertainty=..., status="dead")
-    api.measure(campaign, [reading(film, 1), reading(film, 2, std_uncertainty=...), dead])
+    saturated = reading(film, 2, std_uncertainty=..., status="above_limit")
+    api.measure(campaign, [reading(film, 1, replicates=4), saturated, dead, dead | {"uid": "again"}])
     problem = Problem.model_validate(PROBLEM)
     with lab.sessions() as session:
         arrays = datasets.to_dataset(problem, datasets.snapshot(session, campaign, 1))
         nothing = datasets.to_dataset(problem, datasets.snapshot(session, campaign, 0))
     order = np.argsort(arrays.Y[:, 0])
-    np.testing.assert_allclose(arrays.X[order], [[0.75, 0.25, 0.0, 0.5], [0.5, 0.5, 0.0, 0.5]], atol=1e-12)
-    np.testing.assert_array_equal(arrays.Y[order], [[101.0], [102.0]])
-    np.testing.assert_array_equal(arrays.Yvar[order], [[0.25], [np.nan]])
+    points = [[0.75, 0.25, 0.0, 0.5], [0.5, 0.5, 0.0, 0.5], [0.0, 1.0, 0.0, 0.5]]
+    np.testing.assert_allclose(arrays.X[order], points, atol=1e-12)
+    np.testing.assert_array_equal(arrays.Y[order], [[101.0], [102.0], [np.nan]])
+    np.testing.assert_array_equal(arrays.Yvar[order], [[0.25], [np.nan], [np.nan]])
+    np.testing.assert_array_equal(arrays.positions[order], [0.25, 0.5, 1.0])
+    np.testing.assert_array_equal(arrays.replicates[order], [[4], [1], [1]])
+    np.testing.assert_array_equal(arrays.censored[order], [[0], [1], [0]])
+    np.testing.assert_array_equal(arrays.dead[order], [False, False, True])
     assert set(arrays.films) == {film}
-    assert nothing.X.shape == (0, 4)
+    assert (nothing.X.shape, nothing.Y.shape) == ((0, 4), (0, 1))

@@ -15,6 +15,8 @@ class DatasetRowRead(Outgoing):
     uid: str
     film_id: str
     device: int
+    position: float
+    """Of the device along its film, 0 at end A, 1 at end B."""
     composition: dict[str, float]
     """Atomic fraction by element: as made if that was known at this revision, else as proposed."""
     process: dict[str, float | str]
@@ -23,7 +25,9 @@ class DatasetRowRead(Outgoing):
     unit: str
     value: float | None
     std_uncertainty: float | None
-    status: Literal["ok", "dead"]
+    replicates: int | None
+    """Raw readings behind the value, if its uncertainty was estimated from them."""
+    status: Literal["ok", "dead", "above_limit", "below_limit"]
     instrument: str
     measured_at: Instant
     revision: int

@@ -11,6 +11,7 @@ MAX_ROWS = 1000
 LARGEST = 1e100
 """Largest magnitude of a reading, and of an uncertainty, in any unit; its square is still a finite double."""
 LARGEST_DEVICE = 2**31 - 1
+MAX_REPLICATES = 1_000_000
 
 
 def _not_vanishing(value: float) -> float:
@@ -40,10 +41,13 @@ class MeasurementCreate(Incoming):
     property: Label
     unit: Label
     value: Value | None = None
-    """Null for a dead device only."""
-    status: Literal["ok", "dead"] = "ok"
+    """Null for a dead device only. Where the instrument is saturated, the limit that it reached."""
+    status: Literal["ok", "dead", "above_limit", "below_limit"] = "ok"
+    """`above_limit`: the true value is at least `value`; `below_limit`: at most."""
     std_uncertainty: Uncertainty | None = None
     """Standard uncertainty in the same unit; null if the instrument gives none."""
+    replicates: Annotated[int, Field(strict=True, ge=2, le=MAX_REPLICATES)] | None = None
+    """If `value` is a mean of this many raw readings and `std_uncertainty` was estimated from their scatter."""
     measured_at: InstantIn
 
 

@@ -14,7 +14,7 @@ from service.store.tables.base import (
     Base,
 )
 from service.store.tables.campaigns import CampaignConfigRow, CampaignRow, EventRow, IdempotencyRow, RevisionRow
-from service.store.tables.decisions import ArtifactRow, JobRow, ModelVersionRow, ProposalRow
+from service.store.tables.decisions import ArtifactRow, DecisionRow, JobRow, ModelVersionRow, ProposalRow
 from service.store.tables.films import CompositionReadingRow, FilmRow, LeaseRow
 from service.store.tables.measurements import InstrumentRow, MeasurementBatchRow, MeasurementRow
 
@@ -34,6 +34,7 @@ __all__ = [
     "CampaignConfigRow",
     "CampaignRow",
     "CompositionReadingRow",
+    "DecisionRow",
     "EventRow",
     "FilmRow",
     "IdempotencyRow",

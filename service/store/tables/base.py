@@ -26,7 +26,7 @@ FILM_STATES = ("running", "made", "measured", "failed", "overdue")
 FILM_OUTCOMES = ("ok", "partial", "infeasible", "equipment", "operator")
 JOB_STATES = ("pending", "leased", "succeeded", "failed", "dead")
 SOURCES = ("model", "space_filling", "random")
-READING_STATES = ("ok", "dead")
+READING_STATES = ("ok", "dead", "above_limit", "below_limit")
 REVISION_CAUSES = ("created", "batch", "as_made")
 
 

@@ -79,6 +79,8 @@ class ModelVersionRow(Base):
     """Versions of the libraries it was trained with."""
     posterior: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True), deferred=True)
     """Posterior map over the search space as it is served; large, so read only when asked for."""
+    insights: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True), deferred=True)
+    """What a researcher asks of the model, as it is served: `recommendation`, `pareto`. Read only when asked for."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     __table_args__ = (
@@ -107,10 +109,14 @@ class ProposalRow(Base):
     film: Mapped[dict[str, Any]]
     """Ends, process, positions and devices with predictions, in physical units, as they are served."""
     gain: Mapped[float | None]
+    cost: Mapped[float | None]
+    """What making the film costs, where the campaign counts costs."""
     source: Mapped[str]
     policy: Mapped[str]
     reason: Mapped[str]
     alternatives: Mapped[list[Any]]
+    pairs: Mapped[list[Any]] = mapped_column(server_default=text("'[]'::jsonb"))
+    """What grading each pair of elements against each other would gain, best first."""
     provenance: Mapped[dict[str, Any]]
     """Everything from which the decision can be computed again."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -134,3 +140,36 @@ class ProposalRow(Base):
         ),
         Index("ix_proposal_campaign_id_state", "campaign_id", "state"),
     )
+
+
+class DecisionRow(Base):
+    """Where a campaign stood when a decision was published: one line of the history that the stop advice reads."""
+
+    __tablename__ = "decision"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id"), primary_key=True)
+    campaign_id: Mapped[str] = mapped_column(ForeignKey("campaign.id"))
+    model_version_id: Mapped[str | None] = mapped_column(ForeignKey("model_version.id"))
+    revision: Mapped[int]
+    """Revision of the dataset that the decision has seen."""
+    films: Mapped[int]
+    """Films with a reading at that revision."""
+    readings: Mapped[int]
+    pending: Mapped[int]
+    """Films in flight."""
+    policy: Mapped[str | None]
+    """Policy that chose the first film; none if no film was proposed."""
+    source: Mapped[str | None]
+    expected_gain: Mapped[float | None]
+    """What the first film is expected to gain, in the objective's unit (of several objectives: hypervolume)."""
+    cost: Mapped[float | None]
+    best_mean: Mapped[float | None]
+    """Property expected at the recommended composition, its own unit; of several objectives the hypervolume."""
+    best_sd: Mapped[float | None]
+    noise_sd: Mapped[float | None]
+    """Standard deviation of a typical reading, in the objective's unit."""
+    film_effect_sd: Mapped[float | None]
+    """Standard deviation of a film's offset, in the objective's unit."""
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    __table_args__ = (Index("ix_decision_campaign_id_created_at", "campaign_id", "created_at"),)

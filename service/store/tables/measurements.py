@@ -61,6 +61,8 @@ class MeasurementRow(Base):
     value: Mapped[float | None]
     status: Mapped[str]
     std_uncertainty: Mapped[float | None]
+    replicates: Mapped[int | None]
+    """Raw readings behind the value, from which the uncertainty was estimated; none if it is known otherwise."""
     measured_at: Mapped[datetime]
     revision: Mapped[int]
     """Revision of the dataset from which it counts."""
@@ -73,6 +75,7 @@ class MeasurementRow(Base):
         one_of("status", READING_STATES, "status"),
         CheckConstraint("(status = 'dead') = (value IS NULL)", name="value"),
         CheckConstraint("std_uncertainty > 0", name="std_uncertainty"),
+        CheckConstraint("replicates IS NULL OR replicates >= 2 AND std_uncertainty IS NOT NULL", name="replicates"),
         CheckConstraint("device >= 0", name="device"),
         UniqueConstraint("campaign_id", "instrument_id", "uid"),
         Index("ix_measurement_campaign_id_revision", "campaign_id", "revision"),

@@ -15,7 +15,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from benchmarks.decision_time import films_on_the_wafer
+from benchmarks.decision_time import films_of
 from benchmarks.provenance import heading, provenance, write_study
 from models.catalog import FilmGP
 from models.dataset import Dataset
@@ -46,7 +46,7 @@ def figures(films: int, offset: float, *, film_effect: bool, seed: int) -> list[
     wafer = Wafer.load()
     sd = float(wafer.values.std())
     problem = fe_ga_pd_problem().model_copy(update={"surrogate": FilmGP(film_effect=film_effect)})
-    bundle = train(problem, readings(films_on_the_wafer(films, seed), wafer, offset, seed), seed=seed)
+    bundle = train(problem, readings(films_of(problem, films, seed), wafer, offset, seed), seed=seed)
     report = bundle.metrics["objectives"][0]["leave_film_out"]
     error = bundle.predict(problem, wafer.compositions).mean[:, 0] - wafer.values
     coverages = [report[name] for name in COLUMNS[1:4]]

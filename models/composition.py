@@ -223,6 +223,27 @@ class SearchSpace(BaseModel):
                 broken.append(f"group {g.name}: at most {g.max_present} present: {', '.join(present)} are")
         return broken
 
+    def process_strides(self) -> NDArray[np.float64]:
+        """Step of each process column in the unit cube, `p`; 0 where any value may be taken."""
+        strides = [[v.stride()] if isinstance(v, ContinuousVariable) else [0.0] * v.width for v in self.process]
+        return np.array([u for part in strides for u in part])
+
+    def process_violations(self, columns: NDArray[np.float64]) -> list[str]:
+        """Name every rule that a process vector in the unit cube breaks by more than `TOLERANCE`."""
+        names = self.process_columns
+        if columns.shape != (len(names),) or not ((columns >= 0.0) & (columns <= 1.0)).all():
+            return [f"process within the unit cube, {len(names)} columns: is {columns}"]
+        broken, first = [], 0
+        for v in self.process:
+            part, first = columns[first : first + v.width], first + v.width
+            if isinstance(v, CategoricalVariable) and sorted(part.tolist()) != [0.0] * (v.width - 1) + [1.0]:
+                broken.append(f"{v.name} is one of {list(v.choices)}: its columns are {part}")
+            elif isinstance(v, ContinuousVariable) and v.step is not None:
+                off = part[0] - np.rint(part[0] / v.stride()) * v.stride()
+                if abs(off) > TOLERANCE:
+                    broken.append(f"{v.name} in steps of {v.step:g} {v.unit}: is {v.decode(part):.12g}")
+        return broken
+
     def encode_process(self, values: ProcessValues) -> NDArray[np.float64]:
         """Map process values in physical units to the unit cube, in the order of `process_columns`.
 

@@ -5,7 +5,8 @@ r = |v|/|u| the composition is x(t) = (1 - s) A + s B, s(t) = t r / ((1 - t) + t
 whose positions are warped. Source: the identity is derived in docs/science.md, section 1.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from models.composition import TOLERANCE, Fraction, Name, ProcessValues, SearchSpace
+from models.deposition import Commands, DepositionGrid, fractions
 from models.errors import InvalidComposition
 
 Position = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
@@ -44,9 +46,12 @@ class FilmGeometry(BaseModel):
     span_max: Fraction = 1.0
     """Largest change of any element between the ends."""
     flux_ratio: float = Field(default=1.0, gt=0.0, le=100.0, allow_inf_nan=False)
-    """Total flux at end B over total flux at end A; it warps the positions."""
+    """Total flux at end B over total flux at end A; it warps the positions. On a deposition grid it is what rounding
+    aims at, and a film has the ratio of its own commands."""
     choices: tuple[FilmChoice, ...] = Field(default=(), max_length=100_000)
     """If any, only these films can be made (masks that exist, recipes that are qualified); each may be repeated."""
+    grid: DepositionGrid | None = None
+    """What the sources can be told; if given, films carry commands. Without it any fraction can be made."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -57,6 +62,8 @@ class FilmGeometry(BaseModel):
                 raise ValueError("positions must increase")
         if self.span_min > self.span_max:
             raise ValueError(f"span_min {self.span_min} is above span_max {self.span_max}")
+        if self.grid is not None and self.choices:
+            raise ValueError("films are either listed (choices) or rounded to a deposition grid (grid), not both")
         return self
 
     def device_positions(self) -> NDArray[np.float64]:
@@ -83,6 +90,8 @@ class Film:
     b: NDArray[np.float64]
     process: NDArray[np.float64]
     s: NDArray[np.float64]
+    commands: Commands | None = field(default=None, kw_only=True)
+    """What the sources are told, where the campaign has a deposition grid."""
 
     def __post_init__(self) -> None:
         for end in (self.a, self.b):
@@ -98,6 +107,27 @@ class Film:
         return np.hstack([self.compositions(), np.tile(self.process, (len(self.s), 1))])
 
 
+def commanded_film(
+    commands: Commands, process: NDArray[np.float64], space: SearchSpace, geometry: FilmGeometry
+) -> Film:
+    """The film that follows from commands on the geometry's grid: its ends, and its positions by its own flux ratio.
+
+    Raises:
+        ValueError: If the geometry has no grid.
+    """
+    if geometry.grid is None:
+        raise ValueError("commands need a deposition grid")
+    rate = geometry.grid.table(space.elements).rate
+    ends, totals = fractions(rate * np.array([commands.a, commands.b]))
+    s = mixing(geometry.device_positions(), float(totals[1] / totals[0]))
+    return Film(ends[0], ends[1], process, s, commands=commands)
+
+
+def named_commands(a: Mapping[str, float], b: Mapping[str, float], space: SearchSpace) -> Commands:
+    """Commands by element as arrays; sources left out are off."""
+    return Commands(*(np.array([end.get(e, 0.0) for e in space.elements]) for end in (a, b)))
+
+
 def film_violations(film: Film, space: SearchSpace, geometry: FilmGeometry) -> list[str]:
     """Name every rule that a film breaks by more than `TOLERANCE`: at any device, between the ends, in its process."""
     broken = [f"device {k}: {v}" for k, x in enumerate(film.compositions()) for v in space.violations(x)]
@@ -109,11 +139,44 @@ def film_violations(film: Film, space: SearchSpace, geometry: FilmGeometry) -> l
     change = np.abs(film.a - film.b)
     if not geometry.span_min - TOLERANCE <= change.max() <= geometry.span_max + TOLERANCE:
         broken.append(f"span {geometry.span_min:g} to {geometry.span_max:g}: is {change.max():.12g}")
-    if geometry.grading == "pair" and int((change > TOLERANCE).sum()) > 2:
+    if geometry.grid is not None:
+        broken += _grid_violations(film, space, geometry, geometry.grid)
+    elif geometry.grading == "pair" and int((change > TOLERANCE).sum()) > 2:
         broken.append(f"two elements trade: {int((change > TOLERANCE).sum())} change")
-    if film.process.shape != (len(space.process_columns),) or ((film.process < 0.0) | (film.process > 1.0)).any():
-        broken.append(f"process within the unit cube, {len(space.process_columns)} columns: is {film.process}")
-    return broken
+    return broken + space.process_violations(film.process)
+
+
+def _grid_violations(film: Film, space: SearchSpace, geometry: FilmGeometry, grid: DepositionGrid) -> list[str]:
+    """Name every rule of the deposition grid that a film breaks."""
+    if film.commands is None:
+        return ["deposition grid: the film has no commands"]
+    told, table, broken = np.array([film.commands.a, film.commands.b]), grid.table(space.elements), []
+    counts = table.counts(told)
+    on = counts.any(axis=0)
+    for k in np.flatnonzero((np.abs(told - table.commands(counts)) > TOLERANCE * table.step).any(axis=0)):
+        broken.append(f"deposition grid: {space.elements[k]} in steps of {table.step[k]:g} {grid.unit}: {told[:, k]}")
+    for k in np.flatnonzero(on & ((counts < table.least) | (counts > table.most)).any(axis=0)):
+        least, most = table.commands(np.array([table.least, table.most]))[:, k]
+        span = f"off or {least:g} to {most:g} {grid.unit} at both ends"
+        broken.append(f"deposition grid: {space.elements[k]} {span}: is {told[:, k]}")
+    if not on.any():
+        return [*broken, "deposition grid: no source is on"]
+    made = commanded_film(film.commands, film.process, space, geometry)
+    for name, nominal, followed in (("A", film.a, made.a), ("B", film.b, made.b), ("positions", film.s, made.s)):
+        if nominal.shape != followed.shape or np.abs(nominal - followed).max() > TOLERANCE:
+            broken.append(f"deposition grid: {name} does not follow from the commands")
+    return broken + (_pair_violations(film, counts, grid) if geometry.grading == "pair" else [])
+
+
+def _pair_violations(film: Film, counts: NDArray[np.int64], grid: DepositionGrid) -> list[str]:
+    """Pair grading on a grid: at most two commands change, and the other fractions hardly do."""
+    moved = counts[0] != counts[1]
+    if moved.sum() > 2:
+        return [f"two elements trade: the commands of {int(moved.sum())} change"]
+    drift = float(np.abs(film.a - film.b)[~moved].max(initial=0.0))
+    if drift > grid.constant_within + TOLERANCE:
+        return [f"fixed elements constant within {grid.constant_within:g}: one changes by {drift:.12g}"]
+    return []
 
 
 def chosen_film(choice: FilmChoice, space: SearchSpace, geometry: FilmGeometry) -> Film:

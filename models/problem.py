@@ -6,9 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from models.catalog import ExpectedImprovement, FilmGP, PolicyChoice, SurrogateChoice
 from models.composition import SearchSpace
+from models.feasibility import film_clash
 from models.film import FilmGeometry, choice_violations
 from models.objective import Objective, OutcomeConstraint, Property
-from models.structures import film_exists
 
 
 class Problem(BaseModel):
@@ -48,7 +48,6 @@ class Problem(BaseModel):
         for number, choice in enumerate(self.film.choices):
             if broken := choice_violations(choice, self.space, self.film):
                 raise ValueError(f"film choice {number} breaks a rule: {broken[0]}")
-        if not film_exists(self.space, self.film):
-            spans = f"span {self.film.span_min:g} to {self.film.span_max:g}"
-            raise ValueError(f"no {self.film.grading} film with {spans} fits between the composition rules")
+        if clash := film_clash(self.space, self.film):
+            raise ValueError(clash)
         return self

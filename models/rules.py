@@ -62,12 +62,20 @@ class ContinuousVariable(_Rule):
     unit: Name
     lower: Finite
     upper: Finite
+    step: Annotated[float, Field(gt=0.0, le=1e12, allow_inf_nan=False)] | None = None
+    """If given, films are proposed at `lower` and whole steps above it only, e.g. ovens that are set in 25 degC."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if not self.lower < self.upper:
             raise ValueError(f"{self.name}: lower {self.lower} must be below upper {self.upper} ({self.unit})")
+        if self.step is not None and not 1e-7 * (self.upper - self.lower) <= self.step <= self.upper - self.lower:
+            raise ValueError(f"{self.name}: a step of {self.step} does not divide {self.lower} to {self.upper}")
         return self
+
+    def stride(self) -> float:
+        """One step in the unit cube; 0 where any value may be taken."""
+        return 0.0 if self.step is None else self.step / (self.upper - self.lower)
 
     @property
     def width(self) -> int:

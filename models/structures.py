@@ -8,25 +8,18 @@ linear rules only. Source: docs/science.md, section 4.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import combinations, product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.composition import CategoricalVariable, SearchSpace
+from models.composition import SearchSpace
 from models.film import Film, FilmGeometry, chosen_film, film_violations
-from models.polytope import Polytope, polytope
+from models.film_rules import FilmRules, Spanning, categories, film_supports, gradings
+from models.polytope import Polytope
+from models.rounding import Rounding, Wanted
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Spanning:
-    """Element `element` changes by at least the smallest span; `sign` +1 if it is richer at end A."""
-
-    element: int
-    sign: float
 
 
 Choice = tuple[Mask, tuple[int, int] | None, Spanning | None, Array]
@@ -66,6 +59,10 @@ class FilmStructure:
             b[~traded] = a[~traded]
         b[np.argmax(np.where(traded, b, -1.0))] += 1.0 - b.sum()
         return Film(a, b, process, s)
+
+    def wanted(self, w: Array, s: Array) -> Wanted:
+        """The film at `w` as one to be rounded to what the tools can do."""
+        return Wanted(self.film(w, s), self.support, self.pair)
 
     def points(self, w: Array, s: Array) -> Array:
         """Device points of many films (b x (2d + free)), `b x K x (d + p)`."""
@@ -129,20 +126,21 @@ def _built(space_json: str, geometry_json: str, seed: int, present: tuple[bytes,
     if geometry.choices:
         return Structures(tuple(_listed(space, geometry)), complete=True, listed=True)
     known = [np.frombuffer(mask, dtype=bool) for mask in present]
-    masks, complete = space.supports(seed=seed)
+    masks, complete = film_supports(space, geometry, seed)
     if not complete:
         listed = {mask.tobytes() for mask in masks}
         masks += [m for m in known if m.tobytes() not in listed and space.presence().allows(m)]
-    choices = [(m, p, g, c) for m in masks for p, g in _gradings(m, geometry) for c in _categories(space)]
+    choices = [(m, p, g, c) for m in masks for p, g in gradings(m, geometry) for c in categories(space)]
     if len(choices) > MOST_STRUCTURES:
         choices, complete = _ordered(choices, known, np.random.default_rng(seed)), False
-    rules = _Rules(space, geometry)
+    rules = FilmRules(space, geometry)
     built: list[FilmStructure] = []
     for tried, choice in enumerate(choices):
         if len(built) == MOST_STRUCTURES or (built and tried >= 2 * MOST_STRUCTURES):
             break
-        structure = rules.structure(*choice)
-        built += [structure] if structure is not None else []
+        mask, pair, spanning, fixed = choice
+        region = rules.region(mask, pair, spanning)
+        built += [FilmStructure(mask, pair, fixed, rules.free, region)] if region is not None else []
     return Structures(tuple(built), complete)
 
 
@@ -153,22 +151,6 @@ def _ordered(choices: list[Choice], known: list[Mask], rng: np.random.Generator)
     first = [k for k, held in enumerate(holds) if held][: MOST_STRUCTURES // 2]
     rest = sorted(set(range(len(shuffled))) - set(first))
     return [shuffled[k] for k in (*first, *rest)]
-
-
-def film_exists(space: SearchSpace, geometry: FilmGeometry) -> bool:
-    """Whether any film obeys every rule."""
-    return _exists(space.model_dump_json(), geometry.model_dump_json())
-
-
-@lru_cache(maxsize=256)
-def _exists(space_json: str, geometry_json: str) -> bool:
-    space = SearchSpace.model_validate_json(space_json)
-    geometry = FilmGeometry.model_validate_json(geometry_json)
-    if geometry.choices:
-        return True
-    rules, fixed = _Rules(space, geometry), next(iter(_categories(space)))
-    masks, _ = space.supports()
-    return any(rules.structure(m, p, g, fixed) is not None for m in masks for p, g in _gradings(m, geometry))
 
 
 def _listed(space: SearchSpace, geometry: FilmGeometry) -> Iterator[FilmStructure]:
@@ -183,84 +165,18 @@ def _listed(space: SearchSpace, geometry: FilmGeometry) -> Iterator[FilmStructur
         yield FilmStructure(support, pair, film.process, np.array([], dtype=np.intp), region)
 
 
-def _gradings(support: Mask, geometry: FilmGeometry) -> Iterator[tuple[tuple[int, int] | None, Spanning | None]]:
-    """Pairs and spanning elements of one support. Mirror images are skipped where both ends are alike."""
-    elements = [int(k) for k in np.flatnonzero(support)]
-    s = geometry.mixing()
-    signs = (1.0,) if np.allclose(s + s[::-1], 1.0, atol=1e-12) else (1.0, -1.0)
-    if geometry.grading == "pair":
-        for pair in combinations(elements, 2):
-            yield from (((pair, Spanning(pair[0], sign)) for sign in signs) if geometry.span_min else [(pair, None)])
-        if len(elements) == 1 and geometry.span_min == 0.0:
-            yield None, None
-    elif geometry.span_min > 0.0:
-        yield from ((None, Spanning(k, sign)) for k, sign in product(elements, signs))
-    else:
-        yield None, None
-
-
-def _categories(space: SearchSpace) -> Iterator[Array]:
-    """Process vectors with every combination of categorical choices; continuous columns are 0."""
-    columns = [np.eye(v.width) if isinstance(v, CategoricalVariable) else np.zeros((1, 1)) for v in space.process]
-    for rows in product(*columns):
-        yield np.concatenate([*rows, np.empty(0)])
-
-
-class _Rules:
-    """The linear rules on w = (A, B, continuous process columns) that every structure shares."""
-
-    def __init__(self, space: SearchSpace, geometry: FilmGeometry) -> None:
-        self.geometry = geometry
-        self.d = space.dimension
-        self.least = space.presence().least
-        kinds = [isinstance(v, CategoricalVariable) for v in space.process for _ in range(v.width)]
-        self.free = np.flatnonzero(~np.array(kinds, dtype=bool))
-        self.size = 2 * self.d + len(self.free)
-        self.G, self.h, _ = space.inequalities()
-
-    def structure(
-        self, support: Mask, pair: tuple[int, int] | None, spanning: Spanning | None, fixed: Array
-    ) -> FilmStructure | None:
-        """Build one structure, or None if no film obeys its rules."""
-        G, h = self._inequalities(support, spanning)
-        E, f = self._equalities(support, pair)
-        region = polytope(G, h, E, f)
-        return None if region is None else FilmStructure(support, pair, fixed, self.free, region)
-
-    def _inequalities(self, support: Mask, spanning: Spanning | None) -> tuple[Array, Array]:
-        at_a, at_b, free = self._parts()
-        least, ones = np.where(support, self.least, 0.0), np.ones(len(free))
-        blocks = [(self.G @ at_a, self.h), (self.G @ at_b, self.h), (-at_a, -least), (-at_b, -least)]
-        blocks += [(free, ones), (-free, 0.0 * ones)]
-        reach = np.full(self.d, self.geometry.span_max)
-        blocks += [(at_a - at_b, reach), (at_b - at_a, reach)]
-        if spanning is not None:
-            change = spanning.sign * (at_a - at_b)[[spanning.element]]
-            blocks.append((-change, np.array([-self.geometry.span_min])))
-        return np.vstack([g for g, _ in blocks]), np.concatenate([b for _, b in blocks])
-
-    def _equalities(self, support: Mask, pair: tuple[int, int] | None) -> tuple[Array, Array]:
-        at_a, at_b, _ = self._parts()
-        E = [at_a.sum(axis=0), at_b.sum(axis=0), *at_a[~support], *at_b[~support]]
-        if pair is not None:
-            E += [at_a[k] - at_b[k] for k in np.flatnonzero(support) if k not in pair]
-        return np.array(E), np.concatenate([[1.0, 1.0], np.zeros(len(E) - 2)])
-
-    def _parts(self) -> tuple[Array, Array, Array]:
-        """Matrices that take A, B and the process columns out of w."""
-        eye = np.eye(self.size)
-        return eye[: self.d], eye[self.d : 2 * self.d], eye[2 * self.d :]
-
-
 def legal_film(structure: FilmStructure, w: Array, space: SearchSpace, geometry: FilmGeometry) -> Film | None:
-    """The film at `w` (2d + free), brought back inside every rule.
+    """The film at `w` (2d + free), brought back inside every rule and to what the tools can do.
 
     Returns:
-        None if rounding leaves it outside by more than `TOLERANCE`, which only badly scaled rules can cause.
+        None if no film close by can be made, or if rounding leaves it outside by more than `TOLERANCE`, which only
+        badly scaled rules can cause.
     """
+    rounding = Rounding(space, geometry)
     inside = structure.region.repair(w[None])[0]
     for dust in (ZERO, 0.0):
-        film = structure.film(inside, geometry.mixing(), dust)
-        if not film_violations(film, space, geometry):
-            return film
+        wanted = Wanted(structure.film(inside, geometry.mixing(), dust), structure.support, structure.pair)
+        for film in [wanted.film] if rounding.exact else rounding.nearest(wanted):
+            if not film_violations(film, space, geometry):
+                return film
     return None

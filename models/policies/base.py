@@ -35,6 +35,15 @@ class Alternative:
 
 
 @dataclass(frozen=True)
+class PairScore:
+    """What the best film gains that grades two elements against each other and holds the others constant."""
+
+    pair: tuple[str, str]
+    gain: float
+    """In the objective's unit, as the recommendation's own gain."""
+
+
+@dataclass(frozen=True)
 class Recommendation:
     """One proposed film with what the model expects of it."""
 
@@ -50,6 +59,8 @@ class Recommendation:
     reason: str
     """One sentence for a person."""
     alternatives: tuple[Alternative, ...] = ()
+    pairs: tuple[PairScore, ...] = ()
+    """Every pair of elements that can be graded, the most gainful first; empty if the policy computes no gain."""
 
 
 @dataclass(frozen=True)
@@ -75,14 +86,17 @@ class Question:
         return film_structures(space, self.problem.film, self.seed, self._best_read()[:, : space.dimension])
 
     def _best_read(self) -> Array:
-        """Device points of the best readings, at most `BEST_READ`."""
+        """Device points of the best readings of each objective, at most `BEST_READ` of each."""
         read = self.read()
-        y = self.problem.objectives[0].to_maximised(read.Y[:, 0])
-        return read.X[np.argsort(-y, kind="stable")[:BEST_READ]]
+        best = [
+            np.argsort(-objective.to_maximised(read.Y[:, k]), kind="stable")[:BEST_READ]
+            for k, objective in enumerate(self.problem.objectives)
+        ]
+        return read.X[np.unique(np.concatenate(best))] if len(best) > 1 else read.X[best[0]]
 
     def read(self) -> Dataset:
-        """The rows with a reading of the objective; dead devices have none."""
-        return self.dataset.take(~np.isnan(self.dataset.Y[:, 0]))
+        """The rows with a reading of any property; dead devices have none."""
+        return self.dataset.take(~np.isnan(self.dataset.Y).all(axis=1))
 
     def model(self) -> Surrogate:
         """The surrogate, where the policy needs one.

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from models.composition import CategoricalVariable, ContinuousVariable, ElementBounds, GroupRule, SearchSpace
+from models.feasibility import film_clash
 from models.film import FilmGeometry, film_violations
-from models.structures import MOST_STRUCTURES, film_exists, film_structures, legal_film
+from models.structures import MOST_STRUCTURES, film_structures, legal_film
 
 LETTERS = tuple("ABCDEFGHIJKLM")
 THREE = SearchSpace(elements=("A", "B", "C"))
@@ -110,9 +111,9 @@ def test_points_of_many_films_are_the_points_of_each():
 
 
 @pytest.mark.parametrize(("span", "exists"), [(0.2, True), (0.4, False)])
-def test_whether_a_film_exists_depends_on_its_span(span, exists):
+def test_whether_a_film_clash_depends_on_its_span(span, exists):
     space = SearchSpace(elements=("A", "B"), bounds=(ElementBounds(element="A", lower=0.4, upper=0.7),))
-    assert film_exists(space, FilmGeometry(span_min=span)) is exists
+    assert (film_clash(space, FilmGeometry(span_min=span)) is None) is exists
 
 
 @pytest.mark.parametrize("grading", ["free", "pair"])

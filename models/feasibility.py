@@ -1,0 +1,94 @@
+"""Whether the rules of a campaign leave any film, and if not, which of them clash."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.composition import SearchSpace
+from models.film import FilmGeometry
+from models.film_rules import FilmRules, categories, film_supports, gradings
+from models.rounding import Rounding
+from models.structures import FilmStructure
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+GRID_FILMS = 32
+"""Films per structure that are rounded to the deposition grid before a campaign is refused for want of any."""
+GRID_TRIES = 64
+"""Structures that are tried for it."""
+NAMED_SUPPORTS = 32
+"""Largest number of supports for which the rules that clash are sought one by one."""
+TIGHT = 0.02
+"""A composition rule with less slack than this everywhere is named where no film fits a deposition grid."""
+
+
+def film_clash(space: SearchSpace, geometry: FilmGeometry) -> str | None:
+    """Say which rules leave no film, or None if some film obeys all of them."""
+    return _clash(space.model_dump_json(), geometry.model_dump_json())
+
+
+@lru_cache(maxsize=256)
+def _clash(space_json: str, geometry_json: str) -> str | None:
+    space = SearchSpace.model_validate_json(space_json)
+    geometry = FilmGeometry.model_validate_json(geometry_json)
+    if geometry.choices:
+        return None
+    if geometry.grid is not None and (mismatch := geometry.grid.mismatch(space.elements)):
+        return mismatch
+    masks, _ = film_supports(space, geometry)
+    found = list(
+        islice(_some_structures(masks, FilmRules(space, geometry)), 1 if geometry.grid is None else GRID_TRIES)
+    )
+    if not found:
+        return f"no {geometry.grading} film with {'; '.join(_clashing(masks, FilmRules(space, geometry)))}"
+    return None if geometry.grid is None else _grid_clash(space, geometry, found)
+
+
+def _some_structures(masks: list[Mask], rules: FilmRules) -> Iterator[FilmStructure]:
+    """Structures that hold a film, with the first of all categorical choices."""
+    fixed = next(iter(categories(rules.space)))
+    for mask in masks:
+        for pair, spanning in gradings(mask, rules.geometry):
+            region = rules.region(mask, pair, spanning)
+            if region is not None:
+                yield FilmStructure(mask, pair, fixed, rules.free, region)
+
+
+def _clashing(masks: list[Mask], rules: FilmRules) -> list[str]:
+    """Names of a smallest set of composition rules that, with the span and the grid, leave no film."""
+    kept = list(range(len(rules.h)))
+    if len(masks) <= NAMED_SUPPORTS:
+        for k in range(len(rules.h)):
+            fewer = [r for r in kept if r != k]
+            kept = kept if any(_some_structures(masks, rules.only(fewer))) else fewer
+    geometry = rules.geometry
+    named = [f"span {geometry.span_min:g} to {geometry.span_max:g}", *(rules.names[k] for k in kept)]
+    return [*named, "what the sources can deliver"] if geometry.grid is not None else named
+
+
+def _grid_clash(space: SearchSpace, geometry: FilmGeometry, found: list[FilmStructure]) -> str | None:
+    """Say what keeps films off the deposition grid, or None if some film was rounded to it."""
+    rng, rounding = np.random.default_rng(0), Rounding(space, geometry)
+    for steps in (0, None):  # the centres first: nearly always one of them is enough
+        for structure in found:
+            for w in structure.region.sample(1 if steps == 0 else GRID_FILMS, rng, steps):
+                if rounding.nearest(structure.wanted(w, geometry.mixing())):
+                    return None
+    tight = f"steps of the deposition grid ({geometry.grid.unit if geometry.grid else ''})"
+    span = f"span {geometry.span_min:g} to {geometry.span_max:g}"
+    constant = ["fixed elements constant"] if geometry.grading == "pair" else []
+    bounds = [name for name, slack in zip(space.inequalities()[2], _slack(space, found), strict=True) if slack < TIGHT]
+    return f"no {geometry.grading} film on the {tight} obeys all of: {'; '.join([span, *constant, *bounds])}"
+
+
+def _slack(space: SearchSpace, found: list[FilmStructure]) -> Array:
+    """Largest slack of each composition rule at the centres of the structures, `r`."""
+    G, h, _ = space.inequalities()
+    d = space.dimension
+    ends = np.array([x for s in found for x in (s.region.centre[:d], s.region.centre[d : 2 * d])])
+    slack: Array = (h - ends @ G.T).max(axis=0)
+    return slack

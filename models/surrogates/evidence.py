@@ -1,10 +1,16 @@
 """How well hyperparameters explain one column of readings: the log evidence and its gradient.
 
-Notation: n standardised readings y at scaled points, F the `n x n` matrix that is 1 where two readings share a film.
+Notation: n standardised readings y at scaled points, F the `n x n` matrix that is 1 where two readings share a film, t
+measurement times, phi_i the features of a reading for its noise (`noise_basis.py`), w their weights.
 
-    K = s_f^2 k(r) + c + s_b^2 F + diag(v),   v_i = known variance, or sigma^2, times inflation_i         (1)
-    log p(y) = -1/2 y^T K^-1 y - 1/2 log|K| - n/2 log(2 pi)                                               (2)
-    d log p / d theta = 1/2 tr(M dK/d theta),   M = a a^T - K^-1,   a = K^-1 y                            (3)
+    K = s_f^2 k(r) + c + s_b^2 F + s_g^2 exp(-|t - t'| / l) + diag(v)                                     (1)
+    v_i = inflation_i (known variance, or m_i) + added_i,      log m_i = log sigma^2 + tau phi_i^T w      (2)
+    log p(y) = -1/2 y^T K^-1 y - 1/2 log|K| - n/2 log(2 pi)                                               (3)
+    d log p / d theta = 1/2 tr(M dK/d theta),   M = a a^T - K^-1,   a = K^-1 y                            (4)
+    log p(s^2) = -1/2 sum_i nu_i (log m_i + s_i^2 / m_i),  variances s_i^2 stated with nu_i degrees       (5)
+
+Readings of a calibration sample share a constant of their own instead of f, c and the film effect. Equation (5) lets
+variances that are known speak of the noise where none is known.
 
 Source: Rasmussen and Williams 2006, Gaussian Processes for Machine Learning, eq. 2.30 and 5.9; theta holds
 logarithms. The value and the whole gradient cost one Cholesky factor, one inverse from it and two matrix products.
@@ -18,7 +24,7 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 
 from models.errors import FitFailed
-from models.surrogates.hyperparameters import Hyperparameters
+from models.surrogates.hyperparameters import Hyperparameters, Layout
 from models.surrogates.kernels import lengthscale_gradient, matern52
 
 Array = NDArray[np.float64]
@@ -27,6 +33,8 @@ NUGGET = 1e-6
 """Least variance of a reading, in standardised units: repeats said to have no noise must stay invertible."""
 CONSTANT_VARIANCE = 1.0
 """c of eq. (1): prior variance of the constant mean, in standardised units."""
+SAMPLE_VARIANCE = 10.0
+"""Prior variance of a calibration sample's own constant, in standardised units; its readings are centred first."""
 POSTERIOR_JITTER = 1e-7
 """Added to the posterior variance, relative to the prior's: joint samples at devices 0.1 at.% apart need it."""
 JITTERS = (0.0, 1e-8, 1e-6, 1e-4)
@@ -47,12 +55,34 @@ class Readings:
     """`n` film numbers."""
     inflation: Array | float = 1.0
     """`n` factors of the variances, known or inferred: large where a reading is held for an outlier."""
+    added: Array | float = 0.0
+    """`n` variances that come on top: what an error of the composition does to a reading."""
+    features: Array | None = None
+    """`n x B` features phi of the noise, eq. (2); None where the noise is the same everywhere."""
+    time: Array | None = None
+    """`n` times in spans of the campaign; None where drift is left out."""
+    sample: NDArray[np.intp] | None = None
+    """`n` numbers of the calibration samples, -1 for a material of the search space; None where all are -1."""
+    stated: Array | None = None
+    """`n` variances s^2 that speak of the noise, eq. (5); any value where `degrees` is 0."""
+    degrees: Array | None = None
+    """`n` degrees of freedom nu of eq. (5)."""
 
-    def noise(self, noise_variance: float) -> Array:
-        """`n` variances v of eq. (1)."""
+    def inferred(self, h: Hyperparameters) -> Array:
+        """`n` variances m of eq. (2): what the noise model says of each reading."""
+        if self.features is None or h.noise_spread == 0.0:
+            return np.full(len(self.y), h.noise_variance)
+        return np.asarray(h.noise_variance * np.exp(h.noise_spread * (self.features @ h.noise_weights)))
+
+    def noise(self, h: Hyperparameters) -> Array:
+        """`n` variances v of eq. (2)."""
         known = ~np.isnan(self.known_variance)
-        own = np.where(known, np.where(known, self.known_variance, 0.0), noise_variance)
-        return self.inflation * own + NUGGET
+        own = np.where(known, np.where(known, self.known_variance, 0.0), self.inferred(h))
+        return np.asarray(self.inflation * own + self.added + NUGGET)
+
+    def material(self) -> NDArray[np.bool_]:
+        """`n`: whether the reading is of a material of the search space, not of a calibration sample."""
+        return np.ones(len(self.y), dtype=bool) if self.sample is None else self.sample < 0
 
 
 def cholesky(covariance: Array) -> Array:
@@ -72,22 +102,43 @@ def cholesky(covariance: Array) -> Array:
 
 
 class Evidence:
-    """Eq. (2) and (3) for one column of readings, as a function of theta."""
+    """Eq. (3) and (5) and their gradient for one column of readings, as a function of theta."""
 
-    def __init__(self, data: Readings) -> None:
+    def __init__(self, data: Readings, layout: Layout | None = None) -> None:
+        """Prepare what does not change.
+
+        Args:
+            data: The readings.
+            layout: What theta holds; by default neither drift nor varying noise.
+        """
         n = len(data.y)
         self.data = data
+        self._layout = layout
         self._same_film = np.asarray(data.film[:, None] == data.film, dtype=np.float64)
         self._space = np.empty((3, n, n))
+        self._apart = None if data.time is None else np.abs(data.time[:, None] - data.time)
+        self._constant: Array | float = CONSTANT_VARIANCE
+        self._mask: Array | None = None
+        if data.sample is not None:
+            material = data.material().astype(np.float64)
+            self._mask = np.multiply.outer(material, material)
+            same_sample = (data.sample[:, None] == data.sample) & (data.sample >= 0)
+            self._constant = CONSTANT_VARIANCE * self._mask + SAMPLE_VARIANCE * same_sample
+            self._same_film *= self._mask
 
     def covariance(self, h: Hyperparameters) -> tuple[Array, Array, Array]:
         """K of eq. (1), the correlations k and their factors g, `n x n` each, valid until the next call."""
         k, g = matern52(self.data.x / h.lengthscales, self._space)
+        if self._mask is not None:
+            k *= self._mask
+            g *= self._mask
         total = np.multiply(k, h.output_variance, out=self._space[2])
-        total += CONSTANT_VARIANCE
+        total += self._constant
         if h.film_variance > 0.0:
             total += h.film_variance * self._same_film
-        total[np.diag_indices_from(total)] += self.data.noise(h.noise_variance)
+        if h.drift_variance > 0.0:
+            total += self._drift(h)
+        total[np.diag_indices_from(total)] += self.data.noise(h)
         return total, k, g
 
     def __call__(self, theta: Array) -> tuple[float, Array]:
@@ -97,21 +148,55 @@ class Evidence:
             FitFailed: If the covariance cannot be factorised.
         """
         n, dimension = self.data.x.shape
-        h = Hyperparameters.from_theta(theta, dimension)
+        layout = self._layout
+        h = Hyperparameters.from_theta(theta, dimension) if layout is None else layout.hyperparameters(theta)
         total, k, g = self.covariance(h)
         factor = cholesky(total)
         a = lapack.dpotrs(factor, self.data.y, lower=1)[0]
         value = -0.5 * self.data.y @ a - np.log(np.diag(factor)).sum() - 0.5 * n * math.log(2.0 * math.pi)
         m = np.multiply.outer(a, a, out=total)
         m -= symmetric_inverse(factor)
-        inferred = np.isnan(self.data.known_variance)
-        of_noise = (self.data.inflation * np.diag(m))[inferred].sum()
-        variances = [h.output_variance * np.vdot(m, k), h.noise_variance * of_noise]
+        stated, by_noise = self._noise_slope(h, np.diag(m))
+        variances = [0.5 * h.output_variance * float(np.vdot(m, k)), float(by_noise.sum())]
         if h.film_variance > 0.0:
-            variances.append(h.film_variance * np.vdot(m, self._same_film))
+            variances.append(0.5 * h.film_variance * float(np.vdot(m, self._same_film)))
+        if h.drift_variance > 0.0:
+            variances += self._drift_slope(h, m)
         g *= m
-        scales = h.output_variance * lengthscale_gradient(self.data.x / h.lengthscales, g)
-        return float(value), 0.5 * np.concatenate([scales, variances])
+        scales = 0.5 * h.output_variance * lengthscale_gradient(self.data.x / h.lengthscales, g)
+        parts = [scales, np.array(variances)]
+        if h.noise_spread > 0.0 and self.data.features is not None:
+            parts.append(h.noise_spread * (by_noise @ self.data.features))
+        return float(value) + stated, np.concatenate(parts)
+
+    def _noise_slope(self, h: Hyperparameters, m: Array) -> tuple[float, Array]:
+        """Eq. (5), and `n` derivatives of the log evidence by log m_i; `m` is the diagonal of M."""
+        data, own = self.data, self.data.inferred(h)
+        slope = np.where(np.isnan(data.known_variance), 0.5 * data.inflation * own * m, 0.0)
+        if data.degrees is None or data.stated is None:
+            return 0.0, slope
+        ratio = np.where(data.degrees > 0, data.stated, 0.0) / own
+        value = -0.5 * float(data.degrees @ (np.log(own) + ratio))
+        return value, slope + 0.5 * data.degrees * (ratio - 1.0)
+
+    def _drift(self, h: Hyperparameters) -> Array:
+        """Covariance of the drift between readings, `n x n`."""
+        return np.asarray(h.drift_variance * np.exp(-self._times() / h.drift_time))
+
+    def _drift_slope(self, h: Hyperparameters, m: Array) -> list[float]:
+        """Derivatives of the log evidence by log s_g^2 and log l."""
+        weighted = self._drift(h) * m
+        return [0.5 * float(weighted.sum()), 0.5 * float(np.vdot(weighted, self._times())) / h.drift_time]
+
+    def _times(self) -> Array:
+        """Times between readings, `n x n`.
+
+        Raises:
+            FitFailed: If the readings have no times.
+        """
+        if self._apart is None:
+            raise FitFailed("drift is asked for, but the readings have no times")
+        return self._apart
 
 
 def symmetric_inverse(factor: Array) -> Array:

@@ -27,7 +27,7 @@ from models.surrogates.conditioned import Conditioned
 from models.surrogates.diagnostics import calibration, leave_film_out
 from models.surrogates.film_gp_state import FilmGPState
 from models.surrogates.fitting import fit, starts_for
-from models.surrogates.hyperparameters import Hyperparameters
+from models.surrogates.hyperparameters import Hyperparameters, Layout
 from models.surrogates.latent import Latent
 from models.tensors import to_array, to_tensor
 
@@ -86,7 +86,7 @@ class FilmGP(GPyTorchModel):
             fits.append(
                 fit(
                     data,
-                    film_effect=problem.surrogate.film_effect,
+                    layout=Layout(data.x.shape[1], film_effect=problem.surrogate.film_effect),
                     seed=seed,
                     starts=starts_for(len(data.y), warm=before is not None),
                     previous=before,

@@ -54,7 +54,12 @@ class FilmGPState:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The state as named arrays, for a checkpoint."""
         named = {k: getattr(self, k) for k in ("lower", "width", "X", "Y", "Yvar", "film", "centre", "scale", "fitted")}
-        return named | {"theta": np.stack([h.natural() for h in self.hyperparameters])}
+        return named | {"theta": self._theta()}
+
+    def _theta(self) -> Array:
+        """One row of numbers per objective."""
+        most = max(len(h.noise_weights) for h in self.hyperparameters)
+        return np.stack([h.padded(most).natural() for h in self.hyperparameters])
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> Self:
@@ -66,7 +71,9 @@ class FilmGPState:
         try:
             theta = arrays["theta"]
             parts = {k: v for k, v in arrays.items() if k != "theta"}
-            return cls(**parts, hyperparameters=tuple(Hyperparameters.from_natural(row) for row in theta))
+            return cls(
+                **parts, hyperparameters=tuple(Hyperparameters.from_natural(row, arrays["X"].shape[1]) for row in theta)
+            )
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise IncompatibleCheckpoint(f"not a film_gp: {error}") from error
 

@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 
 from models.errors import FitFailed
 from models.surrogates.evidence import Evidence, Readings
-from models.surrogates.hyperparameters import Hyperparameters, Prior, log_prior, priors
+from models.surrogates.hyperparameters import Hyperparameters, Layout, Prior, log_prior
 from models.surrogates.scaling import LARGEST
 
 Array = NDArray[np.float64]
@@ -40,7 +40,7 @@ class Fit:
 def fit(
     data: Readings,
     *,
-    film_effect: bool,
+    layout: Layout,
     seed: int,
     starts: int,
     previous: Hyperparameters | None,
@@ -50,7 +50,7 @@ def fit(
 
     Args:
         data: Scaled, standardised readings.
-        film_effect: Whether s_b is fitted.
+        layout: Which parameters are fitted.
         seed: Seed of the random starts.
         starts: How many climbs in all.
         previous: Where the first climb starts.
@@ -64,13 +64,13 @@ def fit(
     """
     if np.abs(data.y).max() > LARGEST:
         raise FitFailed(f"a reading lies {np.abs(data.y).max():g} robust standard deviations from the middle")
-    prior = priors(data.x.shape[1], film_effect=film_effect)
-    if previous is not None and len(previous.theta()) != len(prior):
-        previous = None  # fitted with another set of parameters: no start
+    prior = layout.priors()
+    before = None if previous is None else layout.start(previous)
     # Variances may grow with the wildest reading: held below it, a model would be sure of what it cannot explain.
     reach = 2.0 * math.log(max(1.0, np.abs(data.y).max() / WILD))
-    bounds = [(p.lower, p.upper + reach * (k >= data.x.shape[1])) for k, p in enumerate(prior)]
-    evidence = Evidence(data)
+    variances = range(layout.dimension, layout.dimension + 2 + layout.film_effect)
+    bounds = [(p.lower, p.upper + reach * (k in variances)) for k, p in enumerate(prior)]
+    evidence = Evidence(data, layout)
 
     def objective(theta: Array) -> tuple[float, Array]:
         progress("fit")
@@ -85,25 +85,25 @@ def fit(
 
     results = [
         minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 200, "ftol": 1e-8})
-        for start in _starts(prior, seed, starts, previous)
+        for start in _starts(prior, seed, starts, before)
     ]
     best = min(results, key=lambda r: float(r.fun))
     if not float(best.fun) < INFEASIBLE:
         raise FitFailed(f"the evidence of {len(data.y)} readings was finite at none of {starts} starts")
     return Fit(
-        Hyperparameters.from_theta(best.x, data.x.shape[1]),
+        layout.hyperparameters(best.x),
         evidence(best.x)[0],
         starts,
         sum(int(r.nfev) for r in results),
-        warm=previous is not None,
+        warm=before is not None,
     )
 
 
-def _starts(prior: list[Prior], seed: int, count: int, previous: Hyperparameters | None) -> list[Array]:
+def _starts(prior: list[Prior], seed: int, count: int, before: Array | None) -> list[Array]:
     """The previous optimum (if any), the prior's mean, then seeded draws near it: `count` in all."""
     mean, sd = np.array([p.mean for p in prior]), np.array([p.sd for p in prior])
     draws = mean + 0.5 * sd * np.random.default_rng(seed).standard_normal((count, len(prior)))
-    known = [] if previous is None else [previous.theta()]
+    known = [] if before is None else [before]
     low, high = np.array([p.lower for p in prior]), np.array([p.upper for p in prior])
     return [np.clip(start, low, high) for start in (*known, mean, *draws)][:count]
 

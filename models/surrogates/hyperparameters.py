@@ -1,11 +1,11 @@
 """What is fitted, and what is believed of it before any reading.
 
-All priors are normal in the logarithm: every parameter is positive, and a search in logarithms takes about a third of
-the steps of one in natural units.
+Priors are normal in the logarithm: the parameters are positive, and a search in logarithms takes about a third of the
+steps of one in natural units. Only the weights of the log noise are taken as they are.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,14 @@ FILM_VARIANCE = Prior(2.0 * math.log(0.3), 1.0, math.log(1e-6), math.log(1e2))
 """Prior of log s_b^2. Strong, since one film cannot tell its own offset from f; real wafers differ by 0.4 to 0.8 sd."""
 
 
+DRIFT_VARIANCE = Prior(2.0 * math.log(0.1), 1.5, math.log(1e-6), math.log(1e2))
+"""Prior of log s_g^2."""
+DRIFT_TIME = Prior(math.log(0.5), 1.0, math.log(0.01), math.log(1e2))
+"""Prior of the log time over which an instrument drifts, in spans of the campaign."""
+NOISE_WEIGHT = Prior(0.0, 1.0, -6.0, 6.0)
+"""Prior of one weight of the log noise."""
+
+
 @dataclass(frozen=True)
 class Hyperparameters:
     """What is fitted, in standardised units. Lengthscales are in widths of the search space."""
@@ -50,33 +58,110 @@ class Hyperparameters:
     noise_variance: float
     film_variance: float
     """0 where the film effect is left out."""
+    drift_variance: float = 0.0
+    """0 where drift is left out."""
+    drift_time: float = 1.0
+    """In spans of the campaign."""
+    noise_spread: float = 0.0
+    """tau, the prior sd of the log noise variance about its constant; 0 where the noise is the same everywhere."""
+    noise_weights: Array = field(default_factory=lambda: np.empty(0))
+    """`B` weights of the log noise, whitened; empty where the noise is the same everywhere."""
 
     def theta(self) -> Array:
-        """The logarithms, in the order lengthscales, output, noise, film (left out if 0)."""
-        rest = [self.output_variance, self.noise_variance] + ([self.film_variance] if self.film_variance > 0 else [])
-        return np.asarray(np.log(np.concatenate([self.lengthscales, rest])))
+        """Logarithms in the order lengthscales, output, noise, film, drift, drift time; then the weights as they are.
+
+        What is left out of the model is left out of the vector.
+        """
+        positive = [self.output_variance, self.noise_variance]
+        positive += [self.film_variance] if self.film_variance > 0.0 else []
+        positive += [self.drift_variance, self.drift_time] if self.drift_variance > 0.0 else []
+        logarithms = np.log(np.concatenate([self.lengthscales, positive]))
+        return np.concatenate([logarithms, self.noise_weights]) if self.noise_spread > 0.0 else logarithms
 
     def natural(self) -> Array:
-        """Every value in one vector of length D + 3: exact where `theta` would round."""
-        return np.concatenate([self.lengthscales, [self.output_variance, self.noise_variance, self.film_variance]])
+        """Every value in one vector of length D + 6 + B: exact where `theta` would round."""
+        single = [self.output_variance, self.noise_variance, self.film_variance]
+        single += [self.drift_variance, self.drift_time, self.noise_spread]
+        return np.concatenate([self.lengthscales, single, self.noise_weights])
 
     @classmethod
-    def from_natural(cls, values: Array) -> "Hyperparameters":
-        """The inverse of `natural`."""
-        return cls(values[:-3], float(values[-3]), float(values[-2]), float(values[-1]))
+    def from_natural(cls, values: Array, dimension: int) -> "Hyperparameters":
+        """The inverse of `natural`; also of the first D + 3 of its values, as older models stored them."""
+        output, noise, film, *later = (float(v) for v in values[dimension : dimension + 6])
+        drift, drift_time, spread = later or (0.0, 1.0, 0.0)
+        return cls(values[:dimension], output, noise, film, drift, drift_time, spread, values[dimension + 6 :])
 
     @classmethod
     def from_theta(cls, theta: Array, dimension: int) -> "Hyperparameters":
-        """The inverse of `theta`."""
-        e = np.exp(theta)
-        film = float(e[dimension + 2]) if len(e) > dimension + 2 else 0.0
-        return cls(e[:dimension], float(e[dimension]), float(e[dimension + 1]), film)
+        """The inverse of `theta` where there is neither drift nor varying noise."""
+        return Layout(dimension, film_effect=len(theta) > dimension + 2).hyperparameters(theta)
+
+    def layout(self) -> "Layout":
+        """Which parameters this set has."""
+        weights = len(self.noise_weights) if self.noise_spread > 0.0 else 0
+        return Layout(
+            len(self.lengthscales),
+            film_effect=self.film_variance > 0.0,
+            drift=self.drift_variance > 0.0,
+            weights=weights,
+            noise_spread=self.noise_spread,
+        )
+
+    def padded(self, weights: int) -> "Hyperparameters":
+        """The same with at least `weights` weights, further ones 0: sets of several objectives in one array."""
+        missing = max(0, weights - len(self.noise_weights))
+        return replace(self, noise_weights=np.concatenate([self.noise_weights, np.zeros(missing)]))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which parameters a model has, and so what the entries of theta mean."""
+
+    dimension: int
+    """Number of lengthscales, D."""
+    film_effect: bool = True
+    drift: bool = False
+    weights: int = 0
+    """Number of weights of the log noise, B."""
+    noise_spread: float = 0.0
+    """tau; not fitted along."""
+
+    def hyperparameters(self, theta: Array) -> Hyperparameters:
+        """The set whose `theta` this is."""
+        split = len(theta) - self.weights
+        values = iter(np.exp(theta[self.dimension : split]).tolist())
+        return Hyperparameters(
+            np.exp(theta[: self.dimension]),
+            output_variance=next(values),
+            noise_variance=next(values),
+            film_variance=next(values) if self.film_effect else 0.0,
+            drift_variance=next(values) if self.drift else 0.0,
+            drift_time=next(values) if self.drift else 1.0,
+            noise_spread=self.noise_spread if self.weights else 0.0,
+            noise_weights=theta[split:],
+        )
+
+    def priors(self) -> list[Prior]:
+        """One prior per entry of theta."""
+        scales = [lengthscale_prior(self.dimension)] * self.dimension
+        variances = [OUTPUT_VARIANCE, NOISE_VARIANCE] + [FILM_VARIANCE] * self.film_effect
+        return scales + variances + [DRIFT_VARIANCE, DRIFT_TIME] * self.drift + [NOISE_WEIGHT] * self.weights
+
+    def start(self, previous: Hyperparameters) -> Array | None:
+        """Theta of an earlier fit as a start of this one: what it lacks at the prior's mean; None if too unlike."""
+        before = previous.layout()
+        if (before.dimension, before.film_effect) != (self.dimension, self.film_effect):
+            return None
+        theta, shared = previous.theta(), self.dimension + 2 + self.film_effect
+        drift = theta[shared : shared + 2] if before.drift else [DRIFT_VARIANCE.mean, DRIFT_TIME.mean]
+        same = before.weights == self.weights and before.weights
+        weights = previous.noise_weights * (before.noise_spread / self.noise_spread) if same else np.zeros(self.weights)
+        return np.concatenate([theta[:shared], drift if self.drift else [], weights])
 
 
 def priors(dimension: int, *, film_effect: bool) -> list[Prior]:
-    """One prior per entry of theta."""
-    scales = [lengthscale_prior(dimension)] * dimension
-    return [*scales, OUTPUT_VARIANCE, NOISE_VARIANCE] + ([FILM_VARIANCE] if film_effect else [])
+    """One prior per entry of theta where there is neither drift nor varying noise."""
+    return Layout(dimension, film_effect=film_effect).priors()
 
 
 def log_prior(theta: Array, prior: list[Prior]) -> tuple[float, Array]:

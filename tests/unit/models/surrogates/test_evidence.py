@@ -58,7 +58,7 @@ def test_lengthscales_are_believed_longer_in_more_dimensions():
 @pytest.mark.parametrize("film", [0.0, 0.2])
 def test_hyperparameters_survive_both_vectors(film):
     h = Hyperparameters(NATURAL[:3], 1.3, 0.05, film)
-    for copy in (Hyperparameters.from_natural(h.natural()), Hyperparameters.from_theta(h.theta(), 3)):
+    for copy in (Hyperparameters.from_natural(h.natural(), 3), Hyperparameters.from_theta(h.theta(), 3)):
         np.testing.assert_allclose(copy.natural(), h.natural(), rtol=1e-14)
 
 

@@ -5,14 +5,15 @@ from models.errors import FitFailed
 from models.surrogates.evidence import Readings
 from models.surrogates.film_gp_state import FilmGPState
 from models.surrogates.fitting import fit
-from models.surrogates.hyperparameters import log_prior, priors
+from models.surrogates.hyperparameters import Layout, log_prior, priors
 from tests.oracles import small_lab
 
 DATA = FilmGPState.unfitted(small_lab.problem(), small_lab.dataset(6).canonical()).readings(0)
 
 
 def search(*, starts=1, previous=None, film_effect=True, data=DATA, seed=0):
-    return fit(data, film_effect=film_effect, seed=seed, starts=starts, previous=previous, progress=lambda _phase: None)
+    layout = Layout(data.x.shape[1], film_effect=film_effect)
+    return fit(data, layout=layout, seed=seed, starts=starts, previous=previous, progress=lambda _phase: None)
 
 
 def penalised(found):

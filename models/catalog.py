@@ -9,12 +9,55 @@ class _Choice(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class NoiseModel(_Choice):
+    """How readings scatter about the property: `docs/science.md`, the surrogate."""
+
+    heteroscedastic: bool = True
+    """Let the noise vary with composition, process and position, where the readings show that it does."""
+    drift: bool = True
+    """Model the drift of the instrument, where a calibration sample was read at two times or more."""
+    composition_sd: float = Field(default=0.0, ge=0.0, le=0.2)
+    """Standard deviation of a measured atomic fraction. Where the property is steep, it makes readings less sure."""
+
+
 class FilmGP(_Choice):
     """Gaussian process with film effect and inferred or known noise: `models/surrogates/film_gp.py`."""
 
     name: Literal["film_gp"] = "film_gp"
     film_effect: bool = True
     """Model an offset shared by all devices of a film. Costs nothing where there is none; leave it on."""
+    noise: NoiseModel = NoiseModel()
+    """How readings scatter about the property."""
+
+
+class ProcessCost(_Choice):
+    """What one process variable costs."""
+
+    variable: str = Field(min_length=1)
+    """Name of the process variable."""
+    change: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
+    """Cost of any value but that of the film before."""
+    per_unit_changed: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
+    """Cost for each unit by which a continuous variable differs from the film before."""
+    per_unit: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
+    """Cost for each unit of a continuous variable above its least value: a hotter anneal takes longer."""
+    choices: dict[str, float] = Field(default_factory=dict)
+    """Cost of each choice of a categorical variable; 0 for those left out."""
+
+
+class CostModel(_Choice):
+    """What a film costs, so that a policy gains the most for it: `models/policies/cost.py`."""
+
+    unit: str = Field(default="h", min_length=1, max_length=20)
+    """Unit of every cost: hours, money."""
+    film: float = Field(default=1.0, gt=0.0, allow_inf_nan=False)
+    """Cost of any film: pump-down, deposition, measurement."""
+    target: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
+    """Cost of each element that joins or leaves, against the film before: a target is changed."""
+    process: tuple[ProcessCost, ...] = ()
+    """Costs of process variables; those left out cost nothing."""
+    weight: float = Field(default=1.0, ge=0.0, le=10.0)
+    """How much cost counts: 1 seeks the most gain per cost, 0 the most gain."""
 
 
 class FilmSearch(_Choice):
@@ -24,12 +67,66 @@ class FilmSearch(_Choice):
     """Films that are refined with gradients, after many were scored."""
     raw_films: int = Field(default=1024, ge=8, le=65536)
     """Starting films that are scored before the refinement."""
+    cost: CostModel | None = None
+    """Weighs what a film gains against what it costs; every film costs the same if not given."""
 
 
 class ExpectedImprovement(FilmSearch):
     """Joint noisy expected improvement over a film's devices: `models/policies/expected_improvement.py`."""
 
     name: Literal["expected_improvement"] = "expected_improvement"
+    mc_samples: int = Field(default=128, ge=16, le=4096)
+    """Quasi-Monte-Carlo samples of the joint posterior."""
+
+
+class UpperConfidenceBound(FilmSearch):
+    """Expected best device of a film if all are as good as they may be: `models/policies/upper_confidence_bound.py`."""
+
+    name: Literal["upper_confidence_bound"] = "upper_confidence_bound"
+    beta: float = Field(default=2.0, ge=0.0, le=100.0)
+    """Square of how many standard deviations count: 0 trusts the mean, larger explores more."""
+    mc_samples: int = Field(default=128, ge=16, le=4096)
+    """Quasi-Monte-Carlo samples of the joint posterior."""
+
+
+class ThompsonSampling(FilmSearch):
+    """The film with the best device in one draw of the property: `models/policies/thompson_sampling.py`."""
+
+    name: Literal["thompson_sampling"] = "thompson_sampling"
+    pool: int = Field(default=256, ge=16, le=2048)
+    """Points at which the draw is made in advance: those with the best chances."""
+
+
+class KnowledgeGradient(FilmSearch):
+    """Expected rise of the best posterior mean by a film's readings: `models/policies/knowledge_gradient.py`."""
+
+    name: Literal["knowledge_gradient"] = "knowledge_gradient"
+    pool: int = Field(default=1024, ge=64, le=16384)
+    """Feasible points among which the best posterior mean is sought."""
+    mc_samples: int = Field(default=64, ge=16, le=4096)
+    """Quasi-Monte-Carlo samples of what the film may read."""
+
+
+class Mapping(FilmSearch):
+    """The film that makes the whole region best known: `models/policies/mapping.py`."""
+
+    name: Literal["mapping"] = "mapping"
+    pool: int = Field(default=512, ge=64, le=8192)
+    """Feasible points that stand for the region."""
+
+
+class MeanExpectedImprovement(FilmSearch):
+    """Expected improvement of single devices, averaged over a film: `models/policies/mean_expected_improvement.py`."""
+
+    name: Literal["mean_expected_improvement"] = "mean_expected_improvement"
+    rule: Literal["all_films", "two_step"] = "all_films"
+    """`all_films`: of all films. `two_step`: the best single point first, then the best pair film through it."""
+
+
+class HypervolumeImprovement(FilmSearch):
+    """Joint noisy hypervolume improvement, 2 to 4 objectives: `models/policies/hypervolume_improvement.py`."""
+
+    name: Literal["hypervolume_improvement"] = "hypervolume_improvement"
     mc_samples: int = Field(default=128, ge=16, le=4096)
     """Quasi-Monte-Carlo samples of the joint posterior."""
 
@@ -49,4 +146,15 @@ class RandomFilms(_Choice):
 
 
 SurrogateChoice = FilmGP
-PolicyChoice = Annotated[ExpectedImprovement | SpaceFilling | RandomFilms, Field(discriminator="name")]
+PolicyChoice = Annotated[
+    ExpectedImprovement
+    | UpperConfidenceBound
+    | ThompsonSampling
+    | KnowledgeGradient
+    | Mapping
+    | MeanExpectedImprovement
+    | HypervolumeImprovement
+    | SpaceFilling
+    | RandomFilms,
+    Field(discriminator="name"),
+]

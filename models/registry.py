@@ -1,26 +1,38 @@
 """One page: catalogue name -> implementation."""
 
-from typing import assert_never
+from collections.abc import Callable
+from typing import Any
 
-from models.catalog import ExpectedImprovement, PolicyChoice, RandomFilms, SpaceFilling
+from models.catalog import PolicyChoice
 from models.policies.base import Policy
 from models.policies.expected_improvement import ExpectedImprovementPolicy
+from models.policies.hypervolume_improvement import HypervolumeImprovementPolicy
+from models.policies.knowledge_gradient import KnowledgeGradientPolicy
+from models.policies.mapping import MappingPolicy
+from models.policies.mean_expected_improvement import MeanExpectedImprovementPolicy
 from models.policies.random_films import RandomFilmsPolicy
 from models.policies.space_filling import SpaceFillingPolicy
+from models.policies.thompson_sampling import ThompsonSamplingPolicy
+from models.policies.upper_confidence_bound import UpperConfidenceBoundPolicy
 from models.surrogates.base import Surrogate
 from models.surrogates.film_gp import FilmGP
 
 SURROGATES: dict[str, type[Surrogate]] = {"film_gp": FilmGP}
 
+POLICIES: dict[str, Callable[[Any], Policy]] = {
+    "expected_improvement": ExpectedImprovementPolicy,
+    "hypervolume_improvement": HypervolumeImprovementPolicy,
+    "knowledge_gradient": KnowledgeGradientPolicy,
+    "mapping": MappingPolicy,
+    "mean_expected_improvement": MeanExpectedImprovementPolicy,
+    "random": RandomFilmsPolicy,
+    "space_filling": SpaceFillingPolicy,
+    "thompson_sampling": ThompsonSamplingPolicy,
+    "upper_confidence_bound": UpperConfidenceBoundPolicy,
+}
+"""What builds each policy from its options in the catalogue."""
+
 
 def policy_for(choice: PolicyChoice) -> Policy:
     """The policy that a campaign chose, with its options."""
-    match choice:
-        case ExpectedImprovement():
-            return ExpectedImprovementPolicy(choice)
-        case SpaceFilling():
-            return SpaceFillingPolicy(choice)
-        case RandomFilms():
-            return RandomFilmsPolicy()
-        case _:
-            assert_never(choice)
+    return POLICIES[choice.name](choice)

@@ -57,13 +57,13 @@ def best_films(question: Question, acquisition: FilmAcquisition, options: FilmSe
     s = question.problem.film.mixing()
     s = s[device_subset(len(s))]
     if question.structures.listed:
-        return _score(acquisition, question.structures.all_listed(), s)
+        return score(acquisition, question.structures.all_listed(), s)
     drawn = question.structures.draw(options.raw_films // 2, rng)
     if not drawn:
         return []
     anchors = _anchors(question, acquisition, np.concatenate([_devices(*films, s) for films in drawn]), rng)
     starts = drawn + [(structure, _through(anchors, structure, w, s, rng)) for structure, w in drawn]
-    scored = _score(acquisition, _most_promising(_score(acquisition, starts, s[::2])), s)
+    scored = score(acquisition, _most_promising(score(acquisition, starts, s[::2])), s)
     refined = [refine(start, acquisition, s) for start in _starts(scored, options.restarts)]
     return sorted([*refined, *scored], key=_worst_last)
 
@@ -107,7 +107,7 @@ def refine(start: Candidate, acquisition: FilmAcquisition, s: Array) -> Candidat
         return value.item(), to_array(gradient)
 
     w = descend(region, start.w, loss, close=CLOSE_ENOUGH)
-    (ended,) = _score(acquisition, [(structure, w[None])], s)
+    (ended,) = score(acquisition, [(structure, w[None])], s)
     return min(start, ended, key=_worst_last)
 
 
@@ -123,7 +123,7 @@ def _apart(one: Candidate, other: Candidate) -> bool:
     return not same_choices or nearest > APART
 
 
-def _score(acquisition: FilmAcquisition, films: Drawn, s: Array) -> list[Candidate]:
+def score(acquisition: FilmAcquisition, films: Drawn, s: Array) -> list[Candidate]:
     """Value of many films, the best first."""
     points = to_tensor(np.concatenate([structure.points(w, s) for structure, w in films]))
     with torch.no_grad():

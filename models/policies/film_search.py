@@ -6,6 +6,7 @@ from models.catalog import FilmSearch
 from models.errors import NoFeasibleFilm
 from models.film import Film
 from models.policies.base import Alternative, Question, Recommendation
+from models.policies.cost import FilmCost, Priced, film_cost
 from models.policies.film_acquisition import FilmAcquisition, device_subset
 from models.policies.film_optimizer import Candidate, best_films, distinct
 from models.structures import legal_film
@@ -23,10 +24,12 @@ class Chosen:
     gain: float
     """In the objective's unit, as the acquisition counts it."""
     alternatives: tuple[Alternative, ...]
+    cost: FilmCost | None = None
 
     def recommend(self, policy: str, reason: str) -> Recommendation:
         """As the answer of a policy with a model."""
-        return Recommendation(self.film, None, None, self.gain, policy, "model", reason, self.alternatives)
+        priced = reason if self.cost is None else f"{reason}; {self.cost.describe(self.film)}"
+        return Recommendation(self.film, None, None, self.gain, policy, "model", priced, self.alternatives)
 
 
 def search(question: Question, acquisition: FilmAcquisition, options: FilmSearch, scale: float) -> Chosen:
@@ -41,11 +44,23 @@ def search(question: Question, acquisition: FilmAcquisition, options: FilmSearch
     Raises:
         NoFeasibleFilm: If no film obeys every rule.
     """
-    ranked = best_films(question, acquisition, options)
+    cost = None if options.cost is None else film_cost(question, options.cost)
+    climbed = acquisition if cost is None else Priced(acquisition, cost)
+    return choose(question, best_films(question, climbed, options), acquisition, scale, cost)
+
+
+def choose(
+    question: Question, ranked: list[Candidate], acquisition: FilmAcquisition, scale: float, cost: FilmCost | None
+) -> Chosen:
+    """The first legal one of some films, the best first, and what it beat.
+
+    Raises:
+        NoFeasibleFilm: If none of them obeys every rule.
+    """
     film, chosen = _first_legal(question, ranked)
     gains = _Gains(question, acquisition, scale)
     rest = [c for c in ranked if c is not chosen]
-    return Chosen(film, gains.of(chosen), _alternatives(question, [chosen, *rest], gains))
+    return Chosen(film, gains.of(chosen), _alternatives(question, [chosen, *rest], gains), cost)
 
 
 def searched(question: Question) -> str:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from models.catalog import RandomFilms
 from models.errors import NoFeasibleFilm
 from models.film import Film
 from models.policies.base import Question, Recommendation
@@ -12,6 +13,9 @@ class RandomFilmsPolicy:
     """One film drawn uniformly from a structure drawn uniformly. It looks at no reading."""
 
     needs_model = False
+
+    def __init__(self, options: RandomFilms) -> None:
+        self.options = options
 
     def recommend(self, question: Question) -> Recommendation:
         """Draw one film.

@@ -1,0 +1,164 @@
+"""Knowledge gradient of a whole film: how much its readings are expected to raise the best posterior mean.
+
+    KG(X) = E_z[ max_j (mu_j + W_j z) ] - max_j mu_j,     W = C_jX L^-T,     L L^T = Sigma + D + s_b^2 1 1^T   (1)
+
+over a pool of feasible points j; see `film_reading.py` for W. Unlike an improvement it cares for what is known at the
+end, not for the luckiest device: it sees noise and film effect, and a repeated film is worth what it teaches. With
+films in flight mu_j moves with their readings z_P too, and (1) is what the film adds to theirs:
+
+    KG(X | P) = E[ max_j (mu_j + V_j z_P + W_j z) ] - E[ max_j (mu_j + V_j z_P) ]                          (2)
+
+Draws of z come in pairs z, -z. With j* the best point before the film, each draw counts
+
+    max_j [ (mu_j + W_j z) - (mu_j* + W_j* z) ] >= 0                                                       (3)
+
+whose mean is (1), since W_j* z has mean 0. The best j other than j* gives the search a slope where none overtakes.
+
+Points that are almost surely not the best are left out: dropping j lowers (1) by at most E[max(0, f_j - max mu)].
+
+Source: Frazier, Powell, Dayanik 2009, The knowledge gradient for correlated normal beliefs (doi
+10.1287/ijoc.1080.0314).
+"""
+
+from collections.abc import Sequence
+
+import torch
+from botorch.utils.safe_math import log_fatplus, logmeanexp
+from torch import Tensor
+
+from models.catalog import KnowledgeGradient
+from models.policies.base import Question, Recommendation, counted
+from models.policies.film_acquisition import SMOOTHING, device_subset
+from models.policies.film_reading import after, change, devices_in_flight, known_positions, positions_of
+from models.policies.film_search import search, searched
+from models.policies.log_improvement import log_improvement
+from models.policies.pool import promising_pool
+from models.surrogates.base import Progress
+from models.surrogates.latent import Latent
+from models.tensors import normal_draws, to_tensor
+
+KEPT = 256
+"""Points of the pool with a chance to be the best that are kept for each process."""
+
+
+class FilmKnowledge:
+    """Eq. (2) for one decision: the mean over the processes, each with its share of the draws."""
+
+    def __init__(
+        self,
+        latents: Sequence[Latent],
+        pool: Tensor,
+        *,
+        devices: int,
+        draws: int,
+        seed: int,
+        flight: Sequence[Tensor] = (),
+        positions: Tensor | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """Draw the readings, once.
+
+        Args:
+            latents: The processes of the objective, equally likely.
+            pool: `j x D` distinct feasible points among which the best mean is sought; j >= 1.
+            devices: Largest number of devices of a film, K.
+            draws: Number of draws for all processes together.
+            seed: Seed of the draws.
+            flight: Devices of each film in flight, `K x D` each.
+            positions: Positions of the devices along a film, K, where noise depends on them.
+            progress: Called before each batch of films is scored; may raise to stop.
+        """
+        share = -(-draws // len(latents))
+        self._parts = [
+            _Component(latent, pool, flight, devices=devices, draws=share, seed=seed + k)
+            for k, latent in enumerate(latents)
+        ]
+        self._positions, self._progress = positions, progress
+
+    def rises(self, X: Tensor) -> Tensor:
+        """The best other point over the best one before the film, in every draw: `b x S`. Eq. (3) if not negative."""
+        if self._progress is not None:
+            self._progress("scoring films")
+        positions = known_positions(self._positions, X.shape[-2])
+        return torch.cat([part.rises(X, positions) for part in self._parts], dim=-1)
+
+    def value(self, X: Tensor) -> Tensor:
+        """Smoothed logarithm of eq. (2), `b`: finite, with finite gradient in X, even where nothing is learnt."""
+        return logmeanexp(log_fatplus(self.rises(X), tau=SMOOTHING), dim=-1)
+
+    def gain(self, X: Tensor) -> Tensor:
+        """Eq. (2), `b`, in standardised units."""
+        return self.rises(X).clamp_min(0.0).mean(dim=-1)
+
+
+class _Component:
+    """The pool and the draws of one process."""
+
+    def __init__(
+        self, latent: Latent, pool: Tensor, flight: Sequence[Tensor], *, devices: int, draws: int, seed: int
+    ) -> None:
+        pending = sum(len(film) for film in flight)
+        pool = likely_best(latent, pool)
+        self._latent, self._pool = after(latent, flight), pool
+        self._half = self._latent.half(pool)
+        normal = normal_draws(-(-draws // 2), pending + devices, seed)
+        before = torch.cat([normal[:, :pending]] * 2)
+        self._z = torch.cat([normal[:, pending:], -normal[:, pending:]])
+        mean = self._half[:, : latent.project.shape[1]] @ latent.whitened
+        moved = mean[:, None] + self._half[:, latent.project.shape[1] :] @ before.mT
+        best, self._best = moved.max(dim=0)
+        self._behind = moved - best
+        self._behind[self._best, torch.arange(len(self._best))] = -torch.inf
+
+    def rises(self, X: Tensor, positions: Tensor | None) -> Tensor:
+        """Eq. (3) without j*, `b x S`."""
+        z = self._z[:, : X.shape[-2]]
+        W = change(self._latent, self._pool, self._half, X, positions)
+        own = (W[:, self._best, :] * z).sum(dim=-1)
+        others: Tensor = (self._behind + W @ z.mT).amax(dim=1)
+        return others - own
+
+
+def likely_best(latent: Latent, pool: Tensor) -> Tensor:
+    """The points of a pool (j x D) with the largest E[max(0, f_j - max mu)], the one with the best mean among them."""
+    half = latent.half(pool)
+    mean = half @ latent.whitened
+    own = latent.prior(pool[:, None, :], pool[:, None, :])[:, 0, 0]
+    sd = (own - half.square().sum(dim=-1)).clamp_min(1e-12 * latent.variance).sqrt()
+    chance = log_improvement((mean - mean.amax()) / sd) + sd.log()
+    chance[mean.argmax()] = torch.inf
+    kept = torch.argsort(chance, descending=True, stable=True)[:KEPT].sort().values
+    # A pool of one point knows its best already; seen twice, it gains nothing instead of comparing with nothing.
+    return pool[kept] if len(kept) > 1 else pool[kept].repeat(2, 1)
+
+
+class KnowledgeGradientPolicy:
+    """The film after which the best composition is expected to be known best."""
+
+    needs_model = True
+
+    def __init__(self, options: KnowledgeGradient) -> None:
+        self.options = options
+
+    def recommend(self, question: Question) -> Recommendation:
+        """Choose one film.
+
+        Raises:
+            NoFeasibleFilm: If no film obeys every rule.
+        """
+        latents = question.model().latents()
+        acquisition = FilmKnowledge(
+            latents,
+            to_tensor(promising_pool(question, self.options.pool).points),
+            devices=len(device_subset(question.problem.film.devices)),
+            draws=self.options.mc_samples,
+            seed=question.seed,
+            flight=devices_in_flight(question),
+            positions=positions_of(question),
+            progress=question.progress,
+        )
+        chosen = search(question, acquisition, self.options, latents[0].scale)
+        flight = f" beyond {counted(len(question.pending), 'film')} in flight" if question.pending else ""
+        unit = question.problem.objectives[0].unit
+        reason = f"its readings are expected to raise the best posterior mean by {chosen.gain:.3g} {unit}{flight}"
+        return chosen.recommend("knowledge_gradient", reason + searched(question))

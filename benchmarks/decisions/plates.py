@@ -122,6 +122,11 @@ class Plate:
         _, first = np.unique(np.rint(1e6 * points), axis=0, return_index=True)
         return points[first], self._film_values.reshape(-1, 1)[first]
 
+    @cached_property
+    def grid(self) -> Array:
+        """Every composition of the plate through which a film runs."""
+        return np.array(sorted({k for ends in _ends(len(self.elements)) for k in _line(*ends)})) / 10.0
+
     def pool(self) -> Array:
         """Distinct device points of all films."""
         return self._points[0]

@@ -80,6 +80,11 @@ class Task(Protocol):
         """The two random films with which every arm begins."""
         ...
 
+    @property
+    def grid(self) -> Array:
+        """`j x d` compositions among which a peer that needs a list may choose, whole at.%."""
+        ...
+
     def pool(self) -> Array:
         """`j x (d + p)` points among which a model's best posterior mean is sought."""
         ...

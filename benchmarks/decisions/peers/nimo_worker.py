@@ -1,8 +1,8 @@
 """NIMO's COMBI behind JSON lines; runs in the peers' environment only.
 
 A question: `columns`, `candidates` (once, kept), `X` and `y` of the living devices, `ranges`, `pairs`, `devices`,
-`minimise`, `all_pairs`. The answer: `film`, the compositions in at.% that COMBI writes into its proposals file, and
-`cpu_seconds`.
+`minimise`, `all_pairs`. The answer: `film`, the rows that COMBI writes into its proposals file; `base`, the candidate
+that it chose first, and `pair`, the columns that it grades, both as it prints them; and `cpu_seconds`.
 
 COMBI is asked as its manual says: a candidates file with one row per composition and the measured value in the last
 column, `nimo.selection(method="COMBI", ...)`, a proposals file. A measured composition that is in the file gets its
@@ -37,8 +37,9 @@ def look_at_all_pairs() -> None:
     exec(compile(source.replace(WRONG, RIGHT), combi.__file__, "exec"), combi.__dict__)  # noqa: S102
 
 
-def propose(question: dict[str, Any], candidates: list[list[float]]) -> list[list[float]]:
+def propose(question: dict[str, Any], candidates: list[list[float]]) -> dict[str, Any]:
     """One film of COMBI."""
+    printed = io.StringIO()
     rows = {tuple(c): "" for c in candidates}
     further = []
     for x, y in zip(question["X"], question["y"], strict=True):
@@ -53,19 +54,24 @@ def propose(question: dict[str, Any], candidates: list[list[float]]) -> list[lis
             writer.writerow([*question["columns"], "objective"])
             writer.writerows([*x, y] for x, y in rows.items())
             writer.writerows(further)
-        nimo.selection(
-            method="COMBI",
-            input_file=str(known),
-            output_file=str(wanted),
-            num_objectives=1,
-            num_proposals=question["devices"],
-            physbo_score="EI",
-            minimization=question["minimise"],
-            combi_ranges=question["ranges"],
-            spread_elements=question["pairs"],
-        )
+        with contextlib.redirect_stdout(printed):
+            nimo.selection(
+                method="COMBI",
+                input_file=str(known),
+                output_file=str(wanted),
+                num_objectives=1,
+                num_proposals=question["devices"],
+                physbo_score="EI",
+                minimization=question["minimise"],
+                combi_ranges=question["ranges"],
+                spread_elements=question["pairs"],
+            )
         with wanted.open(encoding="utf-8") as file:
-            return [[float(v) for v in row[1:]] for row in list(csv.reader(file))[1:]]
+            film = [[float(v) for v in row[1:]] for row in list(csv.reader(file))[1:]]
+    lines = printed.getvalue().splitlines()
+    chosen = int(next(line for line in lines if line.startswith("actions =")).split("=")[1])
+    pair = lines[lines.index("Elements for composition-spread") + 1].split()
+    return {"film": film, "base": [*map(list, rows), *(r[:-1] for r in further)][chosen], "pair": pair}
 
 
 def main() -> None:
@@ -80,8 +86,7 @@ def main() -> None:
             corrected = True
         began = time.process_time()
         try:
-            with contextlib.redirect_stdout(io.StringIO()):
-                answer = {"film": propose(question, candidates), "cpu_seconds": time.process_time() - began}
+            answer = {**propose(question, candidates), "cpu_seconds": time.process_time() - began}
         except SystemExit:
             answer = {"error": "COMBI found no pair to grade at the composition that it chose"}
         answers.write(json.dumps(answer) + "\n")

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from scipy.special import ndtr
 
 PropertyName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 Unit = Annotated[str, Field(min_length=1, max_length=32)]
@@ -68,12 +69,22 @@ class OutcomeConstraint(BaseModel):
         """The values as they are."""
         return values
 
+    def limits(self) -> tuple[float, float]:
+        """Lower and upper limit, infinite where there is none."""
+        return -np.inf if self.lower is None else self.lower, np.inf if self.upper is None else self.upper
+
     def is_met(self, values: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Whether each value is within the limits; NaN is not."""
-        lower = -np.inf if self.lower is None else self.lower
-        upper = np.inf if self.upper is None else self.upper
+        lower, upper = self.limits()
         within: NDArray[np.bool_] = (values >= lower) & (values <= upper)
         return within
+
+    def chance(self, mean: NDArray[np.float64], sd: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Probability that a normal value lies within the limits; where sd is 0, whether the mean does."""
+        lower, upper = self.limits()
+        spread = np.maximum(sd, np.finfo(np.float64).tiny)
+        with np.errstate(over="ignore"):
+            return np.asarray(ndtr((upper - mean) / spread) - ndtr((lower - mean) / spread))
 
 
 Property = Objective | OutcomeConstraint

@@ -26,6 +26,7 @@ from torch import Tensor
 
 from models.policies.joint_draws import JointDraws
 from models.surrogates.latent import Latent
+from models.tensors import normal_draws
 
 MOST_DEVICES = 16
 """Devices of a film that enter the joint gain."""
@@ -70,7 +71,7 @@ class FilmImprovement:
         """
         share = -(-draws // len(latents))
         self._components = [
-            JointDraws(latent, reference, devices=devices, draws=share, seed=seed + k)
+            JointDraws(latent, reference, normal_draws(share, len(reference) + devices, seed + k).mT)
             for k, latent in enumerate(latents)
         ]
         self._progress = progress

@@ -18,7 +18,6 @@ import torch
 from torch import Tensor
 
 from models.surrogates.latent import Latent
-from models.tensors import normal_draws
 
 JITTER = 1e-7
 """Relative to the prior variance: neighbouring devices 1 at.% apart, repeated points and uniform films need it."""
@@ -27,18 +26,16 @@ JITTER = 1e-7
 class JointDraws:
     """Draws of one Gaussian process, the same normal numbers for every film."""
 
-    def __init__(self, latent: Latent, reference: Tensor, *, devices: int, draws: int, seed: int) -> None:
+    def __init__(self, latent: Latent, reference: Tensor, normal: Tensor) -> None:
         """Draw the values at the fixed points, once.
 
         Args:
             latent: The process, with its readings.
             reference: Z, `z x D` distinct points; z >= 1.
-            devices: Largest number of devices of a film, K.
-            draws: Number of draws, S.
-            seed: Seed of the draws.
+            normal: `(z + K) x S` standard normal numbers for Z and the devices of a film; K is the most it may have.
+                Processes that are drawn together need numbers of one net: two nets are no independent numbers.
         """
         z = len(reference)
-        normal = normal_draws(draws, z + devices, seed).mT
         half = latent.half(reference)
         lower = cholesky(latent.prior(reference, reference) - half @ half.mT, latent.variance)
         self._latent, self._points, self._half = latent, reference, half

@@ -38,7 +38,7 @@ def surrogate(problem, dataset, *, lengthscale=0.4, noise=1e-3, film=4e-3, outpu
     """A film GP with given hyperparameters: no fit, so that a test says what the model believes."""
     blank = FilmGPState.unfitted(problem, dataset.canonical())
     believed = Hyperparameters(np.full(len(blank.lower), lengthscale), output, noise, film)
-    return FilmGP(replace(blank, hyperparameters=(believed,)))
+    return FilmGP(replace(blank, hyperparameters=(believed,) * blank.Y.shape[1]))
 
 
 def bundle(problem, dataset):

@@ -1,0 +1,124 @@
+"""The geometry of trade-offs between objectives that are all maximised: fronts, hypervolumes, reference points.
+
+| symbol | meaning | shape |
+| --- | --- | --- |
+| n, m | points, objectives | |
+| Y | values at points | n x m |
+| L | directions | |
+
+The hypervolume of points above a reference is the volume of everything that some point is at least as good as in every
+objective. Seen from the reference along a direction u it reaches as far as the best point does in its worst objective:
+
+    rho(u) = max_k min_i Y_ki / u_i,        hypervolume = E[ max(rho(u), 0)^m ]                            (1)
+
+over u uniform on those faces of the unit cube where some u_i = 1: a cone over a unit face has the volume element
+t^(m-1) dt du, and there are m faces, each of 1/m of the probability. For m = 1, u = 1. Eq. (1) needs no boxes, takes
+any number of points together and has a gradient in each of them.
+
+Source: eq. (1) is the polar form of Deng and Zhang 2019 (IEEE Trans. Evol. Comput. 23, 913) and of Golovin and Zhang
+2020 (arXiv 2006.04655), here on a cube instead of a sphere, where its constant is 1.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import qmc
+
+from models.objective import Objective
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+BELOW = 0.1
+"""An inferred reference lies this share of the front's range below the front's worst value."""
+LEAST = 1e-4
+"""Least component of a direction: nothing is divided by less."""
+
+
+def non_dominated(Y: Array) -> Mask:
+    """Points (n x m) than which none is as good in every objective and better in one: `n`. Equal points all stay."""
+    as_good = np.all(Y[None] >= Y[:, None], axis=-1)
+    better = np.any(Y[None] > Y[:, None], axis=-1)
+    return np.asarray(~np.any(as_good & better, axis=1))
+
+
+def hypervolume(Y: Array) -> Array:
+    """Volume between the origin and points, exactly.
+
+    Args:
+        Y: `... x n x m` values above the reference point, which is the origin; what is below it counts for nothing.
+
+    Returns:
+        `...` volumes.
+
+    Source: slices along the last objective; While et al. 2006 (doi 10.1109/TEVC.2005.851275).
+    """
+    Y = np.maximum(Y, 0.0)
+    if Y.shape[-2] == 0:
+        return np.zeros(Y.shape[:-2])
+    if Y.shape[-1] == 1:
+        return np.asarray(Y[..., 0].max(-1))
+    falling = np.argsort(-Y[..., -1], axis=-1, kind="stable")
+    Y = np.take_along_axis(Y, falling[..., None], axis=-2)
+    thickness = Y[..., -1] - np.concatenate([Y[..., 1:, -1], np.zeros((*Y.shape[:-2], 1))], axis=-1)
+    if Y.shape[-1] == 2:
+        area = np.maximum.accumulate(Y[..., 0], axis=-1)
+    else:
+        area = np.stack([hypervolume(Y[..., : k + 1, :-1]) for k in range(Y.shape[-2])], axis=-1)
+    return np.asarray((thickness * area).sum(-1))
+
+
+def directions(count: int, per_face: int, objectives: int, seed: int) -> Array:
+    """Directions of eq. (1): `count` sets, each of which covers every face evenly.
+
+    Args:
+        count: Number of sets.
+        per_face: Directions through each face, a power of 2.
+        objectives: Number of objectives, m.
+        seed: Of the scrambled net from which they are taken.
+
+    Returns:
+        `count x (m per_face) x m`; for one objective `count x 1 x 1` ones.
+    """
+    if objectives == 1:
+        return np.ones((count, 1, 1))
+    rng = np.random.default_rng(seed)
+    net = qmc.Sobol(objectives - 1, rng=rng)
+    total = count * per_face * objectives
+    drawn = net.random_base2((total - 1).bit_length())[:total].reshape(objectives, count, per_face, objectives - 1)
+    faces = [np.insert(face, k, 1.0, axis=-1) for k, face in enumerate(drawn)]
+    # In an order of their own: whoever pairs them with another net would find the two in step.
+    return np.maximum(rng.permutation(np.concatenate(faces, axis=1)), LEAST)
+
+
+def inferred_reference(Y: Array) -> Array:
+    """Infer the point above which hypervolume is counted, so that every likely trade-off lies above it.
+
+    It is the front's worst value in each objective less a tenth of the front's range there, and never above the
+    median: a front of one or two points must not make everything beside it worthless. A single objective counts from
+    below its least value.
+
+    Args:
+        Y: `n x m` expected values where something was read; n >= 1.
+
+    Returns:
+        `m`.
+    """
+    front = Y[non_dominated(Y)] if Y.shape[1] > 1 else Y
+    below_front = front.min(0) - BELOW * np.ptp(front, axis=0)
+    return np.asarray(np.minimum(below_front, np.median(Y, axis=0)))
+
+
+def reference_point(objectives: Sequence[Objective], Y: Array) -> Array:
+    """Where each objective begins to count: as the campaign says, else inferred.
+
+    Args:
+        objectives: The campaign's, m of them.
+        Y: `n x m` expected values, maximised, where something was read and the outcomes are likely within limits.
+
+    Returns:
+        `m` maximised values.
+    """
+    given = [None if o.reference is None else o.sign() * o.reference for o in objectives]
+    return np.array([i if g is None else g for g, i in zip(given, inferred_reference(Y), strict=True)])

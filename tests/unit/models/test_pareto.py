@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+from models.objective import Objective
+from models.pareto import directions, hypervolume, inferred_reference, non_dominated, reference_point
+from tests.oracles.hypervolume import inclusion_exclusion, sweep
+
+
+def test_a_point_leaves_the_front_when_another_is_as_good_everywhere_and_better_somewhere():
+    Y = np.array([[1.0, 3.0], [2.0, 2.0], [2.0, 1.0], [3.0, 0.0], [3.0, 0.0], [0.0, 0.0]])
+    assert non_dominated(Y).tolist() == [True, True, False, True, True, False]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_area_is_that_of_the_sweep(seed):
+    Y = np.random.default_rng(seed).normal(0.3, 0.5, (12, 2))
+    assert hypervolume(Y) == pytest.approx(sweep(Y), rel=1e-12)
+
+
+@pytest.mark.parametrize("objectives", [1, 2, 3, 4])
+def test_volume_is_that_of_inclusion_and_exclusion(objectives):
+    Y = np.random.default_rng(objectives).normal(0.4, 0.4, (7, objectives))
+    assert hypervolume(Y) == pytest.approx(inclusion_exclusion(Y), rel=1e-10)
+
+
+def test_many_sets_at_once_have_the_volumes_of_each():
+    Y = np.random.default_rng(0).random((4, 5, 6, 3))
+    assert np.allclose(hypervolume(Y), [[hypervolume(one) for one in row] for row in Y])
+
+
+def test_no_point_and_no_point_above_the_reference_have_no_volume():
+    assert hypervolume(np.empty((3, 0, 2))).tolist() == [0.0, 0.0, 0.0]
+    assert hypervolume(np.array([[-1.0, 2.0], [2.0, -1.0]])) == 0.0
+
+
+@pytest.mark.parametrize("objectives", [1, 2, 3, 4])
+def test_the_mean_reach_along_directions_is_the_volume(objectives):
+    Y = np.random.default_rng(7).random((9, objectives))
+    u = directions(2048, 8, objectives, seed=1).reshape(-1, objectives)
+    assert (u.max(axis=1) == 1.0).all()
+    reach = (Y[:, None] / u).min(axis=-1).max(axis=0)
+    assert (reach**objectives).mean() == pytest.approx(inclusion_exclusion(Y), rel=5e-3)
+
+
+def test_an_inferred_reference_lies_below_the_front_by_a_tenth_of_its_range():
+    front = np.array([[0.0, 10.0], [5.0, 5.0], [10.0, 0.0]])
+    cloud = np.vstack([front, [[-5.0, -5.0]]])
+    assert inferred_reference(cloud).tolist() == [-1.0, -1.0]
+
+
+def test_a_front_of_one_point_leaves_room_down_to_the_median():
+    cloud = np.array([[9.0, 9.0], [1.0, 2.0], [2.0, 1.0], [0.0, 0.0], [3.0, 3.0]])
+    assert inferred_reference(cloud).tolist() == [2.0, 2.0]
+
+
+def test_one_objective_counts_from_below_its_least_value():
+    assert inferred_reference(np.array([[3.0], [1.0], [11.0]])).tolist() == [0.0]
+
+
+def test_a_given_reference_counts_in_the_objective_s_own_direction():
+    sought = (
+        Objective(property="strength", unit="MPa"),
+        Objective(property="loss", unit="W", direction="minimise", reference=2.5),
+    )
+    front = np.array([[0.0, -1.0], [10.0, -2.0]])
+    assert reference_point(sought, front).tolist() == [-1.0, -2.5]

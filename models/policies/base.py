@@ -61,6 +61,8 @@ class Recommendation:
     alternatives: tuple[Alternative, ...] = ()
     pairs: tuple[PairScore, ...] = ()
     """Every pair of elements that can be graded, the most gainful first; empty if the policy computes no gain."""
+    cost: float | None = None
+    """What making the film costs, in the unit of the policy's cost model; None if it has none."""
 
 
 @dataclass(frozen=True)

@@ -94,10 +94,14 @@ class FilmCost:
         (variable,) = [v for v in self.space.process if v.name == name]
         return () if isinstance(variable, ContinuousVariable) else variable.choices
 
+    def of_film(self, film: Film) -> float:
+        """The cost of one film."""
+        return float(self.of(to_tensor(film.points())[None])[0])
+
     def describe(self, film: Film) -> str:
         """The cost of one film in words."""
         X = to_tensor(film.points())[None]
-        text = f"it costs {float(self.of(X)[0]):.3g} {self.model.unit}"
+        text = f"it costs {self.of_film(film):.3g} {self.model.unit}"
         if len(self.present):
             number = int(self.targets(X).amin())
             text += f", {number} {'element' if number == 1 else 'elements'} changed"

@@ -1,6 +1,6 @@
 """From an acquisition to a recommendation: search all films, take the best legal one, and say what else there was."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from models.catalog import FilmSearch
 from models.errors import NoFeasibleFilm
@@ -28,8 +28,10 @@ class Chosen:
 
     def recommend(self, policy: str, reason: str) -> Recommendation:
         """As the answer of a policy with a model."""
-        priced = reason if self.cost is None else f"{reason}; {self.cost.describe(self.film)}"
-        return Recommendation(self.film, None, None, self.gain, policy, "model", priced, self.alternatives)
+        answer = Recommendation(self.film, None, None, self.gain, policy, "model", reason, self.alternatives)
+        if self.cost is None:
+            return answer
+        return replace(answer, reason=f"{reason}; {self.cost.describe(self.film)}", cost=self.cost.of_film(self.film))
 
 
 def search(question: Question, acquisition: FilmAcquisition, options: FilmSearch, scale: float) -> Chosen:

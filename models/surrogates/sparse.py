@@ -1,14 +1,16 @@
 """The posterior of many readings through few inducing values: a sparse variational Gaussian process in closed form.
 
-Notation: n readings y with noise covariance D (block diagonal: one film, one block), M inducing points Z among theirs.
+Notation: n readings y with noise covariance D (block diagonal: one film, one block), M inducing values u with prior
+covariance K_uu and K_un with what the readings read: f at points among theirs, drift at a few times, the constants of
+calibration samples.
 
-    K_ZZ = R R^T,   A = R^-1 K_Zn,   B = A D^-1 A^T = V diag(l) V^T,   a = A D^-1 y                        (1)
-    mean(x) = k(x, Z) T w,          cov(x, x') = k(x, x') - k(x, Z) T T^T k(Z, x')                         (2)
+    K_uu = R R^T,   A = R^-1 K_un,   B = A D^-1 A^T = V diag(l) V^T,   a = A D^-1 y                        (1)
+    mean(x) = k(x, u) T w,          cov(x, x') = k(x, x') - k(x, u) T T^T k(u, x')                         (2)
     T = R^-T V diag(l / (1 + l))^(1/2),         w = diag(l (1 + l))^(-1/2) V^T a                           (3)
-    D_f = diag(v_f) + s_b^2 1 1^T,  D_f^-1 = diag(1/v_f) - c_f (1/v_f)(1/v_f)^T                            (4)
+    D_f = diag(v_f) + b_f b_f^T,    D_f^-1 = diag(1/v_f) - c_f (b_f/v_f)(b_f/v_f)^T                        (4)
 
-Equations (2) and (3) are the best Gaussian over the values at Z, in the same form that an exact posterior has: whoever
-asks need not know. (4) is a matrix of rank one away from a diagonal, so n readings cost n M^2 and not n^3.
+Equations (2) and (3) are the best Gaussian over u, in the same form that an exact posterior has: whoever asks need not
+know. (4) is a matrix of rank one away from a diagonal, so n readings cost n M^2 and not n^3.
 
 Source: Titsias 2009, Variational learning of inducing variables in sparse Gaussian processes (PMLR 5:567), with D in
 the place of s^2 I; the choice of Z: Burt, Rasmussen, van der Wilk 2020, Convergence of sparse variational inference in
@@ -43,37 +45,41 @@ class FilmNoise:
 
     variance: Array
     """`n` variances v."""
+    offset: Array
+    """`n` standard deviations b of the offset; 0 where a reading has no part in it."""
     film: NDArray[np.intp]
     """`n` film numbers, 0 to F - 1."""
-    film_variance: float
-    """s_b^2."""
 
     def solve(self, rows: Array) -> Array:
         """`rows` (... x n) times D^-1."""
-        scaled = rows / self.variance
-        if self.film_variance == 0.0:
-            return scaled
-        member = csr_array((np.ones(len(self.film)), (np.arange(len(self.film)), self.film)))
-        precision = np.bincount(self.film, 1.0 / self.variance)
-        shared = self.film_variance / (1.0 + self.film_variance * precision)
-        drawn: Array = np.asarray(scaled @ member) * shared
-        return np.asarray(scaled - drawn[..., self.film] / self.variance)
+        scaled, pull = rows / self.variance, self.offset / self.variance
+        member = csr_array((pull, (np.arange(len(self.film)), self.film)))
+        shared = 1.0 / (1.0 + np.bincount(self.film, self.offset * pull))
+        drawn: Array = np.asarray(rows @ member) * shared
+        return np.asarray(scaled - drawn[..., self.film] * pull)
 
     def block(self, rows: NDArray[np.intp]) -> Array:
         """D of the readings `rows` of one film, `k x k`."""
-        return np.diag(self.variance[rows]) + self.film_variance
+        return np.asarray(np.diag(self.variance[rows]) + np.multiply.outer(self.offset[rows], self.offset[rows]))
 
 
 @dataclass(frozen=True)
-class Sparse:
-    """The posterior of eq. (2)."""
+class Inducing:
+    """What is induced from: the prior of u, of what the readings read, and between the two."""
 
-    points: Array
-    """Z: `M x D`."""
-    project: Array
-    """T: `M x r`."""
-    whitened: Array
-    """w: `r`."""
+    within: Array
+    """K_uu: `M x M`."""
+    across: Array
+    """K_un: `M x n`."""
+    variance: Array
+    """`n` prior variances of what the readings read."""
+
+    def whitened(self) -> tuple[Array, Array]:
+        """R (M x M) and A (M x n) of eq. (1)."""
+        prior = self.within.copy()
+        prior[np.diag_indices_from(prior)] *= 1.0 + JITTER
+        root = cholesky(prior)
+        return root, solve_triangular(root, self.across, lower=True)
 
 
 def inducing_points(points: Array, covariance: Covariance, variance: float, most: int) -> Array:
@@ -104,44 +110,32 @@ def inducing_points(points: Array, covariance: Covariance, variance: float, most
     return z[chosen]
 
 
-def sparse_posterior(points: Array, readings: tuple[Array, Array], noise: FilmNoise, covariance: Covariance) -> Sparse:
-    """Eq. (1) to (3).
-
-    Args:
-        points: `M x D` inducing points.
-        readings: `n x D` scaled points and `n` values.
-        noise: D.
-        covariance: Prior covariance of f.
-    """
-    z, y = readings
-    root, across = _whitened(points, z, covariance)
+def sparse_posterior(inducing: Inducing, y: Array, noise: FilmNoise) -> tuple[Array, Array]:
+    """T (M x r) and w (r) of eq. (3), for `n` readings y with noise D."""
+    root, across = inducing.whitened()
     solved = noise.solve(across)
     weight, directions = eigh(solved @ across.T)
     kept = weight > INFORMED * max(1.0, float(weight[-1]))
     weight, directions = weight[kept], directions[:, kept]
     project = solve_triangular(root, directions, lower=True, trans="T") * np.sqrt(weight / (1.0 + weight))
-    whitened = (directions.T @ (solved @ y)) / np.sqrt(weight * (1.0 + weight))
-    return Sparse(points, project, whitened)
+    return project, (directions.T @ (solved @ y)) / np.sqrt(weight * (1.0 + weight))
 
 
-def sparse_leave_film_out(
-    points: Array, readings: tuple[Array, Array], noise: FilmNoise, covariance: Covariance, variance: float
-) -> tuple[Array, Array]:
+def sparse_leave_film_out(inducing: Inducing, y: Array, noise: FilmNoise) -> tuple[Array, Array]:
     """Predict the readings of each film from those of the others, as `diagnostics.leave_film_out` does, in n M^2.
 
-    The inverse of Q = A^T A + D has the blocks P_ff = D_f^-1 - W_f^T W_f with W = (I + B)^(-1/2) A D^-1. What the
-    inducing points leave unexplained of the prior variance is added to each reading's.
+    The inverse of Q = A^T A + D has the blocks P_ff = D_f^-1 - W_f^T W_f with W = (I + B)^(-1/2) A D^-1. What u leaves
+    unexplained of the prior variance is added to each reading's.
 
     Returns:
         `n` predicted means and `n` predicted standard deviations.
     """
-    z, y = readings
-    _, across = _whitened(points, z, covariance)
+    _, across = inducing.whitened()
     solved = noise.solve(across)
-    factor = cholesky(np.eye(len(points)) + solved @ across.T)
+    factor = cholesky(np.eye(len(across)) + solved @ across.T)
     W = solve_triangular(factor, solved, lower=True)
     pull = noise.solve(y) - W.T @ (W @ y)
-    unexplained = np.maximum(variance - np.einsum("ij,ij->j", across, across), 0.0)
+    unexplained = np.maximum(inducing.variance - np.einsum("ij,ij->j", across, across), 0.0)
     mean, sd = np.empty_like(y), np.empty_like(y)
     order = np.argsort(noise.film, kind="stable")
     for rows in np.split(order, np.flatnonzero(np.diff(noise.film[order])) + 1):
@@ -149,11 +143,3 @@ def sparse_leave_film_out(
         mean[rows] = y[rows] - block @ pull[rows]
         sd[rows] = np.sqrt(np.diag(block) + unexplained[rows])
     return mean, sd
-
-
-def _whitened(points: Array, z: Array, covariance: Covariance) -> tuple[Array, Array]:
-    """R (M x M) and A (M x n) of eq. (1)."""
-    prior = covariance(points, points)
-    prior[np.diag_indices_from(prior)] *= 1.0 + JITTER
-    root = cholesky(prior)
-    return root, solve_triangular(root, covariance(points, z), lower=True)

@@ -4,25 +4,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from benchmarks.decisions.campaign import Asked, Choice
 from models.catalog import FilmGP
-from models.film import Film
-from models.policies.base import Question
-from models.policies.expected_improvement import reference_points
-from models.policies.film_acquisition import FilmImprovement
-from models.problem import Problem
-from models.propose import propose, silent
+from models.propose import propose
 from models.surrogates.base import ModelBundle
-from models.tensors import to_tensor
 from models.train import train
 
 Array = NDArray[np.float64]
-
-BATCH = 256
-DRAWS = 256
 
 
 @dataclass
@@ -40,20 +30,8 @@ class Filmloop:
         self.previous = bundle
         pool = asked.task.pool()
         values = problem.objectives[0].to_maximised(bundle.predict(problem, pool).mean[:, 0])
-        return Choice(self._film(asked, problem, bundle), pool[int(np.argmax(values))], calibration(asked, bundle))
-
-    def _film(self, asked: Asked, problem: Problem, bundle: ModelBundle) -> Film:
-        if asked.task.listed is None:
-            return propose(problem, bundle, asked.dataset, pending=[], count=1, seed=asked.seed)[0].film
-        question = Question(problem, asked.dataset.canonical(), (), asked.seed, bundle.surrogate, silent)
-        reference = to_tensor(reference_points(question))
-        acquisition = FilmImprovement(
-            bundle.surrogate.latents(), reference, devices=problem.film.devices, draws=DRAWS, seed=asked.seed
-        )
-        points = to_tensor(np.stack([film.points() for film in asked.task.listed]))
-        with torch.no_grad():
-            gains = torch.cat([acquisition.value(batch) for batch in torch.split(points, BATCH)])
-        return asked.task.listed[int(torch.argmax(gains))]
+        chosen = propose(problem, bundle, asked.dataset, pending=[], count=1, seed=asked.seed)[0]
+        return Choice(chosen.film, pool[int(np.argmax(values))], calibration(asked, bundle))
 
 
 @dataclass

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from benchmarks.decisions.data import data_file
 from benchmarks.decisions.task import Values
 from models.composition import ElementBounds, GroupRule, SearchSpace
-from models.film import Film, FilmGeometry
+from models.film import Film, FilmChoice, FilmGeometry
 from models.objective import Objective
 from models.problem import Problem
 
@@ -74,8 +74,14 @@ class Plate:
                 groups=(GroupRule(name="present", elements=self.elements, max_present=MOST_ELEMENTS),),
             ),
             objectives=(Objective(property="overpotential", unit=self.unit, direction="minimise"),),
-            film=FilmGeometry(devices=DEVICES, grading="pair", span_min=0.1, span_max=0.8),
+            film=FilmGeometry(devices=DEVICES, grading="pair", span_min=0.1, span_max=0.8, choices=self._choices()),
         )
+
+    def _choices(self) -> tuple[FilmChoice, ...]:
+        def named(end: Tenths) -> dict[str, float]:
+            return {e: k / 10.0 for e, k in zip(self.elements, end, strict=True) if k}
+
+        return tuple(FilmChoice(a=named(a), b=named(b)) for a, b in _ends(len(self.elements)))
 
     @cached_property
     def listed(self) -> tuple[Film, ...]:

@@ -1,7 +1,7 @@
 """Readings that are not to be believed: how much the others speak against each, and what it then counts.
 
-A wild reading is one whose noise has a standard deviation `WILD` times as large. With eps the share of such readings, and
-y_i predicted by all others as N(mu_i, V_i) + noise of variance v_i (its cavity, in closed form from P = K^-1),
+A wild reading is one whose noise has a standard deviation `WILD` times as large. With eps the share of such readings,
+and y_i predicted by all others as N(mu_i, V_i) + noise of variance v_i (its cavity, in closed form from P = K^-1),
 
     mu_i = y_i - (P y)_i / P_ii,      V_i = 1 / P_ii - c_i v_i                                             (1)
     g_i = eps N(y_i; mu_i, V_i + WILD^2 v_i) / [(1 - eps) N(y_i; mu_i, V_i + v_i) + the numerator]         (2)

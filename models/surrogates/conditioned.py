@@ -25,6 +25,7 @@ class Conditioned:
         self.data, self.h = data, h
         self.z = to_tensor(data.x / h.lengthscales)
         self.factor = to_tensor(cholesky(Evidence(data).covariance(h)[0]))
+        self._material = None if data.sample is None else to_tensor(data.material())
         self.weights = torch.cholesky_solve(to_tensor(data.y).unsqueeze(-1), self.factor).squeeze(-1)
 
     def prior(self, z1: Tensor, z2: Tensor) -> Tensor:
@@ -35,6 +36,8 @@ class Conditioned:
         """Joint posterior of f at `batch_shape x q x D` points in widths of the search space."""
         z = x / to_tensor(self.h.lengthscales)
         across = self.prior(z, self.z)
+        if self._material is not None:
+            across = across * self._material
         mean = across @ self.weights
         # One triangular solve for all batches at once.
         flat = across.reshape(-1, across.shape[-1])

@@ -169,6 +169,23 @@ class Evidence:
             parts.append(h.noise_spread * (by_noise @ self.data.features))
         return float(value) + stated, np.concatenate(parts)
 
+    def noise_information(self, h: Hyperparameters) -> tuple[Array, Array]:
+        """How the log evidence depends on the logarithms of the variances m, eq. (2).
+
+        Returns:
+            `n` derivatives, and the `n x n` expected information (Fisher) of the logarithms.
+        """
+        factor = cholesky(self.covariance(h)[0])
+        a = lapack.dpotrs(factor, self.data.y, lower=1)[0]
+        information = symmetric_inverse(factor)
+        slope = self._noise_slope(h, a * a - np.diag(information))[1]
+        own = np.where(np.isnan(self.data.known_variance), self.data.inflation * self.data.inferred(h), 0.0)
+        information *= information
+        information *= 0.5 * np.multiply.outer(own, own)
+        if self.data.degrees is not None:
+            information[np.diag_indices_from(information)] += 0.5 * self.data.degrees
+        return slope, information
+
     def _noise_slope(self, h: Hyperparameters, m: Array) -> tuple[float, Array]:
         """Eq. (5), and `n` derivatives of the log evidence by log m_i; `m` is the diagonal of M."""
         data, own = self.data, self.data.inferred(h)

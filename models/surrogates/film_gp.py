@@ -6,7 +6,6 @@ Whatever it answers is about the latent f, with b = eps = 0: the property of the
 Inside, readings are maximised and standardised; `centre` and `scale` lead back to maximised values in physical units.
 """
 
-from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -25,10 +24,12 @@ from models.problem import Problem
 from models.surrogates.base import Prediction, Progress, Surrogate
 from models.surrogates.conditioned import Conditioned
 from models.surrogates.diagnostics import calibration, leave_film_out
+from models.surrogates.film_gp_fit import condition_state, fit_state, layout_of
 from models.surrogates.film_gp_state import FilmGPState
-from models.surrogates.fitting import fit, starts_for
-from models.surrogates.hyperparameters import Hyperparameters, Layout
+from models.surrogates.hyperparameters import Hyperparameters
 from models.surrogates.latent import Latent
+from models.surrogates.scaling import space_ranges
+from models.surrogates.torch_noise import reading_variance
 from models.tensors import to_array, to_tensor
 
 Array = NDArray[np.float64]
@@ -77,30 +78,25 @@ class FilmGP(GPyTorchModel):
             progress("condition")
             model = previous.condition(problem, dataset)
             return model, model.metrics() | {"fit": []}
-        blank = FilmGPState.unfitted(problem, dataset)
-        warm = previous.hyperparameters if isinstance(previous, FilmGP) else ()
-        fits = []
-        for k in range(blank.Y.shape[1]):
-            data = blank.readings(k)
-            before = warm[k] if k < len(warm) else None
-            fits.append(
-                fit(
-                    data,
-                    layout=Layout(data.x.shape[1], film_effect=problem.surrogate.film_effect),
-                    seed=seed,
-                    starts=starts_for(len(data.y), warm=before is not None),
-                    previous=before,
-                    progress=progress,
-                )
-            )
-        model = cls(replace(blank, hyperparameters=tuple(f.hyperparameters for f in fits)))
+        before = previous.state if isinstance(previous, FilmGP) else None
+        state, fits = fit_state(problem, dataset, seed=seed, previous=before, progress=progress)
+        model = cls(state)
         progress("validate")
         return model, model.metrics() | {"fit": [f.report() for f in fits]}
 
     def is_recent(self, problem: Problem, dataset: Dataset) -> bool:
         """Whether the hyperparameters still serve: a fit is dear and the readings grew by less than a tenth."""
+        lower, width = space_ranges(problem.space)
+        if not (np.array_equal(lower, self.state.lower) and np.array_equal(width, self.state.width)):
+            return False
         count = (~np.isnan(dataset.Y)).sum(0)
-        same_kind = all((h.film_variance > 0.0) == problem.surrogate.film_effect for h in self.hyperparameters)
+        kinds = [layout_of(problem, FilmGPState.unfitted(problem, dataset), k) for k in range(self.num_outputs)]
+        varies = problem.surrogate.noise.heteroscedastic
+        same_kind = all(
+            (h.layout().film_effect, h.layout().drift) == (kind.film_effect, kind.drift)
+            and (varies or h.noise_spread == 0.0)
+            for h, kind in zip(self.hyperparameters, kinds, strict=True)
+        )
         near = (count >= self.state.fitted) & (count < 1.1 * self.state.fitted)
         return bool(same_kind and count.min() > ALWAYS_FITTED and near.all())
 
@@ -111,8 +107,7 @@ class FilmGP(GPyTorchModel):
             NotEnoughData: If an objective was read at fewer than two distinct points.
             FitFailed: If the covariance of the readings has no Cholesky factor.
         """
-        s, new = self.state, FilmGPState.unfitted(problem, dataset)
-        return type(self)(replace(s, X=new.X, Y=new.Y, Yvar=new.Yvar, film=new.film))
+        return type(self)(condition_state(problem, dataset, self.state))
 
     @property
     def hyperparameters(self) -> tuple[Hyperparameters, ...]:
@@ -172,19 +167,17 @@ class FilmGP(GPyTorchModel):
         def prior(X1: Tensor, X2: Tensor) -> Tensor:
             return column.prior((X1 - self._lower) / scaling, (X2 - self._lower) / scaling)
 
-        def noise(X: Tensor, _positions: Tensor | None) -> Tensor:
-            return torch.full(X.shape[:-1], column.h.noise_variance, dtype=X.dtype)
-
         eye = torch.eye(len(column.factor), dtype=column.factor.dtype)
         project = torch.linalg.solve_triangular(column.factor, eye, upper=False).mT
+        material = torch.from_numpy(column.data.material())
         return (
             Latent(
                 prior=prior,
                 variance=column.variance,
-                points=column.z * scaling + self._lower,
-                project=project,
+                points=(column.z * scaling + self._lower)[material],
+                project=project[material],
                 whitened=column.factor.mT @ column.weights,
-                noise=noise,
+                noise=reading_variance(self.state, column.h),
                 film_variance=column.h.film_variance,
                 centre=float(self.state.centre[output]),
                 scale=float(self.state.scale[output]),
@@ -193,8 +186,12 @@ class FilmGP(GPyTorchModel):
 
     @property
     def noise_sd(self) -> Array:
-        """`m` inferred standard deviations of one reading without a known variance, in physical units."""
-        return self.state.scale * np.sqrt([h.noise_variance for h in self.hyperparameters])
+        """`m` standard deviations of one reading without a known variance, in physical units.
+
+        Where the noise varies, the root of its mean square over the readings.
+        """
+        squares = [float(np.mean(c.data.inferred(c.h)[c.data.material()])) for c in self._columns]
+        return np.asarray(self.state.scale * np.sqrt(squares))
 
     @property
     def film_effect_sd(self) -> Array:
@@ -208,18 +205,21 @@ class FilmGP(GPyTorchModel):
     def _report(self, k: int) -> dict[str, Any]:
         column, scale = self._columns[k], float(self.state.scale[k])
         data = column.data
-        films = len(np.unique(data.film))
+        material = data.material()
+        films = len(np.unique(data.film[material]))
         held_out = None
         if films > 1:
             mean, sd = leave_film_out(column.inverse(), data.y, data.film)
-            held_out = calibration(scale * data.y, scale * mean, scale * sd)
+            held_out = calibration(*(scale * part[material] for part in (data.y, mean, sd)))
         return {
-            "readings": len(data.y),
+            "readings": int(material.sum()),
             "readings_at_fit": int(self.state.fitted[k]),
             "films": films,
             "leave_film_out": held_out,
             "noise_sd": float(self.noise_sd[k]),
+            "noise_varies": column.h.noise_spread > 0.0,
             "film_effect_sd": float(self.film_effect_sd[k]),
+            "drift_sd": scale * column.h.drift_variance**0.5,
             "output_sd": scale * column.h.output_variance**0.5,
             "lengthscales": column.h.lengthscales.tolist(),
             "centre": float(self.state.centre[k]),

@@ -1,6 +1,6 @@
 """All that a `FilmGP` is made of, as arrays: what its checkpoint stores and what two processes must agree on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
 import numpy as np
@@ -11,9 +11,15 @@ from models.errors import IncompatibleCheckpoint, InvalidDataset, NotEnoughData
 from models.problem import Problem
 from models.surrogates.evidence import Readings
 from models.surrogates.hyperparameters import Hyperparameters
+from models.surrogates.noise_basis import noise_centres, noise_features, noise_points
 from models.surrogates.scaling import LARGEST, robust_units, space_ranges
 
 Array = NDArray[np.float64]
+
+STATED_DEGREES = 4.0
+"""An instrument's own standard uncertainty is believed as if it came from five readings."""
+SHORTEST_SPAN = 1e-6
+"""Least span of a campaign, in s: all readings at one time."""
 
 
 @dataclass(frozen=True)
@@ -41,19 +47,64 @@ class FilmGPState:
     fitted: NDArray[np.intp]
     """`m` numbers of readings to which the hyperparameters were fitted."""
 
+    positions: Array = field(default_factory=lambda: np.empty(0))
+    """`n` positions along the films; NaN where unknown. Empty: all unknown."""
+    times: Array = field(default_factory=lambda: np.empty(0))
+    """`n` measurement times in s. Empty: not known."""
+    calibration: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, dtype=bool))
+    """`n`: whether `film` numbers a calibration sample. Empty: none does."""
+    replicates: Array = field(default_factory=lambda: np.empty((0, 0)))
+    """`n x m` raw readings behind each mean. Empty: one each."""
+    added: Array = field(default_factory=lambda: np.empty((0, 0)))
+    """`n x m` variances that an error of the composition adds, in physical units. Empty: none."""
+    clock: Array = field(default_factory=lambda: np.array([0.0, 1.0]))
+    """Earliest time and span of the readings at the fit, in s."""
+    noise_centres: Array = field(default_factory=lambda: np.empty((0, 0)))
+    """`B x (D + 1)` centres of the noise features; none where the noise is the same everywhere."""
+
     def readings(self, column: int) -> Readings:
         """Objective `column` as the evidence sees it: only what was read, scaled and standardised."""
         read = ~np.isnan(self.Y[:, column])
+        material, film = ~self.calibrations()[read], self.film[read]
+        y = (self.Y[read, column] - self.centre[column]) / self.scale[column]
+        known = self.Yvar[read, column] / self.scale[column] ** 2
+        # The point of a calibration sample counts for nothing; its readings are about a constant of its own.
+        x = np.where(material[:, None], self.scaled(self.X[read]), 0.0)
+        for number in np.unique(film[~material]):
+            y[film == number] -= y[film == number].mean()
+        replicates = self.replicates[read, column] if self.replicates.size else np.ones(len(y))
+        stated, degrees = _stated(known, replicates)
         return Readings(
-            x=(self.X[read] - self.lower) / self.width,
-            y=(self.Y[read, column] - self.centre[column]) / self.scale[column],
-            known_variance=self.Yvar[read, column] / self.scale[column] ** 2,
-            film=self.film[read],
+            x=x,
+            y=y,
+            known_variance=known,
+            film=film,
+            added=self.added[read, column] / self.scale[column] ** 2 if self.added.size else 0.0,
+            features=self._features(x, read, material),
+            time=(self.times[read] - self.clock[0]) / self.clock[1] if self.times.size else None,
+            sample=None if material.all() else np.where(material, -1, film),
+            stated=stated,
+            degrees=degrees,
         )
+
+    def calibrations(self) -> NDArray[np.bool_]:
+        """`n`: whether each row is of a calibration sample."""
+        return self.calibration if self.calibration.size else np.zeros(len(self.X), dtype=bool)
+
+    def scaled(self, X: Array) -> Array:
+        """Device points in widths of the search space."""
+        return np.asarray((X - self.lower) / self.width)
+
+    def _features(self, x: Array, read: NDArray[np.bool_], material: NDArray[np.bool_]) -> Array | None:
+        """`j x B` features of the noise of the rows read, 0 for calibration samples; None if it varies nowhere."""
+        if not self.noise_centres.size:
+            return None
+        points = noise_points(x, self.positions[read] if self.positions.size else None)
+        return np.where(material[:, None], noise_features(points, self.noise_centres), 0.0)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The state as named arrays, for a checkpoint."""
-        named = {k: getattr(self, k) for k in ("lower", "width", "X", "Y", "Yvar", "film", "centre", "scale", "fitted")}
+        named = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "hyperparameters"}
         return named | {"theta": self._theta()}
 
     def _theta(self) -> Array:
@@ -86,18 +137,60 @@ class FilmGPState:
             InvalidDataset: If a reading is too large to be squared.
         """
         Y = np.column_stack([o.to_maximised(y) for o, y in zip(problem.properties, dataset.Y.T, strict=True)])
-        units = []
-        for y in Y.T:
-            read = ~np.isnan(y)
-            distinct = len(np.unique(dataset.X[read], axis=0))
-            if distinct < 2:
-                raise NotEnoughData(
-                    f"{read.sum()} readings at {distinct} distinct points; at least 2 points are needed"
-                )
-            if np.abs(y[read]).max() > LARGEST:
-                raise InvalidDataset(f"a reading of {y[read][np.abs(y[read]).argmax()]:g} is larger than {LARGEST:g}")
-            units.append(robust_units(y[read]))
+        units = [_units(y, dataset) for y in Y.T]
         lower, width = space_ranges(problem.space)
-        film = np.unique(dataset.films, return_inverse=True)[1].reshape(-1)
-        centre, scale = np.array(units).T
-        return cls(lower, width, dataset.X, Y, dataset.Yvar, film, centre, scale, (), (~np.isnan(Y)).sum(0))
+        # A sample and a film may have the same name.
+        names = np.char.add(np.where(dataset.calibration, "sample ", "film "), dataset.films)
+        times = dataset.times
+        clock = np.array([times.min(), max(float(np.ptp(times)), SHORTEST_SPAN)])
+        return cls(
+            lower=lower,
+            width=width,
+            X=dataset.X,
+            Y=Y,
+            Yvar=dataset.Yvar,
+            film=np.unique(names, return_inverse=True)[1].reshape(-1),
+            centre=np.array([centre for centre, _ in units]),
+            scale=np.array([scale for _, scale in units]),
+            hyperparameters=(),
+            fitted=(~np.isnan(Y)).sum(0),
+            positions=dataset.positions,
+            times=times,
+            calibration=dataset.calibration,
+            replicates=dataset.replicates,
+            clock=clock,
+        )
+
+    def with_noise_centres(self) -> Self:
+        """The same, with features of the noise at the readings of this state."""
+        points = noise_points(self.scaled(self.X), self.positions if self.positions.size else None)
+        return replace(self, noise_centres=noise_centres(points[~self.calibrations()]))
+
+    def drifts(self, column: int) -> bool:
+        """Whether a calibration sample was read at two times or more: without one, drift is a film's offset."""
+        read = self.calibrations() & ~np.isnan(self.Y[:, column])
+        return any(np.ptp(self.times[read & (self.film == s)]) > 0.0 for s in np.unique(self.film[read]))
+
+
+def _units(y: Array, dataset: Dataset) -> tuple[float, float]:
+    """Centre and scale of one column of maximised readings; calibration samples have no part in them."""
+    read = ~np.isnan(y) & ~dataset.calibration
+    distinct = len(np.unique(dataset.X[read], axis=0))
+    if distinct < 2:
+        raise NotEnoughData(f"{read.sum()} readings at {distinct} distinct points; at least 2 points are needed")
+    if np.abs(y[read]).max() > LARGEST:
+        raise InvalidDataset(f"a reading of {y[read][np.abs(y[read]).argmax()]:g} is larger than {LARGEST:g}")
+    return robust_units(y[read])
+
+
+def _stated(known: Array, replicates: Array) -> tuple[Array, Array]:
+    """What known variances say of the noise: s^2 of one reading and its degrees of freedom, `n` each.
+
+    Replicates always do. What an instrument states as its own does where it is all there is: beside readings that
+    show their scatter themselves it may leave out what makes devices differ.
+    """
+    repeated = (replicates >= 2.0) & (known > 0.0)
+    degrees = np.where(repeated, replicates - 1.0, 0.0)
+    if not np.isnan(known).any():
+        degrees = np.where(repeated | (known <= 0.0), degrees, STATED_DEGREES)
+    return np.where(np.isnan(known), 0.0, known * np.where(repeated, replicates, 1.0)), degrees

@@ -61,10 +61,23 @@ def matern52_across(z1: Array, z2: Array) -> Array:
     Returns:
         `q x r` correlations, eq. (1).
     """
-    squared = (z1 * z1).sum(1)[:, None] + (z2 * z2).sum(1) - 2.0 * (z1 @ z2.T)
-    u = np.sqrt(5.0 * np.maximum(squared, 0.0))
+    u = _distance_across(z1, z2)
     correlation: Array = (1.0 + u + u * u / 3.0) * np.exp(-u)
     return correlation
+
+
+def matern52_slope(z1: Array, z2: Array) -> Array:
+    """Factors g of eq. (2) between two sets of scaled points, `q x r`; arguments as in `matern52_across`."""
+    u = _distance_across(z1, z2)
+    slope: Array = (5.0 / 3.0) * (1.0 + u) * np.exp(-u)
+    return slope
+
+
+def _distance_across(z1: Array, z2: Array) -> Array:
+    """U of eq. (1), `q x r`."""
+    squared = (z1 * z1).sum(1)[:, None] + (z2 * z2).sum(1) - 2.0 * (z1 @ z2.T)
+    distance: Array = np.sqrt(5.0 * np.maximum(squared, 0.0))
+    return distance
 
 
 def lengthscale_gradient(z: Array, weights: Array) -> Array:

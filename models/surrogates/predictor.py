@@ -18,6 +18,7 @@ from models.surrogates.evidence import CONSTANT_VARIANCE, POSTERIOR_JITTER, Evid
 from models.surrogates.film_gp_state import FilmGPState
 from models.surrogates.hyperparameters import Hyperparameters
 from models.surrogates.kernels import matern52_across
+from models.surrogates.noise_basis import noise_features, noise_points
 
 Array = NDArray[np.float64]
 
@@ -41,24 +42,27 @@ class PointPrediction(NamedTuple):
 class _Component:
     """One objective with one set of hyperparameters, conditioned on its readings; standardised units."""
 
-    def __init__(self, data: Readings, h: Hyperparameters) -> None:
-        self._h = h
-        self._z = data.x / h.lengthscales
+    def __init__(self, state: FilmGPState, data: Readings, h: Hyperparameters) -> None:
+        self._state, self._h = state, h
+        self._z, self._material = data.x / h.lengthscales, data.material()
         self._factor = cholesky(Evidence(data).covariance(h)[0])
         self._weights = lapack.dpotrs(self._factor, data.y, lower=1)[0]
 
     def moments(self, x: Array) -> tuple[Array, Array]:
         """Posterior mean and variance of f at `j x D` points in widths of the search space."""
         h = self._h
-        across = h.output_variance * matern52_across(x / h.lengthscales, self._z) + CONSTANT_VARIANCE
+        across = (h.output_variance * matern52_across(x / h.lengthscales, self._z) + CONSTANT_VARIANCE) * self._material
         half = solve_triangular(self._factor, across.T, lower=True, check_finite=False)
         prior = h.output_variance + CONSTANT_VARIANCE
         return across @ self._weights, (1.0 + POSTERIOR_JITTER) * prior - (half * half).sum(0)
 
     def spread(self, x: Array) -> tuple[Array, Array]:
-        """Variance of a reading and of a film's offset at `j x D` points."""
-        ones = np.ones(len(x))
-        return self._h.noise_variance * ones, self._h.film_variance * ones
+        """Variance of a reading (at an unknown position) and of a film's offset at `j x D` points."""
+        h, ones = self._h, np.ones(len(x))
+        if h.noise_spread == 0.0:
+            return h.noise_variance * ones, h.film_variance * ones
+        log_noise = noise_features(noise_points(x), self._state.noise_centres) @ h.noise_weights
+        return h.noise_variance * np.exp(h.noise_spread * log_noise), h.film_variance * ones
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ class Predictor:
         if len(signs) != state.Y.shape[1]:
             raise IncompatibleCheckpoint(f"a model of {state.Y.shape[1]} objectives, not of {len(signs)}")
         try:
-            each = tuple((_Component(state.readings(k), h),) for k, h in enumerate(state.hyperparameters))
+            each = tuple((_Component(state, state.readings(k), h),) for k, h in enumerate(state.hyperparameters))
         except (ValueError, IndexError) as error:
             raise IncompatibleCheckpoint(f"not a film_gp: {error}") from error
         return cls(state, signs, each)

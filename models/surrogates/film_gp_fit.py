@@ -1,0 +1,105 @@
+"""From a dataset to the fitted state of a `FilmGP`, objective by objective."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from models.dataset import Dataset
+from models.problem import Problem
+from models.surrogates.composition_error import with_composition_error
+from models.surrogates.film_gp_state import FilmGPState
+from models.surrogates.fitting import Fit, starts_for
+from models.surrogates.hyperparameters import Hyperparameters, Layout
+from models.surrogates.noise_basis import carried_weights
+from models.surrogates.noise_fitting import fit_noise
+
+
+def fit_state(
+    problem: Problem,
+    dataset: Dataset,
+    *,
+    seed: int,
+    previous: FilmGPState | None,
+    progress: Callable[[str], None],
+) -> tuple[FilmGPState, list[Fit]]:
+    """Fit the hyperparameters of every objective.
+
+    Args:
+        problem: Search space, directions, options of the surrogate.
+        dataset: Canonical readings in the objectives' own units.
+        seed: Seed of the random starts.
+        previous: An earlier fit on the same columns, from which the search starts.
+        progress: Called at each evaluation of the evidence; may raise to stop.
+
+    Returns:
+        The state with its hyperparameters, and what each objective's fit took.
+
+    Raises:
+        NotEnoughData: If an objective was read at fewer than two distinct points.
+        FitFailed: If the evidence has no finite value anywhere.
+    """
+    state = FilmGPState.unfitted(problem, dataset)
+    if problem.surrogate.noise.heteroscedastic:
+        state = state.with_noise_centres()
+    warm = [None if previous is None else _carried(previous, state, k) for k in range(state.Y.shape[1])]
+    column = _ColumnFit(problem, seed, progress)
+    fits = [column(state, k, before) for k, before in enumerate(warm)]
+    sd = problem.surrogate.noise.composition_sd
+    if sd > 0.0:
+        state = with_composition_error(_fitted(state, fits), problem.space.dimension, sd)
+        fits = [column(state, k, f.hyperparameters, starts=1) for k, f in enumerate(fits)]
+    return with_composition_error(_fitted(state, fits), problem.space.dimension, sd), fits
+
+
+def condition_state(problem: Problem, dataset: Dataset, fitted: FilmGPState) -> FilmGPState:
+    """The hyperparameters and units of one state on other readings: no fit.
+
+    Raises:
+        NotEnoughData: If an objective was read at fewer than two distinct points.
+        FitFailed: If the covariance of the readings has no Cholesky factor.
+    """
+    kept = ("lower", "width", "centre", "scale", "hyperparameters", "fitted", "clock", "noise_centres")
+    state = replace(FilmGPState.unfitted(problem, dataset), **{name: getattr(fitted, name) for name in kept})
+    return with_composition_error(state, problem.space.dimension, problem.surrogate.noise.composition_sd)
+
+
+def layout_of(problem: Problem, state: FilmGPState, column: int) -> Layout:
+    """Which parameters objective `column` has, but for noise that varies."""
+    drift = problem.surrogate.noise.drift and state.drifts(column)
+    return Layout(len(state.lower), film_effect=problem.surrogate.film_effect, drift=drift)
+
+
+def _fitted(state: FilmGPState, fits: list[Fit]) -> FilmGPState:
+    return replace(state, hyperparameters=tuple(f.hyperparameters for f in fits))
+
+
+@dataclass(frozen=True)
+class _ColumnFit:
+    """The fit of one objective."""
+
+    problem: Problem
+    seed: int
+    progress: Callable[[str], None]
+
+    def __call__(
+        self, state: FilmGPState, column: int, previous: Hyperparameters | None, starts: int | None = None
+    ) -> Fit:
+        """Fit; by default with as many starts as the readings are worth."""
+        data = state.readings(column)
+        return fit_noise(
+            data,
+            layout=layout_of(self.problem, state, column),
+            seed=self.seed,
+            starts=starts_for(len(data.y), warm=previous is not None) if starts is None else starts,
+            previous=previous,
+            progress=self.progress,
+        )
+
+
+def _carried(previous: FilmGPState, state: FilmGPState, column: int) -> Hyperparameters | None:
+    """The earlier hyperparameters of an objective, its noise at the centres of this state; None if it is new."""
+    if column >= len(previous.hyperparameters):
+        return None
+    h = previous.hyperparameters[column]
+    if h.noise_spread == 0.0 or not state.noise_centres.size:
+        return h
+    return replace(h, noise_weights=carried_weights(h.noise_weights, previous.noise_centres, state.noise_centres))

@@ -1,0 +1,107 @@
+"""Is the noise the same everywhere? A fit that lets it vary where the readings ask for it, and only there.
+
+With w the weights of the log noise (`noise_basis.py`), s the slope of the log evidence by the log variances m and I
+their expected information (Fisher), both without variation,
+
+    H = phi^T I phi, less what a change of sigma^2 alone explains,   g = phi^T s                            (1)
+    expected gain of tau = 1/2 tau^2 g^T S^-1 g - 1/2 log|S|,   S = 1 + tau^2 H                            (2)
+    gain = log p(y, w) - 1/2 log|S(w)| - log p(y, w = 0)                                                   (3)
+
+(2) is the score test in its Bayesian form: where it says no, nothing more is fitted. (3) is Laplace's approximation to
+the evidence of both models; the varying one is taken where it is larger.
+
+Source: MacKay 2003, Information Theory, Inference, and Learning Algorithms, chapter 27 and 28; the information of the
+variances of a Gaussian: Kay 1993, Fundamentals of Statistical Signal Processing, eq. 3.32.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.surrogates.evidence import Evidence, Readings
+from models.surrogates.fitting import Fit, fit
+from models.surrogates.hyperparameters import NOISE_VARIANCE, Hyperparameters, Layout, log_prior
+
+Array = NDArray[np.float64]
+
+SPREADS = (0.5, 1.0, 2.0)
+"""tau: noise variances that differ by a factor of 1.6, 2.7 or 7.4 are nothing unusual."""
+WORTH_A_TRY = -2.0
+"""Expected gain, eq. (2), from which the varying noise is fitted: a slope says little of large variations."""
+
+
+def fit_noise(
+    data: Readings,
+    *,
+    layout: Layout,
+    seed: int,
+    starts: int,
+    previous: Hyperparameters | None,
+    progress: Callable[[str], None],
+) -> Fit:
+    """Find the hyperparameters of largest evidence times prior, with noise that varies if that explains more.
+
+    Args:
+        data: Scaled, standardised readings; without features the noise is the same everywhere.
+        layout: Which parameters are fitted; the noise of this layout is the same everywhere.
+        seed: Seed of the random starts.
+        starts: How many climbs in all.
+        previous: Where the first climb starts.
+        progress: Called at each evaluation.
+
+    Raises:
+        FitFailed: If no climb ends at a finite value.
+    """
+    plain = fit(data, layout=layout, seed=seed, starts=starts, previous=previous, progress=progress)
+    spread = None if data.features is None else promising_spread(data, plain.hyperparameters)
+    if data.features is None or spread is None:
+        return plain
+    free = replace(layout, weights=data.features.shape[1], noise_spread=spread)
+    before = previous if previous is not None and previous.layout().weights == free.weights else plain.hyperparameters
+    varying = fit(data, layout=free, seed=seed, starts=1, previous=before, progress=progress)
+    evaluations = plain.evaluations + varying.evaluations
+    best = max((plain, varying), key=lambda found: log_posterior(data, found))
+    return replace(best, evaluations=evaluations, starts=starts + 1)
+
+
+def promising_spread(data: Readings, h: Hyperparameters) -> float | None:
+    """The tau of largest expected gain, eq. (2); None where no variation is worth a fit.
+
+    Args:
+        data: Readings with features.
+        h: Fitted with noise that is the same everywhere.
+    """
+    slope, H = _by_weights(data, h)
+    gains = {}
+    for tau in SPREADS:
+        S, g = np.eye(len(H)) + tau**2 * H, tau * slope
+        gains[tau] = 0.5 * float(g @ np.linalg.solve(S, g)) - 0.5 * _log_determinant(S)
+    best = max(gains, key=lambda tau: gains[tau])
+    return best if gains[best] > WORTH_A_TRY else None
+
+
+def log_posterior(data: Readings, found: Fit) -> float:
+    """Log evidence of a model, up to what does not depend on how its noise varies: eq. (3)."""
+    h = found.hyperparameters
+    value = found.log_evidence + log_prior(h.theta(), h.layout().priors())[0]
+    if h.noise_spread == 0.0:
+        return value
+    _, H = _by_weights(data, h)
+    return value - 0.5 * _log_determinant(np.eye(len(H)) + h.noise_spread**2 * H)
+
+
+def _by_weights(data: Readings, h: Hyperparameters) -> tuple[Array, Array]:
+    """G (B) and H (B x B) of eq. (1), per unit of tau."""
+    slope, information = Evidence(data).noise_information(h)
+    features = np.column_stack(
+        [np.ones(len(data.y)), np.empty((len(data.y), 0)) if data.features is None else data.features]
+    )
+    all_ = features.T @ information @ features
+    level = all_[0, 0] + NOISE_VARIANCE.sd**-2
+    return (slope @ features)[1:], all_[1:, 1:] - np.outer(all_[0, 1:], all_[0, 1:]) / level
+
+
+def _log_determinant(S: Array) -> float:
+    return float(np.linalg.slogdet(S)[1])

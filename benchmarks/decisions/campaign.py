@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,15 +51,6 @@ class Chooser(Protocol):
 
     def decide(self, asked: Asked) -> Choice:
         """Choose the next film."""
-        ...
-
-
-@runtime_checkable
-class Closing(Protocol):
-    """A chooser that holds something, such as a process, to be given back after the campaign."""
-
-    def close(self) -> None:
-        """Give it back."""
         ...
 
 

@@ -7,10 +7,11 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.decisions.arms import ARMS
-from benchmarks.decisions.campaign import Closing, run
+from benchmarks.decisions.campaign import run
 from benchmarks.decisions.noise import Noise
 from benchmarks.decisions.records import RESULTS, Key, Record, Records
 from benchmarks.decisions.task import Task
+from benchmarks.provenance import provenance
 
 Load = Callable[[str], Task]
 """From the name of a task to the task."""
@@ -39,7 +40,7 @@ def run_missing(records: Records, load: Load, options: argparse.Namespace) -> li
     wanted = list(_wanted(load, options))
     done = records.keys()
     missing = [key for key in wanted if key not in done]
-    one = partial(campaign, load)
+    one = partial(campaign, load, str(provenance()["commit"]))
     if options.jobs == 1:
         _keep(records, map(one, missing), len(missing))
     else:
@@ -48,15 +49,10 @@ def run_missing(records: Records, load: Load, options: argparse.Namespace) -> li
     return wanted
 
 
-def campaign(load: Load, key: Key) -> Record:
+def campaign(load: Load, commit: str, key: Key) -> Record:
     """Run one campaign."""
-    chooser = ARMS[key.arm].make()
-    try:
-        outcome = run(load(key.task), chooser, seed=key.seed, noise=Noise(offset=key.offset), films=key.films)
-    finally:
-        if isinstance(chooser, Closing):
-            chooser.close()
-    return {**key._asdict(), **outcome}
+    outcome = run(load(key.task), ARMS[key.arm].make(), seed=key.seed, noise=Noise(offset=key.offset), films=key.films)
+    return {**key._asdict(), "commit": commit, **outcome}
 
 
 def _wanted(load: Load, options: argparse.Namespace) -> Iterator[Key]:

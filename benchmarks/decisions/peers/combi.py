@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.decisions.campaign import Asked, Choice
-from benchmarks.decisions.peers.process import PeerProcess
+from benchmarks.decisions.peers.process import peer
 from benchmarks.decisions.task import Task
 from models.film import Film
 from models.problem import Problem
@@ -41,7 +41,8 @@ class Combi:
     """COMBI within one campaign."""
 
     all_pairs: bool
-    _process: PeerProcess | None = field(default=None, init=False)
+    _told: bool = field(default=False, init=False)
+    """Whether the candidates of this campaign were sent."""
 
     def decide(self, asked: Asked) -> Choice:
         """Ask COMBI and make its film legal."""
@@ -59,18 +60,13 @@ class Combi:
             "minimise": problem.objectives[0].direction == "minimise",
             "all_pairs": self.all_pairs,
         }
-        if self._process is None:
-            self._process = PeerProcess("nimo_worker.py")
+        if not self._told:
+            self._told = True
             question["candidates"] = candidates(asked.task, pairs if self.all_pairs else pairs[: len(names)])
-        answer = self._process.ask(question)
+        answer = peer("nimo_worker.py").ask(question)
         base = np.array(answer["base"]) / PERCENT
         i, j = (names.index(name) for name in answer["pair"])
         return Choice(_film(asked.task, base, (i, j)), cpu_seconds=answer["cpu_seconds"])
-
-    def close(self) -> None:
-        """End COMBI's process."""
-        if self._process is not None:
-            self._process.close()
 
 
 def candidates(task: Task, pairs: list[tuple[int, int]]) -> list[list[float]]:

@@ -30,11 +30,12 @@ WRONG = "remain_list = np.sort(list(set([ii for ii in range(len(best))]) - set(d
 RIGHT = "remain_list = np.sort(list(set(range(len(inclination_elements))) - set(del_list)))"
 
 
-def look_at_all_pairs() -> None:
-    """Load COMBI with its list of pairs counted by pairs."""
+def load_combi(*, all_pairs: bool) -> None:
+    """Load COMBI as shipped, or with its list of pairs counted by pairs."""
     source = Path(combi.__file__).read_text(encoding="utf-8")
     assert source.count(WRONG) == 1
-    exec(compile(source.replace(WRONG, RIGHT), combi.__file__, "exec"), combi.__dict__)  # noqa: S102
+    chosen = source.replace(WRONG, RIGHT) if all_pairs else source
+    exec(compile(chosen, combi.__file__, "exec"), combi.__dict__)  # noqa: S102
 
 
 def propose(question: dict[str, Any], candidates: list[list[float]]) -> dict[str, Any]:
@@ -76,14 +77,14 @@ def propose(question: dict[str, Any], candidates: list[list[float]]) -> dict[str
 
 def main() -> None:
     """Answer until the questions end."""
-    answers, corrected = sys.stdout, False
+    answers, loaded = sys.stdout, False
     candidates: list[list[float]] = []
     for line in sys.stdin:
         question = json.loads(line)
         candidates = question.get("candidates", candidates)
-        if question["all_pairs"] and not corrected:
-            look_at_all_pairs()
-            corrected = True
+        if question["all_pairs"] != loaded:
+            loaded = question["all_pairs"]
+            load_combi(all_pairs=loaded)
         began = time.process_time()
         try:
             answer = {**propose(question, candidates), "cpu_seconds": time.process_time() - began}

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -59,10 +60,11 @@ class PeerProcess:
             raise PeerFailed(str(answer["error"]))
         return answer
 
-    def close(self) -> None:
-        """End it."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+
+@lru_cache(maxsize=8)
+def peer(script: str) -> PeerProcess:
+    """The process of a worker script, started once: loading a peer takes seconds, and it remembers no campaign.
+
+    It ends with this process, when its questions end.
+    """
+    return PeerProcess(script)

@@ -1,6 +1,6 @@
 """The names and typed options of every kind that a campaign may choose. Names are stored: public, never reused."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -60,8 +60,20 @@ class CostModel(_Choice):
     """How much cost counts: 1 seeks the most gain per cost, 0 the most gain."""
 
 
-class FilmSearch(_Choice):
+class _Policy(_Choice):
+    """What a policy can serve; a problem that asks for more is refused when it is built."""
+
+    objectives: ClassVar[tuple[int, int]] = (1, 4)
+    """Fewest and most objectives."""
+    heeds_outcomes: ClassVar[bool] = True
+    """Whether films that break the limits of an outcome are worth less to it."""
+
+
+class FilmSearch(_Policy):
     """Options that every policy shares which searches all films: `models/policies/film_optimizer.py`."""
+
+    objectives: ClassVar[tuple[int, int]] = (1, 1)
+    heeds_outcomes: ClassVar[bool] = False
 
     restarts: int = Field(default=6, ge=1, le=64)
     """Films that are refined with gradients, after many were scored."""
@@ -74,6 +86,7 @@ class FilmSearch(_Choice):
 class ExpectedImprovement(FilmSearch):
     """Joint noisy expected improvement over a film's devices: `models/policies/expected_improvement.py`."""
 
+    heeds_outcomes: ClassVar[bool] = True
     name: Literal["expected_improvement"] = "expected_improvement"
     mc_samples: int = Field(default=128, ge=16, le=4096)
     """Quasi-Monte-Carlo samples of the joint posterior."""
@@ -126,12 +139,14 @@ class MeanExpectedImprovement(FilmSearch):
 class HypervolumeImprovement(FilmSearch):
     """Joint noisy hypervolume improvement, 2 to 4 objectives: `models/policies/hypervolume_improvement.py`."""
 
+    objectives: ClassVar[tuple[int, int]] = (2, 4)
+    heeds_outcomes: ClassVar[bool] = True
     name: Literal["hypervolume_improvement"] = "hypervolume_improvement"
     mc_samples: int = Field(default=128, ge=16, le=4096)
     """Quasi-Monte-Carlo samples of the joint posterior."""
 
 
-class SpaceFilling(_Choice):
+class SpaceFilling(_Policy):
     """Films where none are yet, by seed; no model: `models/policies/space_filling.py`."""
 
     name: Literal["space_filling"] = "space_filling"
@@ -139,7 +154,7 @@ class SpaceFilling(_Choice):
     """Random feasible films; the one is taken that brings the region nearest to what is made or in flight."""
 
 
-class RandomFilms(_Choice):
+class RandomFilms(_Policy):
     """Feasible films drawn by seed alone, the baseline of every benchmark: `models/policies/random_films.py`."""
 
     name: Literal["random"] = "random"

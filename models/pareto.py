@@ -89,7 +89,7 @@ def directions(count: int, per_face: int, objectives: int, seed: int) -> Array:
     drawn = net.random_base2((total - 1).bit_length())[:total].reshape(objectives, count, per_face, objectives - 1)
     faces = [np.insert(face, k, 1.0, axis=-1) for k, face in enumerate(drawn)]
     # In an order of their own: whoever pairs them with another net would find the two in step.
-    return np.maximum(rng.permutation(np.concatenate(faces, axis=1)), LEAST)
+    return np.asarray(np.maximum(rng.permutation(np.concatenate(faces, axis=1)), LEAST))
 
 
 def inferred_reference(Y: Array) -> Array:

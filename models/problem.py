@@ -42,6 +42,16 @@ class Problem(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _policy_serves(self) -> Self:
+        (fewest, most), m = self.policy.objectives, len(self.objectives)
+        if not fewest <= m <= most:
+            wanted = f"{fewest}" if fewest == most else f"{fewest} to {most}"
+            raise ValueError(f"policy {self.policy.name!r} serves {wanted} objectives, the problem has {m}")
+        if self.outcomes and not self.policy.heeds_outcomes:
+            raise ValueError(f"policy {self.policy.name!r} takes no heed of outcomes, the problem limits some")
+        return self
+
+    @model_validator(mode="after")
     def _some_film_is_legal(self) -> Self:
         if self.film.grading == "pair" and self.space.dimension < 2:
             raise ValueError("a pair gradient needs two elements")

@@ -7,6 +7,7 @@ from models.catalog import ExpectedImprovement
 from models.policies.base import Question, Recommendation, counted
 from models.policies.film_acquisition import FilmImprovement, device_subset
 from models.policies.film_search import search, searched
+from models.policies.frame import Frame
 from models.tensors import to_tensor
 
 Array = NDArray[np.float64]
@@ -29,6 +30,10 @@ class ExpectedImprovementPolicy:
         Raises:
             NoFeasibleFilm: If no film obeys every rule.
         """
+        if question.problem.outcomes:
+            frame = Frame(question)
+            chosen = search(question, frame.acquisition(self.options.mc_samples), self.options, frame.scale)
+            return chosen.recommend("expected_improvement", frame.reason(chosen.gain))
         latents = question.model().latents()
         acquisition = FilmImprovement(
             latents,

@@ -1,22 +1,9 @@
 """Hypervolume improvement of a whole film: how much its devices together widen what trade-offs are known."""
 
-import numpy as np
-from numpy.typing import NDArray
-
 from models.catalog import HypervolumeImprovement
-from models.pareto import directions, non_dominated, reference_point
-from models.policies.base import Question, Recommendation, counted
-from models.policies.film_acquisition import device_subset
-from models.policies.film_hypervolume import Aim, FilmHypervolume, Limits
-from models.policies.film_search import search, searched
-from models.tensors import to_tensor
-
-Array = NDArray[np.float64]
-
-BASELINE = 100
-"""Read points that may belong to the front: those that reach furthest in some direction."""
-LIKELY = 0.5
-"""Least probability of keeping within all limits at which a read point counts for the reference point."""
+from models.policies.base import Question, Recommendation
+from models.policies.film_search import search
+from models.policies.frame import Frame
 
 
 class HypervolumeImprovementPolicy:
@@ -36,71 +23,3 @@ class HypervolumeImprovementPolicy:
         frame = Frame(question)
         chosen = search(question, frame.acquisition(self.options.mc_samples), self.options, frame.scale)
         return chosen.recommend("hypervolume_improvement", frame.reason(chosen.gain))
-
-
-class Frame:
-    """What the readings say of a problem's objectives and outcomes: where each counts and what is to be beaten."""
-
-    def __init__(self, question: Question) -> None:
-        problem, m = question.problem, len(question.problem.objectives)
-        self._question = question
-        self._read = np.unique(question.read().X, axis=0)
-        mean, sd = question.model().predict(self._read)
-        chances = [o.chance(mean[:, m + k], sd[:, m + k]) for k, o in enumerate(problem.outcomes)]
-        self._chance = np.prod(chances, axis=0) if chances else np.ones(len(self._read))
-        self._mean, likely = mean[:, :m], self._chance >= LIKELY
-        seen = self._mean[likely] if likely.any() else self._mean
-        self._front = int(non_dominated(seen).sum()) if likely.any() else 0
-        self.reference: Array = reference_point(problem.objectives, seen)
-        """`m` maximised values below which an objective counts for nothing."""
-        latents = [question.model().latents(k)[0] for k in range(m)]
-        reach = seen.max(0) - self.reference
-        self.width: Array = np.array(
-            [w if w > 1e-3 * p.scale else p.scale for w, p in zip(reach, latents, strict=True)]
-        )
-        """`m` distances from there to the best, in physical units."""
-        self.scale = float(np.prod(self.width))
-        """Physical units, multiplied, per unit of the acquisition's gain."""
-
-    def acquisition(self, draws: int) -> FilmHypervolume:
-        """The gain of films of this question."""
-        question, model = self._question, self._question.model()
-        problem = question.problem
-        m = len(problem.objectives)
-        return FilmHypervolume(
-            [Aim(model.latents(k), float(self.reference[k]), float(self.width[k])) for k in range(m)],
-            [Limits(model.latents(m + k), *o.limits()) for k, o in enumerate(problem.outcomes)],
-            to_tensor(self.known()),
-            devices=len(device_subset(problem.film.devices)),
-            draws=draws,
-            seed=question.seed,
-            progress=question.progress,
-        )
-
-    def known(self) -> Array:
-        """Distinct points that may belong to the front: read ones that reach furthest, and those in flight."""
-        u = directions(8, 8, self._mean.shape[1], seed=0).reshape(-1, self._mean.shape[1])
-        reach = (((self._mean - self.reference) / self.width)[:, None] / u).min(-1)
-        rank = np.argsort(np.argsort(-reach.clip(0.0) * self._chance[:, None], axis=0, kind="stable"), axis=0).min(1)
-        best = self._read[np.sort(np.argsort(rank, kind="stable")[:BASELINE])]
-        flight = [film.points()[device_subset(len(film.s))] for film in self._question.pending]
-        return np.unique(np.vstack([best, *flight]), axis=0)
-
-    def reason(self, gain: float) -> str:
-        """One sentence for a person."""
-        question, objectives = self._question, self._question.problem.objectives
-        unit = " ".join(o.unit for o in objectives)
-        flight = f" and {counted(len(question.pending), 'film')} in flight" if question.pending else ""
-        counts = [
-            f"{o.property} {'above' if o.sign() > 0 else 'below'} {o.sign() * r:.3g} {o.unit}"
-            for o, r in zip(objectives, self.reference, strict=True)
-        ]
-        text = f"expected hypervolume improvement {gain:.3g} {unit} over {counted(self._front, 'trade-off')}"
-        text += f" among {counted(len(question.read()), 'reading')}{flight}, counting {', '.join(counts)}"
-        return text + limited(question) + searched(question)
-
-
-def limited(question: Question) -> str:
-    """What a reason has to add where outcomes have limits, else nothing."""
-    outcomes = question.problem.outcomes
-    return f", as far as {' and '.join(o.property for o in outcomes)} keep within limits" if outcomes else ""

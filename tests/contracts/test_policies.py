@@ -42,7 +42,7 @@ def problem(request):
 @pytest.fixture
 def data(problem):
     random = problem.model_copy(update={"policy": RandomFilms()})
-    made = propose(random, None, Dataset.empty(7), pending=[], count=4, seed=1)
+    made = propose(random, None, Dataset.empty(7, len(problem.objectives)), pending=[], count=4, seed=1)
     return film_lab.measured(problem, [r.film for r in made])
 
 
@@ -63,7 +63,7 @@ def test_shapes_and_flags(problem, data):
     assert answer.policy == problem.policy.name
     assert answer.source == ("model" if policy_for(problem.policy).needs_model else problem.policy.name)
     assert answer.film.points().shape == (6, 7)
-    assert answer.mean.shape == answer.sd.shape == (6, 1)
+    assert answer.mean.shape == answer.sd.shape == (6, len(problem.objectives))
     assert (answer.sd > 0.0).all()
     assert answer.reason
     assert (answer.gain is None) is not policy_for(problem.policy).needs_model

@@ -13,6 +13,7 @@ from models.surrogates.film_gp_state import FilmGPState
 from models.surrogates.hyperparameters import Hyperparameters
 
 SIGNAL = (Objective(property="signal", unit="V"),)
+ECHO = Objective(property="echo", unit="V")
 
 
 def truth(problem, X):
@@ -20,6 +21,12 @@ def truth(problem, X):
     d = problem.space.dimension
     top = np.arange(1.0, d + 1.0) / np.arange(1.0, d + 1.0).sum()
     return 10.0 * np.exp(-((X[:, :d] - top) ** 2).sum(axis=1) / 0.1) + X[:, d:].sum(axis=1)
+
+
+def echo(problem, X):
+    """A second property: the same hill with its elements the other way round."""
+    d = problem.space.dimension
+    return truth(problem, np.hstack([X[:, :d][:, ::-1], X[:, d:]]))
 
 
 def measured(problem, films, *, seed=0, noise=0.15, offset=0.15):
@@ -30,8 +37,8 @@ def measured(problem, films, *, seed=0, noise=0.15, offset=0.15):
     offsets = np.concatenate([np.full(len(film.s), offset * rng.standard_normal()) for film in films])
     y = truth(problem, X) + offsets + noise * rng.standard_normal(len(X))
     uids = np.array([f"r{k:05d}" for k in range(len(X))])
-    unknown = np.full((len(X), 1), np.nan)
-    return Dataset(X, y[:, None], unknown, names, np.arange(len(X), dtype=np.float64), uids)
+    Y = np.column_stack([y, *[echo(problem, X) for _ in problem.properties[1:]]])
+    return Dataset(X, Y, np.full(Y.shape, np.nan), names, np.arange(len(X), dtype=np.float64), uids)
 
 
 def surrogate(problem, dataset, *, lengthscale=0.4, noise=1e-3, film=4e-3, output=1.0):
@@ -48,5 +55,6 @@ def bundle(problem, dataset):
 
 
 def problem_of(space, geometry, policy, **more):
-    """A problem with one signal to maximise."""
-    return Problem(space=space, objectives=SIGNAL, film=geometry, policy=policy, **more)
+    """A problem with one signal to maximise, and its echo too where the policy serves no less than two."""
+    sought = SIGNAL if policy.objectives[0] == 1 else (*SIGNAL, ECHO)
+    return Problem(space=space, objectives=sought, film=geometry, policy=policy, **more)

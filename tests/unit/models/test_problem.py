@@ -87,3 +87,22 @@ def test_an_outcome_is_met_between_its_limits():
     limited = OutcomeConstraint(property="resistivity", unit="ohm m", lower=0.0, upper=1.0)
     met = limited.is_met(np.array([-0.1, 0.0, 0.5, 1.0, 1.1, np.nan]))
     assert met.tolist() == [False, True, True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("policy", "objectives", "limited", "reason"),
+    [
+        ("expected_improvement", 2, False, "serves 1 objectives, the problem has 2"),
+        ("hypervolume_improvement", 1, False, "serves 2 to 4 objectives, the problem has 1"),
+        ("knowledge_gradient", 1, True, "takes no heed of outcomes"),
+    ],
+)
+def test_a_policy_is_not_asked_for_more_than_it_can_serve(policy, objectives, limited, reason):
+    asked = {
+        "space": {"elements": ["A", "B"]},
+        "objectives": [{"property": f"p{k}", "unit": "V"} for k in range(objectives)],
+        "outcomes": [{"property": "resistivity", "unit": "ohm m", "upper": 1.0}] if limited else [],
+        "policy": {"name": policy},
+    }
+    with pytest.raises(ValidationError, match=reason):
+        Problem.model_validate(asked)

@@ -25,9 +25,16 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 IMPROVING = frozenset(
-    {"expected_improvement", "hypervolume_improvement", "knowledge_gradient", "mean_expected_improvement"}
+    {
+        "expected_improvement",
+        "hypervolume_improvement",
+        "knowledge_gradient",
+        "thompson_sampling",
+        "upper_confidence_bound",
+    }
 )
-"""Policies whose gain says by how much the best value is expected to rise; that of others is of another kind."""
+"""Policies whose gain says by how much a film is expected to raise the best value; that of others is of another kind:
+of the mean over devices, or of what is known."""
 
 Word = Literal["go on", "consider stopping", "stop"]
 

@@ -13,9 +13,11 @@ from service.api import (
     events,
     films,
     health,
+    insights,
     leases,
     measurements,
     models,
+    predictions,
     problems,
     proposals,
 )
@@ -36,6 +38,8 @@ ROUTERS = (
     measurements.router,
     datasets.router,
     models.router,
+    predictions.router,
+    insights.router,
     events.router,
 )
 """Every noun under `/v1`."""

@@ -94,8 +94,15 @@ class WorkerSettings(Section):
 
     threads: int = Field(default=1, ge=1, le=256)
     """Threads of the linear algebra; one is fastest unless the machine does nothing else."""
+    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d{1,3})?)$")
+    """Where a worker computes: `auto` takes the first GPU if there is one, `cuda:1` the second."""
     sweep_s: float = Field(default=2.0, gt=0, le=10)
     """Seconds between two sweeps of the housekeeping: the longest that work waits if its message was lost."""
+
+    @field_validator("device")
+    @classmethod
+    def _first_by_default(cls, device: str) -> str:
+        return "cuda:0" if device == "cuda" else device
 
 
 class Settings(BaseSettings):

@@ -98,6 +98,8 @@ class Advice:
     source: str = "random"
     reason: str = "a film of the test"
     alternatives: tuple[Any, ...] = ()
+    pairs: tuple[Any, ...] = ()
+    cost: float | None = None
 
 
 class Loop:

@@ -15,6 +15,7 @@ from models.errors import FitFailed, IncompatibleCheckpoint, NotEnoughData, Scie
 from models.policies.base import Recommendation
 from models.propose import propose
 from models.surrogates.base import ModelBundle
+from models.tensors import use_device
 from models.train import train
 from service.errors import ArtifactDamaged, LeaseLost
 from service.operations import decisions
@@ -24,14 +25,15 @@ from service.store.session import Sessions, make_engine, make_sessions
 from service.telemetry import bound
 from workers.app import app, settings
 from workers.posterior import served_posterior
+from workers.warm import WarmModels
 
 log = structlog.get_logger("filmloop.decide")
 
 HEARTBEAT_S = 2.0
 """Least seconds between two renewals of a job's lease."""
 
-_warm: dict[str, ModelBundle] = {}
-"""The last bundle that was kept, by the hash of its artifact; losing it costs one read of that artifact."""
+_warm = WarmModels()
+_device = use_device(settings.worker.device)  # of this process: a worker that cannot have it must not start
 
 
 class _Worker(Protocol):
@@ -50,6 +52,7 @@ def decide(self: Task, job_id: str) -> None:
 @worker_ready.connect  # type: ignore[untyped-decorator]  # Celery ships no types
 def take_up(sender: _Worker, **_: object) -> None:
     """Give back what a dead process of this worker's name had in hand; the sweep rings for it."""
+    log.info("ready", device=_device)
     if given_back := decisions.abandon_decisions(_sessions(), sender.hostname):
         log.warning("gave back what the last process of this name was doing", jobs=given_back)
 
@@ -151,21 +154,22 @@ def _last(settings: Settings, job: DecisionInput) -> ModelBundle | None:
     """The campaign's newest model, from memory or from its artifact; damage is reported, and means a cold start."""
     if job.previous is None:
         return None
-    warm = _warm.get(job.previous.sha256)
+    warm = _warm.get(job.campaign_id, job.previous.sha256)
     if warm is not None:
         return warm
     try:
-        return from_bytes(decisions.load_artifact(settings.artifacts_dir, job.previous.sha256), job.problem)
+        last = from_bytes(decisions.load_artifact(settings.artifacts_dir, job.previous.sha256), job.problem)
     except (ArtifactDamaged, IncompatibleCheckpoint) as error:
         log.warning("the last model cannot be read; training starts cold", error=str(error))
         return None
+    _warm.keep(job.campaign_id, job.previous.sha256, last)
+    return last
 
 
 def _kept(settings: Settings, job: DecisionInput, bundle: ModelBundle) -> ModelRecord:
     """Write the bundle's bytes to the artifact store and keep it warm."""
     artifact = decisions.store_artifact(settings.artifacts_dir, to_bytes(bundle))
-    _warm.clear()
-    _warm[artifact.sha256] = bundle
+    _warm.keep(job.campaign_id, artifact.sha256, bundle)
     return ModelRecord(
         name=bundle.surrogate.name,
         seed=bundle.seed,

@@ -71,4 +71,4 @@ def _decisions():
         sa.ForeignKeyConstraint(["model_version_id"], ["model_version.id"], name=op.f("fk_decision_model_version_id")),
         sa.PrimaryKeyConstraint("job_id", name=op.f("pk_decision")),
     )
-    op.create_index("ix_decision_campaign_id_created_at", "decision", ["campaign_id", "created_at"], unique=False)
+    op.create_index("ix_decision_campaign_id_revision", "decision", ["campaign_id", "revision"], unique=False)

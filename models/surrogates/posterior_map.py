@@ -75,7 +75,13 @@ def middle_process(space: SearchSpace) -> Array:
 
 
 def feasible(space: SearchSpace, points: Array) -> Array:
-    """Those of `points` (j x d) that are compositions and obey every rule; `SearchSpace.violations` for all at once."""
+    """Those of `points` (j x d) that are compositions and obey every rule."""
+    legal: Array = points[is_feasible(space, points)]
+    return legal
+
+
+def is_feasible(space: SearchSpace, points: Array) -> NDArray[np.bool_]:
+    """Whether each of `points` (j x d) obeys every rule; `SearchSpace.violations` for all at once."""
     G, h, _ = space.inequalities()
     presence = space.presence()
     present = points > TOLERANCE
@@ -83,5 +89,4 @@ def feasible(space: SearchSpace, points: Array) -> Array:
     for members, most in presence.limits:
         good &= present[:, members].sum(1) <= most
     good &= np.isclose(points.sum(axis=1), 1.0, rtol=0.0, atol=TOLERANCE)
-    legal: Array = points[good]
-    return legal
+    return np.asarray(good)

@@ -23,7 +23,9 @@ class Proposal:
     gain: float | None
     reason: str
     source: str
+    cost: float | None
     alternatives: list[Any]
+    pairs: list[Any]
     provenance: dict[str, Any]
     film_id: str | None
     stale: bool
@@ -43,7 +45,9 @@ def seen(row: ProposalRow, film_id: str | None, newest_revision: int) -> Proposa
         gain=row.gain,
         reason=row.reason,
         source=row.source,
+        cost=row.cost,
         alternatives=row.alternatives,
+        pairs=row.pairs,
         provenance=row.provenance,
         film_id=film_id,
         stale=row.state in {"ready", "leased"} and row.revision < newest_revision,

@@ -8,9 +8,16 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from service.operations.decision_inputs import DecisionInput
-from service.operations.recommendations import Recommendation, library_versions, written, written_alternatives
+from service.operations.recommendations import (
+    Recommendation,
+    library_versions,
+    written,
+    written_alternatives,
+    written_pairs,
+)
 from service.operations.refill import wanted_films
-from service.store import artifacts, campaigns, events, models, proposals
+from service.operations.standing import standing
+from service.store import artifacts, campaigns, decisions, events, models, proposals
 from service.store.artifacts import StoredArtifact
 from service.store.ids import new_id
 
@@ -27,6 +34,8 @@ class ModelRecord:
     posterior: dict[str, Any] | None
     """Posterior map as it is served: `points`, `mean`, `sd`, `best`."""
     artifact: StoredArtifact
+    insights: dict[str, Any] | None = None
+    """What a researcher asks of the model, as it is served: `recommendation`, `pareto`."""
 
 
 def publish(
@@ -37,6 +46,7 @@ def publish(
     model_id = None if model is None else _keep_model(session, decision, model)
     superseded = proposals.withdraw_ready(session, campaign.id, to="superseded")
     offered = _offer(session, decision, model_id, recommendations) if campaign.state in {"active", "paused"} else []
+    decisions.store(session, standing(decision, model, model_id, recommendations[: len(offered)]))
     told = {
         "job_id": decision.job_id,
         "revision": decision.revision,
@@ -67,6 +77,7 @@ def _keep_model(session: Session, decision: DecisionInput, model: ModelRecord) -
         "metrics": _storable(model.metrics),
         "versions": model.versions,
         "posterior": model.posterior,
+        "insights": _storable(model.insights),
     }
     models.store(session, values)
     told = {"model_version_id": values["id"], "name": model.name, "revision": decision.revision}
@@ -127,9 +138,11 @@ def _proposal(
         "rank": rank,
         "film": written(recommendation, decision.problem),
         "gain": None if recommendation.gain is None else float(recommendation.gain),
+        "cost": recommendation.cost,
         "source": recommendation.source,
         "policy": recommendation.policy,
         "reason": recommendation.reason,
         "alternatives": written_alternatives(recommendation, decision.problem),
+        "pairs": written_pairs(recommendation),
         "provenance": provenance,
     }

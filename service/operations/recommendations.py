@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from models.film import Film
+from models.film import Film, commanded_film, named_commands
 from models.problem import Problem
 
 Array = NDArray[np.float64]
@@ -41,6 +41,18 @@ class Alternative(Protocol):
     @property
     def pair(self) -> tuple[str, str] | None:
         """The elements that trade along it."""
+
+
+class PairScore(Protocol):
+    """What grading two elements against each other would gain."""
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """The elements that trade."""
+
+    @property
+    def gain(self) -> float:
+        """Gain of the best such film."""
 
 
 class Recommendation(Protocol):
@@ -78,6 +90,14 @@ class Recommendation(Protocol):
     def alternatives(self) -> Sequence[Alternative]:
         """The best films that were not chosen."""
 
+    @property
+    def pairs(self) -> Sequence[PairScore]:
+        """Every pair of elements that can be graded, the most gainful first."""
+
+    @property
+    def cost(self) -> float | None:
+        """What making the film costs, where the campaign counts costs."""
+
 
 @dataclass(frozen=True)
 class MadeFilm(Film):
@@ -104,8 +124,14 @@ def written(recommendation: Recommendation, problem: Problem) -> dict[str, Any]:
         }
         for k, x in enumerate(film.compositions())
     ]
-    ends = {"a": _named(film.a, space.elements), "b": _named(film.b, space.elements)}
-    return {**ends, "process": space.decode_process(film.process), "positions": positions, "devices": devices}
+    return {
+        "a": _named(film.a, space.elements),
+        "b": _named(film.b, space.elements),
+        "process": space.decode_process(film.process),
+        "commands": _commands(film, problem),
+        "positions": positions,
+        "devices": devices,
+    }
 
 
 def written_alternatives(recommendation: Recommendation, problem: Problem) -> list[dict[str, Any]]:
@@ -121,6 +147,11 @@ def written_alternatives(recommendation: Recommendation, problem: Problem) -> li
         }
         for other in recommendation.alternatives
     ]
+
+
+def written_pairs(recommendation: Recommendation) -> list[dict[str, Any]]:
+    """What grading each pair of elements would gain, as JSON, the best first."""
+    return [{"pair": list(score.pair), "gain": float(score.gain)} for score in recommendation.pairs]
 
 
 def unread_film(
@@ -139,14 +170,22 @@ def unread_film(
     waiting = [d["index"] for d in film["devices"] if d["index"] not in finished]
     if not waiting:
         return None
-    a, b = (np.array([film[end].get(e, 0.0) for e in elements]) for end in ("a", "b"))
-    process = problem.space.encode_process(film["process"])
-    s = problem.film.mixing()[waiting]
+    proposed = _proposed(film, problem)
+    a, b, process, s = proposed.a, proposed.b, proposed.process, proposed.s[waiting]
     if not as_made:
-        return Film(a, b, process, s)
+        return Film(a, b, process, s, commands=proposed.commands)
     nominal = {d["index"]: d["composition"] for d in film["devices"]}
     made = np.array([[(as_made.get(k) or nominal[k]).get(e, 0.0) for e in elements] for k in waiting])
-    return MadeFilm(a, b, process, s, made)
+    return MadeFilm(a, b, process, s, made, commands=proposed.commands)
+
+
+def _proposed(film: Mapping[str, Any], problem: Problem) -> Film:
+    """The whole film that was proposed; on a deposition grid it follows from its commands."""
+    process, told = problem.space.encode_process(film["process"]), film.get("commands")
+    if told is not None:
+        return commanded_film(named_commands(told["a"], told["b"], problem.space), process, problem.space, problem.film)
+    a, b = (np.array([film[end].get(e, 0.0) for e in problem.space.elements]) for end in ("a", "b"))
+    return Film(a, b, process, problem.film.mixing())
 
 
 def library_versions() -> dict[str, str]:
@@ -163,6 +202,14 @@ def _version(name: str) -> str:
 
 def _named(x: Array, elements: Sequence[str]) -> dict[str, float]:
     return dict(zip(elements, x.tolist(), strict=True))
+
+
+def _commands(film: Film, problem: Problem) -> dict[str, Any] | None:
+    if film.commands is None or problem.film.grid is None:
+        return None
+    elements = problem.space.elements
+    told = {"a": _named(film.commands.a, elements), "b": _named(film.commands.b, elements)}
+    return {**told, "unit": problem.film.grid.unit}
 
 
 def _predicted(recommendation: Recommendation, device: int) -> dict[str, float] | None:

@@ -47,6 +47,12 @@ def posterior(session: Session, model_version_id: str) -> dict[str, Any] | None:
     return session.execute(query).scalar_one_or_none()
 
 
+def insights(session: Session, model_version_id: str) -> dict[str, Any] | None:
+    """What a researcher asks of a model, as the worker stored it; none if it stored nothing."""
+    query = select(ModelVersionRow.insights).where(ModelVersionRow.id == model_version_id)
+    return session.execute(query).scalar_one_or_none()
+
+
 def newest(session: Session, campaign_id: str) -> ModelVersionRow | None:
     """The model version that has seen most of the campaign's data."""
     query = (

@@ -1,6 +1,6 @@
 """Proposals on the wire."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import ConfigDict
 
@@ -30,6 +30,14 @@ class ProposedDeviceRead(Outgoing):
     """Null without a model."""
 
 
+class CommandsRead(Outgoing):
+    """What the sources are told at both ends, by element."""
+
+    a: dict[str, float]
+    b: dict[str, float]
+    unit: str
+
+
 class ProposedFilmRead(Outgoing):
     """A film to make."""
 
@@ -39,6 +47,8 @@ class ProposedFilmRead(Outgoing):
     """Composition of end B."""
     process: dict[str, float | str]
     """Process conditions in physical units, by variable."""
+    commands: CommandsRead | None = None
+    """Null without a deposition grid."""
     positions: list[float]
     devices: list[ProposedDeviceRead]
 
@@ -54,6 +64,14 @@ class AlternativeRead(Outgoing):
     """The two elements that trade along it, where the campaign makes pair gradients."""
 
 
+class PairRead(Outgoing):
+    """What the best film gains that grades two elements against each other."""
+
+    pair: list[str]
+    gain: float
+    """As the proposal's own gain."""
+
+
 class ProvenanceRead(Outgoing):
     """Everything from which the proposal can be computed again."""
 
@@ -62,7 +80,7 @@ class ProvenanceRead(Outgoing):
     snapshot_hash: str
     model_version_id: str | None
     policy: str
-    policy_options: dict[str, str | int | float]
+    policy_options: dict[str, Any]
     seed: int
     pending_film_count: int
     code_version: str
@@ -84,7 +102,11 @@ class ProposalRead(Outgoing):
     """Expected gain in the objective's unit; null if the policy computes none."""
     reason: str
     source: Literal["model", "space_filling", "random"]
+    cost: float | None
+    """What making the film costs, in the unit of the policy's cost model; null if it has none."""
     alternatives: list[AlternativeRead]
+    pairs: list[PairRead]
+    """Which elements to grade: every pair that can be, the most gainful first."""
     provenance: ProvenanceRead
     film_id: str | None
     """The film, once its making was started."""

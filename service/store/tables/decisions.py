@@ -172,4 +172,4 @@ class DecisionRow(Base):
     """Standard deviation of a film's offset, in the objective's unit."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
-    __table_args__ = (Index("ix_decision_campaign_id_created_at", "campaign_id", "created_at"),)
+    __table_args__ = (Index("ix_decision_campaign_id_revision", "campaign_id", "revision"),)

@@ -35,6 +35,12 @@ def test_nested_names_are_read_from_the_environment(monkeypatch):
     assert settings.log.level == "DEBUG"
 
 
+def test_a_gpu_without_a_number_is_the_first(monkeypatch):
+    assert Settings().worker.device == "auto"
+    monkeypatch.setenv("FILMLOOP_WORKER__DEVICE", "cuda")
+    assert Settings().worker.device == "cuda:0"
+
+
 def test_what_the_caller_says_wins_and_leaves_the_rest_to_the_environment(monkeypatch):
     monkeypatch.setenv("FILMLOOP_API__HOST", "::1")
     monkeypatch.setenv("FILMLOOP_API__PORT", "9001")
@@ -58,6 +64,7 @@ def test_any_usual_spelling_of_postgres_means_psycopg(monkeypatch, scheme):
         ("API__PORT", "65536", "less than or equal to 65535"),
         ("API__PRT", "8000", "Extra inputs"),
         ("LOG__LEVEL", "loud", "DEBUG"),
+        ("WORKER__DEVICE", "gpu", "auto|cpu|cuda"),
         ("WORKER__THREADS", "0", "greater than or equal to 1"),
     ],
 )

@@ -43,6 +43,8 @@ class Advice:
     source: str = "model"
     reason: str = "because"
     alternatives: Any = (Other(),)
+    pairs: Any = (Other(),)
+    cost: float | None = None
 
 
 def through_json(value):

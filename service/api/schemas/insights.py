@@ -1,0 +1,162 @@
+"""Insights on the wire: what a researcher asks of a campaign."""
+
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field
+
+from models.stopping import Stopping
+from service.api.dependencies import MAX_PAGE
+from service.api.schemas.fields import Instant, Outgoing
+
+
+class _Read(Outgoing):
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+
+class ExpectedRead(_Read):
+    """What is expected of one property, in its own unit."""
+
+    property: str
+    unit: str
+    mean: float
+    sd: float
+    """Of the property itself, without reading noise and film effect."""
+
+
+class CandidateRead(_Read):
+    """A composition with what the model expects there."""
+
+    composition: dict[str, float]
+    process: dict[str, float | str]
+    expected: list[ExpectedRead]
+    probability_best: float
+    """Chance that no other composition is better, as far as the model knows."""
+    distance_to_measured: float | None
+    """Largest difference of an atomic fraction to the nearest device with a reading."""
+
+
+class RecommendationRead(CandidateRead):
+    """The composition with the best expected value, not the luckiest reading; and its rivals."""
+
+    campaign_id: str
+    model_version_id: str
+    revision: int
+    """Revision of the dataset that the model has seen."""
+    stale: bool
+    """Whether the dataset is ahead of the model."""
+    rivals: list[CandidateRead]
+    """Distinct compositions that may be better, the most probable first."""
+
+
+class TradeOffRead(_Read):
+    """A composition on the front of the best trade-offs."""
+
+    composition: dict[str, float]
+    process: dict[str, float | str]
+    expected: list[ExpectedRead]
+    probability: float
+    """Chance that no other composition is better in every objective."""
+    measured: bool
+    """Whether a device of this composition was read."""
+
+
+class VolumeRead(_Read):
+    """Hypervolume between reference point and front, in the product of the objectives' units."""
+
+    mean: float
+    sd: float
+
+
+class ParetoRead(_Read):
+    """The best trade-offs between the objectives, as the model believes them."""
+
+    campaign_id: str
+    model_version_id: str
+    revision: int
+    stale: bool
+    reference: dict[str, float]
+    """Reference point by property, in its own unit: what is worse counts for nothing."""
+    hypervolume: VolumeRead
+    points: list[TradeOffRead]
+
+
+class PropertyCalibrationRead(_Read):
+    """How well one property was predicted, each film from all the others."""
+
+    property: str
+    unit: str
+    readings: int | None
+    films: int | None
+    noise_sd: float | None
+    film_effect_sd: float | None
+    leave_film_out: dict[str, Any] | None
+    """Share of readings inside their 50, 90 and 95 % intervals, mean log density, reliability; null with one film."""
+
+
+class CalibrationRead(_Read):
+    """How far the intervals of one model version can be trusted."""
+
+    model_version_id: str
+    revision: int
+    created_at: Instant
+    properties: list[PropertyCalibrationRead]
+
+
+class StandingRead(_Read):
+    """Where the campaign stood at one decision."""
+
+    revision: int
+    films: int
+    """Films with a reading."""
+    readings: int
+    pending: int
+    """Films in flight."""
+    policy: str | None
+    source: str | None
+    expected_gain: float | None
+    """What the first proposed film was expected to gain; null if no model chose it."""
+    cost: float | None
+    best_mean: float | None
+    """Expected at the recommended composition; of several objectives the hypervolume."""
+    best_sd: float | None
+    noise_sd: float | None
+    """Of a typical reading; null with several objectives."""
+    film_effect_sd: float | None
+    model_version_id: str | None
+    created_at: Instant
+
+
+class StopAsked(Stopping):
+    """What the lab holds to be small, as query parameters, and how much history to show."""
+
+    limit: int = Field(default=200, ge=1, le=MAX_PAGE)
+    """Most decisions that are looked at, the newest ones."""
+
+
+class StopOptionsRead(_Read):
+    """What was held to be small."""
+
+    patience: int
+    horizon: int
+    resolution: float | None
+    worth: float | None
+
+
+class StopAdviceRead(_Read):
+    """Advice for people: nothing acts on it."""
+
+    campaign_id: str
+    revision: int
+    advice: Literal["go on", "consider stopping", "stop"]
+    why: str
+    unit: str
+    """Of gains and deviations."""
+    resolution: float | None
+    """Smallest difference that was held to matter; null while it is not known."""
+    quiet_films: int
+    """Film counts in a row, up to the newest, at which a film was expected to gain less than that."""
+    films_left: int | None
+    """By the budget; null without one."""
+    options: StopOptionsRead
+    history: list[StandingRead]
+    """Decisions, oldest first."""

@@ -1,0 +1,81 @@
+"""Where a campaign stands at a decision, as one line of its history: what a stop is judged by."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from service.operations.decision_inputs import DecisionInput
+from service.operations.recommendations import Recommendation
+
+
+class Known(Protocol):
+    """A trained model, as far as it says where the campaign stands."""
+
+    @property
+    def metrics(self) -> Mapping[str, Any]:
+        """What the fit said of noise and film effect."""
+
+    @property
+    def posterior(self) -> Mapping[str, Any] | None:
+        """Map with its best composition."""
+
+    @property
+    def insights(self) -> Mapping[str, Any] | None:
+        """Pareto front, of several objectives."""
+
+
+def standing(
+    decision: DecisionInput, model: Known | None, model_id: str | None, offered: Sequence[Recommendation]
+) -> dict[str, Any]:
+    """One row of the history.
+
+    Args:
+        decision: What was known.
+        model: The model that decided; None if there was none.
+        model_id: Its version.
+        offered: The films that were proposed, the most wanted first.
+    """
+    first = offered[0] if offered else None
+    read = ~np.isnan(decision.dataset.Y).all(axis=1)
+    noise_sd, film_effect_sd = (None, None) if model is None else _scatter(decision, model)
+    best_mean, best_sd = (None, None) if model is None else _best(decision, model)
+    gain = first.gain if first is not None and first.source == "model" else None
+    return {
+        "job_id": decision.job_id,
+        "campaign_id": decision.campaign_id,
+        "model_version_id": model_id,
+        "revision": decision.revision,
+        "films": len(set(decision.dataset.films[read].tolist())),
+        "readings": int(read.sum()),
+        "pending": len(decision.pending),
+        "policy": None if first is None else first.policy,
+        "source": None if first is None else first.source,
+        "expected_gain": None if gain is None else float(gain),
+        "cost": None if first is None else first.cost,
+        "best_mean": best_mean,
+        "best_sd": best_sd,
+        "noise_sd": noise_sd,
+        "film_effect_sd": film_effect_sd,
+    }
+
+
+def _scatter(decision: DecisionInput, model: Known) -> tuple[float | None, float | None]:
+    """Deviation of a typical reading and of a film's offset; of several objectives there is no one such number."""
+    fitted = model.metrics.get("objectives") or [{}]
+    if len(decision.problem.objectives) > 1:
+        return None, None
+    inferred = fitted[0].get("noise_sd")
+    variance = decision.dataset.Yvar[~np.isnan(decision.dataset.Y[:, 0]), 0]
+    if len(variance) == 0 or np.isnan(variance).mean() > 0.5:
+        return inferred, fitted[0].get("film_effect_sd")
+    return float(np.sqrt(np.nanmedian(variance))), fitted[0].get("film_effect_sd")
+
+
+def _best(decision: DecisionInput, model: Known) -> tuple[float | None, float | None]:
+    """What is expected at the best composition; of several objectives the hypervolume."""
+    if len(decision.problem.objectives) > 1:
+        volume = ((model.insights or {}).get("pareto") or {}).get("hypervolume") or {}
+        return volume.get("mean"), volume.get("sd")
+    best = (model.posterior or {}).get("best") or {}
+    return best.get("mean"), best.get("sd")

@@ -1,7 +1,8 @@
 """The Gaussian process with film effect by explicit dense algebra, independent of the code it judges.
 
-Nothing is integrated out in advance: f at every point and b of every film are unknowns of one Gaussian vector u with
-prior covariance C, readings are y = H u + noise, and the posterior is the textbook formula with explicit inverses.
+Nothing is integrated out in advance: f at every point, b of every film, the drift at every reading and the constant of
+every calibration sample are unknowns of one Gaussian vector u with prior covariance C. Readings are y = H u + noise. The
+posterior is the textbook formula with explicit inverses.
 """
 
 from dataclasses import dataclass, field
@@ -21,10 +22,21 @@ class DenseFilmGP:
     output_variance: float
     film_variance: float
     constant_variance: float
+    time: np.ndarray = None
+    drift_variance: float = 0.0
+    drift_time: float = 1.0
+    sample: np.ndarray = None
+    """Number of the calibration sample that a reading is of, -1 for a material."""
+    sample_variance: float = 0.0
     films: list = field(init=False)
+    samples: list = field(init=False)
 
     def __post_init__(self):
-        self.films = sorted(set(self.film.tolist()))
+        n = len(self.y)
+        self.time = np.zeros(n) if self.time is None else self.time
+        self.sample = np.full(n, -1) if self.sample is None else self.sample
+        self.films = sorted({f for f, s in zip(self.film.tolist(), self.sample.tolist(), strict=True) if s < 0})
+        self.samples = sorted({s for s in self.sample.tolist() if s >= 0})
 
     def kernel(self, a, b):
         """Prior covariance of f between two single points, written as in the textbook."""
@@ -33,23 +45,35 @@ class DenseFilmGP:
         return self.constant_variance + self.output_variance * (1.0 + s + 5.0 * r**2 / 3.0) * np.exp(-s)
 
     def prior(self, points):
-        """Covariance of (f at `points`, b of each film)."""
-        n, count = len(points), len(self.films)
-        C = np.zeros((n + count, n + count))
+        """Covariance of (f at `points`, b of each film, constant of each sample, drift at each reading)."""
+        n, films, samples, readings = len(points), len(self.films), len(self.samples), len(self.y)
+        C = np.zeros((n + films + samples + readings,) * 2)
         for i in range(n):
             for j in range(n):
                 C[i, j] = self.kernel(points[i], points[j])
-        for k in range(count):
+        for k in range(films):
             C[n + k, n + k] = self.film_variance
+        for k in range(n + films, n + films + samples):
+            C[k, k] = self.sample_variance
+        first = n + films + samples
+        for i in range(readings):
+            for j in range(readings):
+                apart = abs(self.time[i] - self.time[j])
+                C[first + i, first + j] = self.drift_variance * np.exp(-apart / self.drift_time)
         return C
 
     def design(self, extra=0):
-        """H: each reading is f at its point (after `extra` other points) plus b of its film."""
+        """H: a reading is f at its point (after `extra` other points) and b of its film, or its sample, and drift."""
         n = len(self.y)
-        H = np.zeros((n, extra + n + len(self.films)))
+        films, samples = extra + n, extra + n + len(self.films)
+        H = np.zeros((n, samples + len(self.samples) + n))
         for i in range(n):
-            H[i, extra + i] = 1.0
-            H[i, extra + n + self.films.index(self.film[i])] = 1.0
+            if self.sample[i] >= 0:
+                H[i, samples + self.samples.index(self.sample[i])] = 1.0
+            else:
+                H[i, extra + i] = 1.0
+                H[i, films + self.films.index(self.film[i])] = 1.0
+            H[i, samples + len(self.samples) + i] = 1.0
         return H
 
     def reading_covariance(self):

@@ -1,8 +1,8 @@
 """The Gaussian process with film effect by explicit dense algebra, independent of the code it judges.
 
 Nothing is integrated out in advance: f at every point, b of every film, the drift at every reading and the constant of
-every calibration sample are unknowns of one Gaussian vector u with prior covariance C. Readings are y = H u + noise. The
-posterior is the textbook formula with explicit inverses.
+every calibration sample are unknowns of one Gaussian vector u with prior covariance C. Readings are y = H u + noise.
+The posterior is the textbook formula with explicit inverses.
 """
 
 from dataclasses import dataclass, field

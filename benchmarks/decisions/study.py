@@ -28,6 +28,7 @@ def parser(doc: str | None, tasks: Sequence[str], arms: Sequence[str]) -> argpar
     options.add_argument("--jobs", type=int, default=1, help="processes")
     options.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
     options.add_argument("--run-only", action="store_true", help="run campaigns and write no table")
+    options.add_argument("--table-only", action="store_true", help="run nothing, write the table of what there is")
     return options
 
 

@@ -65,7 +65,9 @@ def condition_state(problem: Problem, dataset: Dataset, fitted: FilmGPState) -> 
 def layout_of(problem: Problem, state: FilmGPState, column: int) -> Layout:
     """Which parameters objective `column` has, but for noise that varies."""
     drift = problem.surrogate.noise.drift and state.drifts(column)
-    return Layout(len(state.lower), film_effect=problem.surrogate.film_effect, drift=drift)
+    return Layout(
+        len(state.lower), film_effect=problem.surrogate.film_effect, drift=drift, elements=problem.space.dimension
+    )
 
 
 def _fitted(state: FilmGPState, fits: list[Fit]) -> FilmGPState:

@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 
 from models.errors import FitFailed
 from models.surrogates.evidence import Evidence, Readings
-from models.surrogates.hyperparameters import Hyperparameters, Layout, Prior, log_prior
+from models.surrogates.hyperparameters import Hyperparameters, Layout, Prior, log_prior, prior_covariance
 from models.surrogates.scaling import LARGEST
 
 Array = NDArray[np.float64]
@@ -101,8 +101,8 @@ def fit(
 
 def _starts(prior: list[Prior], seed: int, count: int, before: Array | None) -> list[Array]:
     """The previous optimum (if any), the prior's mean, then seeded draws near it: `count` in all."""
-    mean, sd = np.array([p.mean for p in prior]), np.array([p.sd for p in prior])
-    draws = mean + 0.5 * sd * np.random.default_rng(seed).standard_normal((count, len(prior)))
+    mean, root = np.array([p.mean for p in prior]), np.linalg.cholesky(prior_covariance(prior))
+    draws = mean + 0.5 * np.random.default_rng(seed).standard_normal((count, len(prior))) @ root.T
     known = [] if before is None else [before]
     low, high = np.array([p.lower for p in prior]), np.array([p.upper for p in prior])
     return [np.clip(start, low, high) for start in (*known, mean, *draws)][:count]

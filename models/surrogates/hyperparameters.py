@@ -21,6 +21,8 @@ class Prior:
     sd: float
     lower: float
     upper: float
+    shared: float = 0.0
+    """Correlation with every other parameter that shares: what one lengthscale tells about the others."""
 
 
 def lengthscale_prior(dimension: int) -> Prior:
@@ -32,6 +34,10 @@ def lengthscale_prior(dimension: int) -> Prior:
     return Prior(math.sqrt(2.0) - 3.0 + 0.5 * math.log(dimension), math.sqrt(3.0), math.log(0.02), math.log(1e3))
 
 
+ALIKE = 0.95
+"""Correlation of the log lengthscales of two elements. Fractions are all of one kind, and a few films along lines cannot
+tell six lengthscales apart: those that no film informs follow the others instead of the prior's mean.
+"""
 OUTPUT_VARIANCE = Prior(0.0, 1.0, math.log(1e-3), math.log(1e4))
 """Prior of log s_f^2: the readings are standardised."""
 NOISE_VARIANCE = Prior(-5.0, 1.0, math.log(1e-4), math.log(1e3))
@@ -96,8 +102,8 @@ class Hyperparameters:
         """The inverse of `theta` where there is neither drift nor varying noise."""
         return Layout(dimension, film_effect=len(theta) > dimension + 2).hyperparameters(theta)
 
-    def layout(self) -> "Layout":
-        """Which parameters this set has."""
+    def layout(self, elements: int = 0) -> "Layout":
+        """Which parameters this set has, if its first `elements` columns are fractions."""
         weights = len(self.noise_weights) if self.noise_spread > 0.0 else 0
         return Layout(
             len(self.lengthscales),
@@ -105,6 +111,7 @@ class Hyperparameters:
             drift=self.drift_variance > 0.0,
             weights=weights,
             noise_spread=self.noise_spread,
+            elements=elements,
         )
 
     def padded(self, weights: int) -> "Hyperparameters":
@@ -125,6 +132,8 @@ class Layout:
     """Number of weights of the log noise, B."""
     noise_spread: float = 0.0
     """tau; not fitted along."""
+    elements: int = 0
+    """Number of leading columns that are fractions: their lengthscales are alike."""
 
     def hyperparameters(self, theta: Array) -> Hyperparameters:
         """The set whose `theta` this is."""
@@ -143,7 +152,8 @@ class Layout:
 
     def priors(self) -> list[Prior]:
         """One prior per entry of theta."""
-        scales = [lengthscale_prior(self.dimension)] * self.dimension
+        own = lengthscale_prior(self.dimension)
+        scales = [replace(own, shared=ALIKE)] * self.elements + [own] * (self.dimension - self.elements)
         variances = [OUTPUT_VARIANCE, NOISE_VARIANCE] + [FILM_VARIANCE] * self.film_effect
         return scales + variances + [DRIFT_VARIANCE, DRIFT_TIME] * self.drift + [NOISE_WEIGHT] * self.weights
 
@@ -159,6 +169,14 @@ class Layout:
         return np.concatenate([theta[:shared], drift if self.drift else [], weights])
 
 
+def prior_covariance(prior: list[Prior]) -> Array:
+    """Covariance of theta before any reading, `p x p`."""
+    sd, shared = np.array([p.sd for p in prior]), np.sqrt([p.shared for p in prior])
+    correlation = np.multiply.outer(shared, shared)
+    correlation[np.diag_indices_from(correlation)] = 1.0
+    return np.asarray(correlation * np.multiply.outer(sd, sd))
+
+
 def priors(dimension: int, *, film_effect: bool) -> list[Prior]:
     """One prior per entry of theta where there is neither drift nor varying noise."""
     return Layout(dimension, film_effect=film_effect).priors()
@@ -166,6 +184,6 @@ def priors(dimension: int, *, film_effect: bool) -> list[Prior]:
 
 def log_prior(theta: Array, prior: list[Prior]) -> tuple[float, Array]:
     """Log density of theta up to a constant, and its gradient."""
-    mean, sd = np.array([p.mean for p in prior]), np.array([p.sd for p in prior])
-    score = (theta - mean) / sd
-    return float(-0.5 * score @ score), -score / sd
+    away = theta - np.array([p.mean for p in prior])
+    score = np.linalg.solve(prior_covariance(prior), away)
+    return float(-0.5 * score @ away), -score

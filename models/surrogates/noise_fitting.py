@@ -62,7 +62,7 @@ def fit_noise(
     before = previous if previous is not None and previous.layout().weights == free.weights else plain.hyperparameters
     varying = fit(data, layout=free, seed=seed, starts=1, previous=before, progress=progress)
     evaluations = plain.evaluations + varying.evaluations
-    best = max((plain, varying), key=lambda found: log_posterior(data, found))
+    best = max((plain, varying), key=lambda found: log_posterior(data, found, layout.elements))
     return replace(best, evaluations=evaluations, starts=starts + 1)
 
 
@@ -82,10 +82,10 @@ def promising_spread(data: Readings, h: Hyperparameters) -> float | None:
     return best if gains[best] > WORTH_A_TRY else None
 
 
-def log_posterior(data: Readings, found: Fit) -> float:
+def log_posterior(data: Readings, found: Fit, elements: int = 0) -> float:
     """Log evidence of a model, up to what does not depend on how its noise varies: eq. (3)."""
     h = found.hyperparameters
-    value = found.log_evidence + log_prior(h.theta(), h.layout().priors())[0]
+    value = found.log_evidence + log_prior(h.theta(), h.layout(elements).priors())[0]
     if h.noise_spread == 0.0:
         return value
     _, H = _by_weights(data, h)

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -21,8 +21,9 @@ class Arm:
     version: Callable[[], str]
 
 
+@cache
 def science_version() -> str:
-    """Name of the present state of `models`: a hash over its source files, committed or not."""
+    """Name of the state of `models` that this process runs: a hash over its source files, committed or not."""
     root = Path(__file__).parents[2]
     digest = hashlib.sha256()
     for path in sorted((root / "models").rglob("*.py")):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from botorch.acquisition.analytic import ExpectedImprovement
-from botorch.exceptions.warnings import NumericsWarning
+from botorch.exceptions.warnings import NumericsWarning, OptimizationWarning
 from botorch.fit import fit_gpytorch_mll
 from botorch.models import SingleTaskGP
 from gpytorch.mlls import ExactMarginalLogLikelihood
@@ -77,7 +77,7 @@ def _fitted(asked: Asked) -> tuple[SingleTaskGP, NDArray[np.bool_]]:
     torch.manual_seed(asked.seed)
     model = SingleTaskGP(to_tensor(asked.dataset.X[rows]), to_tensor(y))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # InputDataWarning: fractions need no scaling, the model's defaults are wanted
+        warnings.simplefilter("ignore", OptimizationWarning)  # the fit starts again by itself, as BoTorch has it
         fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))  # type: ignore[no-untyped-call]
     return model.eval(), rows
 

@@ -36,14 +36,18 @@ class Records:
         return {key_of(record) for record in self.all()}
 
     def add(self, record: Record) -> None:
-        """Keep one campaign, at once."""
+        """Keep one campaign, at once, in one write; a line cut off by a kill is dropped first."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        with self.path.open("ab+") as file:
+            file.seek(0)
+            whole = file.read().rfind(b"\n") + 1
+            if whole < file.tell():
+                file.truncate(whole)
+            file.write(json.dumps(record).encode() + b"\n")
 
     def _lines(self) -> Iterable[Record]:
-        for line in self.path.read_text(encoding="utf-8").splitlines():
-            if line.endswith("}"):
+        for line in self.path.read_text(encoding="utf-8").splitlines(keepends=True):
+            if line.endswith("\n"):
                 yield json.loads(line)
 
 

@@ -10,7 +10,8 @@ from models.surrogates.film_gp_state import FilmGPState
 from models.surrogates.fitting import Fit, starts_for
 from models.surrogates.hyperparameters import Hyperparameters, Layout
 from models.surrogates.noise_basis import carried_weights
-from models.surrogates.noise_fitting import fit_noise
+from models.surrogates.robust_fitting import RobustFit, SettledFit
+from models.surrogates.settling import settle
 
 
 def fit_state(
@@ -46,8 +47,9 @@ def fit_state(
     sd = problem.surrogate.noise.composition_sd
     if sd > 0.0:
         state = with_composition_error(_fitted(state, fits), problem.space.dimension, sd)
-        fits = [column(state, k, f.hyperparameters, starts=1) for k, f in enumerate(fits)]
-    return with_composition_error(_fitted(state, fits), problem.space.dimension, sd), fits
+        fits = [column(state, k, found.fit.hyperparameters, starts=1) for k, found in enumerate(fits)]
+    state = with_composition_error(_fitted(state, fits), problem.space.dimension, sd)
+    return state, [found.fit for found in fits]
 
 
 def condition_state(problem: Problem, dataset: Dataset, fitted: FilmGPState) -> FilmGPState:
@@ -59,6 +61,13 @@ def condition_state(problem: Problem, dataset: Dataset, fitted: FilmGPState) -> 
     """
     kept = ("lower", "width", "centre", "scale", "hyperparameters", "fitted", "clock", "noise_centres")
     state = replace(FilmGPState.unfitted(problem, dataset), **{name: getattr(fitted, name) for name in kept})
+    robust = problem.surrogate.noise.outliers != "none"
+    state = state.with_settled(
+        [
+            settle(state.raw_readings(k), state.sides(k), h, state.settled(k), robust=robust)
+            for k, h in enumerate(state.hyperparameters)
+        ]
+    )
     return with_composition_error(state, problem.space.dimension, problem.surrogate.noise.composition_sd)
 
 
@@ -70,8 +79,9 @@ def layout_of(problem: Problem, state: FilmGPState, column: int) -> Layout:
     )
 
 
-def _fitted(state: FilmGPState, fits: list[Fit]) -> FilmGPState:
-    return replace(state, hyperparameters=tuple(f.hyperparameters for f in fits))
+def _fitted(state: FilmGPState, fits: list[SettledFit]) -> FilmGPState:
+    settled = state.with_settled([found.settled for found in fits])
+    return replace(settled, hyperparameters=tuple(found.fit.hyperparameters for found in fits))
 
 
 @dataclass(frozen=True)
@@ -84,17 +94,20 @@ class _ColumnFit:
 
     def __call__(
         self, state: FilmGPState, column: int, previous: Hyperparameters | None, starts: int | None = None
-    ) -> Fit:
+    ) -> SettledFit:
         """Fit; by default with as many starts as the readings are worth."""
-        data = state.readings(column)
-        return fit_noise(
-            data,
+        raw = state.raw_readings(column)
+        fit_column = RobustFit(
+            raw,
+            state.sides(column),
+            robust=self.problem.surrogate.noise.outliers != "none",
             layout=layout_of(self.problem, state, column),
             seed=self.seed,
-            starts=starts_for(len(data.y), warm=previous is not None) if starts is None else starts,
-            previous=previous,
             progress=self.progress,
         )
+        if starts is None:
+            starts = starts_for(len(raw.y), warm=previous is not None)
+        return fit_column(starts, previous)
 
 
 def _carried(previous: FilmGPState, state: FilmGPState, column: int) -> Hyperparameters | None:

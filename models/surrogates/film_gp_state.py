@@ -1,5 +1,6 @@
 """All that a `FilmGP` is made of, as arrays: what its checkpoint stores and what two processes must agree on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
@@ -12,7 +13,9 @@ from models.problem import Problem
 from models.surrogates.evidence import Readings
 from models.surrogates.hyperparameters import Hyperparameters
 from models.surrogates.noise_basis import noise_centres, noise_features, noise_points
+from models.surrogates.replicates import shrunk
 from models.surrogates.scaling import LARGEST, robust_units, space_ranges
+from models.surrogates.settling import Settled
 
 Array = NDArray[np.float64]
 
@@ -57,13 +60,54 @@ class FilmGPState:
     """`n x m` raw readings behind each mean. Empty: one each."""
     added: Array = field(default_factory=lambda: np.empty((0, 0)))
     """`n x m` variances that an error of the composition adds, in physical units. Empty: none."""
+    censored: NDArray[np.int8] = field(default_factory=lambda: np.empty((0, 0), dtype=np.int8))
+    """`n x m`, of maximised readings: 1 where the true value is at least Y, -1 where it is at most. Empty: nowhere."""
+    dead: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, dtype=bool))
+    """`n` devices that do not work. Empty: none."""
+    inflation: Array = field(default_factory=lambda: np.empty((0, 0)))
+    """`n x m` factors of the variances, large where a reading is held for an outlier. Empty: all 1."""
+    site: Array = field(default_factory=lambda: np.empty((0, 0)))
+    """`n x m` pseudo-readings in physical units, NaN where Y says what it says. Empty: all NaN."""
+    site_variance: Array = field(default_factory=lambda: np.empty((0, 0)))
+    """`n x m` variances of the pseudo-readings, in physical units."""
     clock: Array = field(default_factory=lambda: np.array([0.0, 1.0]))
     """Earliest time and span of the readings at the fit, in s."""
     noise_centres: Array = field(default_factory=lambda: np.empty((0, 0)))
     """`B x (D + 1)` centres of the noise features; none where the noise is the same everywhere."""
 
     def readings(self, column: int) -> Readings:
-        """Objective `column` as the evidence sees it: only what was read, scaled and standardised."""
+        """Objective `column` as the evidence sees it: wild readings count for less, one-sided ones by what they say."""
+        return self.settled(column).applied(self.raw_readings(column))
+
+    def settled(self, column: int) -> Settled:
+        """How the readings of objective `column` enter the evidence."""
+        raw, side = self.raw_readings(column), self.sides(column)
+        if not self.inflation.size:
+            return Settled.unsettled(raw, side)
+        read, scale = ~np.isnan(self.Y[:, column]), self.scale[column]
+        return Settled(
+            self.inflation[read, column],
+            (self.site[read, column] - self.centre[column]) / scale,
+            self.site_variance[read, column] / scale**2,
+        )
+
+    def sides(self, column: int) -> NDArray[np.int8]:
+        """1 where the true value is at least what was read, -1 where it is at most, 0 elsewhere; only what was read."""
+        read = ~np.isnan(self.Y[:, column])
+        return self.censored[read, column] if self.censored.size else np.zeros(int(read.sum()), dtype=np.int8)
+
+    def with_settled(self, columns: Sequence[Settled]) -> Self:
+        """The same, with what was settled for each objective."""
+        inflation, site, variance = np.ones(self.Y.shape), np.full(self.Y.shape, np.nan), np.full(self.Y.shape, np.nan)
+        for k, settled in enumerate(columns):
+            read = ~np.isnan(self.Y[:, k])
+            inflation[read, k] = settled.inflation
+            site[read, k] = self.centre[k] + self.scale[k] * settled.site
+            variance[read, k] = self.scale[k] ** 2 * settled.site_variance
+        return replace(self, inflation=inflation, site=site, site_variance=variance)
+
+    def raw_readings(self, column: int) -> Readings:
+        """Objective `column` as it was read, scaled and standardised."""
         read = ~np.isnan(self.Y[:, column])
         material, film = ~self.calibrations()[read], self.film[read]
         y = (self.Y[read, column] - self.centre[column]) / self.scale[column]
@@ -77,7 +121,7 @@ class FilmGPState:
         return Readings(
             x=x,
             y=y,
-            known_variance=known,
+            known_variance=shrunk(known, replicates),
             film=film,
             added=self.added[read, column] / self.scale[column] ** 2 if self.added.size else 0.0,
             features=self._features(x, read, material),
@@ -137,7 +181,9 @@ class FilmGPState:
             InvalidDataset: If a reading is too large to be squared.
         """
         Y = np.column_stack([o.to_maximised(y) for o, y in zip(problem.properties, dataset.Y.T, strict=True)])
-        units = [_units(y, dataset) for y in Y.T]
+        sides = [o.to_maximised(c) for o, c in zip(problem.properties, dataset.censored.astype(float).T, strict=True)]
+        censored = np.column_stack(sides).astype(np.int8)
+        units = [_units(y, side, dataset) for y, side in zip(Y.T, censored.T, strict=True)]
         lower, width = space_ranges(problem.space)
         # A sample and a film may have the same name.
         names = np.char.add(np.where(dataset.calibration, "sample ", "film "), dataset.films)
@@ -158,6 +204,8 @@ class FilmGPState:
             times=times,
             calibration=dataset.calibration,
             replicates=dataset.replicates,
+            censored=censored,
+            dead=dataset.dead,
             clock=clock,
         )
 
@@ -172,12 +220,16 @@ class FilmGPState:
         return any(np.ptp(self.times[read & (self.film == s)]) > 0.0 for s in np.unique(self.film[read]))
 
 
-def _units(y: Array, dataset: Dataset) -> tuple[float, float]:
-    """Centre and scale of one column of maximised readings; calibration samples have no part in them."""
+def _units(y: Array, side: NDArray[np.int8], dataset: Dataset) -> tuple[float, float]:
+    """Centre and scale of one column of maximised readings; calibration samples have no part in them.
+
+    A one-sided reading counts as its limit here, but cannot stand for one of the two points that a model needs.
+    """
     read = ~np.isnan(y) & ~dataset.calibration
-    distinct = len(np.unique(dataset.X[read], axis=0))
+    own = read & (side == 0)
+    distinct = len(np.unique(dataset.X[own], axis=0))
     if distinct < 2:
-        raise NotEnoughData(f"{read.sum()} readings at {distinct} distinct points; at least 2 points are needed")
+        raise NotEnoughData(f"{own.sum()} readings at {distinct} distinct points; at least 2 points are needed")
     if np.abs(y[read]).max() > LARGEST:
         raise InvalidDataset(f"a reading of {y[read][np.abs(y[read]).argmax()]:g} is larger than {LARGEST:g}")
     return robust_units(y[read])

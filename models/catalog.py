@@ -31,6 +31,8 @@ class FilmGP(_Choice):
     """Model an offset shared by all devices of a film. Costs nothing where there is none; leave it on."""
     noise: NoiseModel = NoiseModel()
     """How readings scatter about the property."""
+    averaging: int = Field(default=8, ge=1, le=64)
+    """Sets of hyperparameters over which predictions and decisions average while there are few readings; 1 for none."""
 
 
 class ProcessCost(_Choice):

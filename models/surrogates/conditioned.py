@@ -1,32 +1,26 @@
-"""One objective of the Gaussian process, conditioned on its readings: what every prediction starts from."""
+"""One objective of the Gaussian process, conditioned on its readings: what every prediction in torch starts from."""
 
-import numpy as np
+from collections.abc import Sequence
+
 import torch
 from gpytorch.distributions import MultivariateNormal
-from numpy.typing import NDArray
 from torch import Tensor
 
-from models.surrogates.evidence import CONSTANT_VARIANCE, POSTERIOR_JITTER, Evidence, Readings, cholesky
+from models.surrogates.conditioning import Conditioner
+from models.surrogates.evidence import CONSTANT_VARIANCE, POSTERIOR_JITTER, Readings
 from models.surrogates.hyperparameters import Hyperparameters
 from models.surrogates.torch_kernels import matern52_between
-from models.tensors import to_array, to_tensor
-
-Array = NDArray[np.float64]
+from models.tensors import to_tensor
 
 
-class Conditioned:
-    """The latent f given readings y: mean k* K^-1 y, covariance k** - k* K^-1 k*^T, with L L^T = K kept.
-
-    K holds film effects and noise, k* and k** do not: f is what all films have in common.
-    Source: Rasmussen and Williams 2006, Gaussian Processes for Machine Learning, eq. 2.23 and 2.24.
-    """
+class Conditioned(Conditioner):
+    """The posterior of `conditioning.py` as tensors, with gradients in X."""
 
     def __init__(self, data: Readings, h: Hyperparameters) -> None:
-        self.data, self.h = data, h
-        self.z = to_tensor(data.x / h.lengthscales)
-        self.factor = to_tensor(cholesky(Evidence(data).covariance(h)[0]))
-        self._material = None if data.sample is None else to_tensor(data.material())
-        self.weights = torch.cholesky_solve(to_tensor(data.y).unsqueeze(-1), self.factor).squeeze(-1)
+        super().__init__(data, h)
+        c = self.conditioning
+        self.z, self.project, self.whitened = to_tensor(c.z), to_tensor(c.project), to_tensor(c.whitened)
+        self.lengthscales = to_tensor(h.lengthscales)
 
     def prior(self, z1: Tensor, z2: Tensor) -> Tensor:
         """Prior covariance of f between scaled points, the constant mean's own included."""
@@ -34,22 +28,23 @@ class Conditioned:
 
     def posterior(self, x: Tensor) -> MultivariateNormal:
         """Joint posterior of f at `batch_shape x q x D` points in widths of the search space."""
-        z = x / to_tensor(self.h.lengthscales)
-        across = self.prior(z, self.z)
-        if self._material is not None:
-            across = across * self._material
-        mean = across @ self.weights
-        # One triangular solve for all batches at once.
-        flat = across.reshape(-1, across.shape[-1])
-        half = torch.linalg.solve_triangular(self.factor, flat.mT, upper=False).mT.reshape(across.shape)
+        z = x / self.lengthscales
+        half = self.prior(z, self.z) @ self.project
         jitter = POSTERIOR_JITTER * self.variance * torch.eye(x.shape[-2], dtype=x.dtype)
-        return MultivariateNormal(mean, self.prior(z, z) - half @ half.mT + jitter)
+        return MultivariateNormal(half @ self.whitened, self.prior(z, z) - half @ half.mT + jitter)
 
     @property
     def variance(self) -> float:
         """Prior variance of f at one point."""
-        return self.h.output_variance + CONSTANT_VARIANCE
+        return self.conditioning.variance
 
-    def inverse(self) -> Array:
-        """`n x n` inverse of the covariance of the readings."""
-        return to_array(torch.cholesky_inverse(self.factor))
+
+def moment_matched(normals: Sequence[MultivariateNormal]) -> MultivariateNormal:
+    """The normal with the mean and the covariance of several equally likely ones together."""
+    if len(normals) == 1:
+        return normals[0]
+    means = torch.stack([normal.mean for normal in normals])
+    within = torch.stack([normal.covariance_matrix for normal in normals]).mean(0)
+    mean = means.mean(0)
+    apart = (means - mean).movedim(0, -1)
+    return MultivariateNormal(mean, within + apart @ apart.mT / len(normals))

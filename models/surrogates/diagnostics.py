@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 from scipy.stats import norm
 
 Array = NDArray[np.float64]
@@ -37,7 +38,15 @@ def leave_film_out(inverse: Array, y: Array, film: NDArray[np.intp]) -> tuple[Ar
 
 
 def calibration(y: Array, mean: Array, sd: Array) -> dict[str, float]:
-    """Share of readings inside their central 50, 90 and 95 % intervals, and the mean log density of a reading."""
-    z = (y - mean) / sd
-    report = {f"coverage_{round(100 * p)}": float(np.mean(np.abs(z) <= norm.ppf(0.5 + p / 2))) for p in LEVELS}
-    return report | {"log_density": float(np.mean(norm.logpdf(z) - np.log(sd)))}
+    """Share of readings inside their central 50, 90 and 95 % intervals, and the mean log density of a reading.
+
+    Args:
+        y: `n` readings.
+        mean: `n` predicted means, or `C x n` of equally likely predictions.
+        sd: Their standard deviations, of the same shape.
+    """
+    z = np.atleast_2d((y - mean) / sd)
+    rank = norm.cdf(z).mean(0)
+    density = logsumexp(norm.logpdf(z) - np.log(sd), axis=0) - np.log(len(z))
+    report = {f"coverage_{round(100 * p)}": float(np.mean(np.abs(rank - 0.5) <= p / 2)) for p in LEVELS}
+    return report | {"log_density": float(np.mean(density))}

@@ -22,14 +22,15 @@ from models.dataset import Dataset
 from models.errors import IncompatibleCheckpoint
 from models.problem import Problem
 from models.surrogates.base import Prediction, Progress, Surrogate
-from models.surrogates.conditioned import Conditioned
-from models.surrogates.diagnostics import calibration, leave_film_out
+from models.surrogates.conditioned import Conditioned, moment_matched
+from models.surrogates.diagnostics import calibration
 from models.surrogates.film_gp_fit import condition_state, fit_state, layout_of
 from models.surrogates.film_gp_state import FilmGPState
 from models.surrogates.hyperparameters import Hyperparameters
 from models.surrogates.latent import Latent
 from models.surrogates.scaling import space_ranges
 from models.surrogates.torch_noise import reading_variance
+from models.surrogates.torch_yield import Survival, survival_of
 from models.tensors import to_array, to_tensor
 
 Array = NDArray[np.float64]
@@ -49,7 +50,9 @@ class FilmGP(GPyTorchModel):
     def __init__(self, state: FilmGPState) -> None:
         super().__init__()
         self.state = state
-        self._columns = [Conditioned(state.readings(k), h) for k, h in enumerate(state.hyperparameters)]
+        self._sets = [
+            tuple(Conditioned(state.readings(k), h) for h in state.sets(k)) for k in range(len(state.hyperparameters))
+        ]
         self._lower, self._width = to_tensor(state.lower), to_tensor(state.width)
 
     @classmethod
@@ -111,13 +114,13 @@ class FilmGP(GPyTorchModel):
 
     @property
     def hyperparameters(self) -> tuple[Hyperparameters, ...]:
-        """One per objective, in standardised units."""
+        """The most probable ones, one per objective, in standardised units."""
         return self.state.hyperparameters
 
     @property
     def num_outputs(self) -> int:
         """Number of objectives, m."""
-        return len(self._columns)
+        return len(self._sets)
 
     @property
     def batch_shape(self) -> torch.Size:
@@ -145,7 +148,7 @@ class FilmGP(GPyTorchModel):
         if observation_noise is not False or kwargs:
             raise UnsupportedError(f"the posterior is of f; noise and film effect are separate ({kwargs})")
         x = (X - self._lower) / self._width
-        normals = [column.posterior(x) for column in self._columns]
+        normals = [moment_matched([component.posterior(x) for component in sets]) for sets in self._sets]
         joint = normals[0]
         if len(normals) > 1:
             joint = MultitaskMultivariateNormal.from_independent_mvns(normals)  # type: ignore[no-untyped-call]
@@ -160,29 +163,34 @@ class FilmGP(GPyTorchModel):
         return Prediction(self.state.centre + self.state.scale * mean, self.state.scale * np.sqrt(variance))
 
     def latents(self, output: int = 0) -> tuple[Latent, ...]:
-        """The process of objective `output` with its readings, for acquisitions that condition it further."""
-        column, lengthscales = self._columns[output], to_tensor(self.hyperparameters[output].lengthscales)
-        scaling = self._width * lengthscales
+        """The process of objective `output` with its readings, for acquisitions that condition it further.
+
+        One for each of the equally likely sets of hyperparameters.
+        """
+        return tuple(self._latent(column, output) for column in self._sets[output])
+
+    def _latent(self, column: Conditioned, output: int) -> Latent:
+        scaling = self._width * column.lengthscales
 
         def prior(X1: Tensor, X2: Tensor) -> Tensor:
             return column.prior((X1 - self._lower) / scaling, (X2 - self._lower) / scaling)
 
-        eye = torch.eye(len(column.factor), dtype=column.factor.dtype)
-        project = torch.linalg.solve_triangular(column.factor, eye, upper=False).mT
-        material = torch.from_numpy(column.data.material())
-        return (
-            Latent(
-                prior=prior,
-                variance=column.variance,
-                points=(column.z * scaling + self._lower)[material],
-                project=project[material],
-                whitened=column.factor.mT @ column.weights,
-                noise=reading_variance(self.state, column.h),
-                film_variance=column.h.film_variance,
-                centre=float(self.state.centre[output]),
-                scale=float(self.state.scale[output]),
-            ),
+        return Latent(
+            prior=prior,
+            variance=column.variance,
+            points=column.z * scaling + self._lower,
+            project=column.project,
+            whitened=column.whitened,
+            noise=reading_variance(self.state, column.h),
+            film_variance=column.h.film_variance,
+            centre=float(self.state.centre[output]),
+            scale=float(self.state.scale[output]),
         )
+
+    def survival(self) -> Survival | None:
+        """How likely a device is to work, by its point and position; None where no device ever died."""
+        model = self.state.yield_model
+        return None if model is None else survival_of(model, self.state.lower, self.state.width)
 
     @property
     def noise_sd(self) -> Array:
@@ -190,38 +198,45 @@ class FilmGP(GPyTorchModel):
 
         Where the noise varies, the root of its mean square over the readings.
         """
-        squares = [float(np.mean(c.data.inferred(c.h)[c.data.material()])) for c in self._columns]
+        squares = [
+            float(np.mean([c.data.inferred(c.h)[c.data.material()] for c in components])) for components in self._sets
+        ]
         return np.asarray(self.state.scale * np.sqrt(squares))
 
     @property
     def film_effect_sd(self) -> Array:
         """`m` standard deviations s_b of a film's offset, in physical units; 0 where it is left out."""
-        return self.state.scale * np.sqrt([h.film_variance for h in self.hyperparameters])
+        squares = [float(np.mean([c.h.film_variance for c in components])) for components in self._sets]
+        return np.asarray(self.state.scale * np.sqrt(squares))
 
     def metrics(self) -> dict[str, Any]:
         """Per objective: readings, films, leave-one-film-out calibration, noise, film effect, lengthscales."""
         return {"objectives": [self._report(k) for k in range(self.num_outputs)]}
 
     def _report(self, k: int) -> dict[str, Any]:
-        column, scale = self._columns[k], float(self.state.scale[k])
+        column, h, scale = self._sets[k][0], self.hyperparameters[k], float(self.state.scale[k])
         data = column.data
         material = data.material()
         films = len(np.unique(data.film[material]))
         held_out = None
         if films > 1:
-            mean, sd = leave_film_out(column.inverse(), data.y, data.film)
-            held_out = calibration(*(scale * part[material] for part in (data.y, mean, sd)))
+            mean, sd = np.stack([component.leave_film_out() for component in self._sets[k]], axis=1)
+            held_out = calibration(*(scale * part[..., material] for part in (data.y, mean, sd)))
         return {
             "readings": int(material.sum()),
             "readings_at_fit": int(self.state.fitted[k]),
             "films": films,
+            "posterior": "sparse variational" if column.sparse else "exact",
+            "inducing_points": len(column.z) if column.sparse else None,
+            "unexplained": column.unexplained() if column.sparse else None,
             "leave_film_out": held_out,
             "noise_sd": float(self.noise_sd[k]),
-            "noise_varies": column.h.noise_spread > 0.0,
+            "noise_varies": h.noise_spread > 0.0,
             "film_effect_sd": float(self.film_effect_sd[k]),
-            "drift_sd": scale * column.h.drift_variance**0.5,
-            "output_sd": scale * column.h.output_variance**0.5,
-            "lengthscales": column.h.lengthscales.tolist(),
+            "drift_sd": scale * h.drift_variance**0.5,
+            "output_sd": scale * h.output_variance**0.5,
+            "lengthscales": h.lengthscales.tolist(),
+            "averaged_over": len(self._sets[k]),
             "centre": float(self.state.centre[k]),
             "scale": scale,
         }

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from models.dataset import Dataset
 from models.problem import Problem
+from models.surrogates.averaging import Averaging
 from models.surrogates.composition_error import with_composition_error
 from models.surrogates.film_gp_state import FilmGPState
 from models.surrogates.fitting import Fit, starts_for
@@ -49,7 +50,7 @@ def fit_state(
         state = with_composition_error(_fitted(state, fits), problem.space.dimension, sd)
         fits = [column(state, k, found.fit.hyperparameters, starts=1) for k, found in enumerate(fits)]
     state = with_composition_error(_fitted(state, fits), problem.space.dimension, sd)
-    return state, [found.fit for found in fits]
+    return replace(state, averaged=column.averaged(state)), [found.fit for found in fits]
 
 
 def condition_state(problem: Problem, dataset: Dataset, fitted: FilmGPState) -> FilmGPState:
@@ -59,7 +60,7 @@ def condition_state(problem: Problem, dataset: Dataset, fitted: FilmGPState) -> 
         NotEnoughData: If an objective was read at fewer than two distinct points.
         FitFailed: If the covariance of the readings has no Cholesky factor.
     """
-    kept = ("lower", "width", "centre", "scale", "hyperparameters", "fitted", "clock", "noise_centres")
+    kept = ("lower", "width", "centre", "scale", "hyperparameters", "averaged", "fitted", "clock", "noise_centres")
     state = replace(FilmGPState.unfitted(problem, dataset), **{name: getattr(fitted, name) for name in kept})
     robust = problem.surrogate.noise.outliers != "none"
     state = state.with_settled(
@@ -108,6 +109,14 @@ class _ColumnFit:
         if starts is None:
             starts = starts_for(len(raw.y), warm=previous is not None)
         return fit_column(starts, previous)
+
+    def averaged(self, state: FilmGPState) -> tuple[tuple[Hyperparameters, ...], ...]:
+        """Equally likely sets per objective; none where the readings settle the hyperparameters of some objective."""
+        draw = Averaging(self.problem.surrogate.averaging, self.problem.space.dimension, self.seed, self.progress)
+        columns = [(state.readings(k), h) for k, h in enumerate(state.hyperparameters)]
+        if not all(draw.says_more(data) for data, _ in columns):
+            return ()
+        return tuple(draw(data, h) for data, h in columns)
 
 
 def _carried(previous: FilmGPState, state: FilmGPState, column: int) -> Hyperparameters | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -16,6 +17,7 @@ from models.surrogates.noise_basis import noise_centres, noise_features, noise_p
 from models.surrogates.replicates import shrunk
 from models.surrogates.scaling import LARGEST, robust_units, space_ranges
 from models.surrogates.settling import Settled
+from models.surrogates.yield_model import YieldModel, devices_seen
 
 Array = NDArray[np.float64]
 
@@ -74,6 +76,12 @@ class FilmGPState:
     """Earliest time and span of the readings at the fit, in s."""
     noise_centres: Array = field(default_factory=lambda: np.empty((0, 0)))
     """`B x (D + 1)` centres of the noise features; none where the noise is the same everywhere."""
+    averaged: tuple[tuple[Hyperparameters, ...], ...] = ()
+    """Per objective, equally likely sets; empty where `hyperparameters` speak alone."""
+
+    def sets(self, column: int) -> tuple[Hyperparameters, ...]:
+        """The equally likely hyperparameters of objective `column`, one at least."""
+        return self.averaged[column] if self.averaged else (self.hyperparameters[column],)
 
     def readings(self, column: int) -> Readings:
         """Objective `column` as the evidence sees it: wild readings count for less, one-sided ones by what they say."""
@@ -131,6 +139,16 @@ class FilmGPState:
             degrees=degrees,
         )
 
+    @cached_property
+    def yield_model(self) -> YieldModel | None:
+        """What living and dead devices say of others; None where no device ever died."""
+        if not self.dead.any():
+            return None
+        made = np.flatnonzero(~self.calibrations() & (self.dead | ~np.isnan(self.Y).all(1)))
+        positions = self.positions[made] if self.positions.size else np.full(len(made), np.nan)
+        first, alive = devices_seen(self.X[made], self.film[made], positions, self.dead[made])
+        return YieldModel.fit(self.scaled(self.X[made][first]), positions[first], alive)
+
     def calibrations(self) -> NDArray[np.bool_]:
         """`n`: whether each row is of a calibration sample."""
         return self.calibration if self.calibration.size else np.zeros(len(self.X), dtype=bool)
@@ -148,13 +166,16 @@ class FilmGPState:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The state as named arrays, for a checkpoint."""
-        named = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "hyperparameters"}
-        return named | {"theta": self._theta()}
+        named = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("hyperparameters", "averaged")}
+        named |= {"theta": self._rows(self.hyperparameters)}
+        if self.averaged:
+            named |= {"averaged": np.stack([self._rows(sets) for sets in self.averaged])}
+        return named
 
-    def _theta(self) -> Array:
-        """One row of numbers per objective."""
+    def _rows(self, sets: tuple[Hyperparameters, ...]) -> Array:
+        """One row of numbers per set."""
         most = max(len(h.noise_weights) for h in self.hyperparameters)
-        return np.stack([h.padded(most).natural() for h in self.hyperparameters])
+        return np.stack([h.padded(most).natural() for h in sets])
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> Self:
@@ -164,11 +185,13 @@ class FilmGPState:
             IncompatibleCheckpoint: If an array is missing or of the wrong shape.
         """
         try:
-            theta = arrays["theta"]
-            parts = {k: v for k, v in arrays.items() if k != "theta"}
-            return cls(
-                **parts, hyperparameters=tuple(Hyperparameters.from_natural(row, arrays["X"].shape[1]) for row in theta)
-            )
+            columns = arrays["X"].shape[1]
+            parts = {k: v for k, v in arrays.items() if k not in ("theta", "averaged")}
+            sets = [
+                tuple(Hyperparameters.from_natural(row, columns) for row in rows)
+                for rows in (arrays["theta"], *arrays.get("averaged", ()))
+            ]
+            return cls(**parts, hyperparameters=sets[0], averaged=tuple(sets[1:]))
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise IncompatibleCheckpoint(f"not a film_gp: {error}") from error
 

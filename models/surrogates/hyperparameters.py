@@ -35,8 +35,8 @@ def lengthscale_prior(dimension: int) -> Prior:
 
 
 ALIKE = 0.95
-"""Correlation of the log lengthscales of two elements. Fractions are all of one kind, and a few films along lines cannot
-tell six lengthscales apart: those that no film informs follow the others instead of the prior's mean.
+"""Correlation of the log lengthscales of two elements. Fractions are all of one kind, and a few films along lines
+cannot tell six lengthscales apart: those that no film informs follow the others instead of the prior's mean.
 """
 OUTPUT_VARIANCE = Prior(0.0, 1.0, math.log(1e-3), math.log(1e4))
 """Prior of log s_f^2: the readings are standardised."""

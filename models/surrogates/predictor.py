@@ -10,14 +10,13 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lapack, solve_triangular
 
 from models.errors import IncompatibleCheckpoint
 from models.objective import Objective
-from models.surrogates.evidence import CONSTANT_VARIANCE, POSTERIOR_JITTER, Evidence, Readings, cholesky
+from models.surrogates.conditioning import Conditioner
+from models.surrogates.evidence import Readings
 from models.surrogates.film_gp_state import FilmGPState
 from models.surrogates.hyperparameters import Hyperparameters
-from models.surrogates.kernels import matern52_across
 from models.surrogates.noise_basis import noise_features, noise_points
 
 Array = NDArray[np.float64]
@@ -44,17 +43,7 @@ class _Component:
 
     def __init__(self, state: FilmGPState, data: Readings, h: Hyperparameters) -> None:
         self._state, self._h = state, h
-        self._z, self._material = data.x / h.lengthscales, data.material()
-        self._factor = cholesky(Evidence(data).covariance(h)[0])
-        self._weights = lapack.dpotrs(self._factor, data.y, lower=1)[0]
-
-    def moments(self, x: Array) -> tuple[Array, Array]:
-        """Posterior mean and variance of f at `j x D` points in widths of the search space."""
-        h = self._h
-        across = (h.output_variance * matern52_across(x / h.lengthscales, self._z) + CONSTANT_VARIANCE) * self._material
-        half = solve_triangular(self._factor, across.T, lower=True, check_finite=False)
-        prior = h.output_variance + CONSTANT_VARIANCE
-        return across @ self._weights, (1.0 + POSTERIOR_JITTER) * prior - (half * half).sum(0)
+        self.moments = Conditioner(data, h).conditioning.moments
 
     def spread(self, x: Array) -> tuple[Array, Array]:
         """Variance of a reading (at an unknown position) and of a film's offset at `j x D` points."""
@@ -92,7 +81,10 @@ class Predictor:
         if len(signs) != state.Y.shape[1]:
             raise IncompatibleCheckpoint(f"a model of {state.Y.shape[1]} objectives, not of {len(signs)}")
         try:
-            each = tuple((_Component(state, state.readings(k), h),) for k, h in enumerate(state.hyperparameters))
+            each = tuple(
+                tuple(_Component(state, state.readings(k), h) for h in state.sets(k))
+                for k in range(len(state.hyperparameters))
+            )
         except (ValueError, IndexError) as error:
             raise IncompatibleCheckpoint(f"not a film_gp: {error}") from error
         return cls(state, signs, each)

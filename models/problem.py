@@ -4,8 +4,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from models.catalog import ExpectedImprovement, FilmGP, PolicyChoice, SurrogateChoice
-from models.composition import SearchSpace
+from models.catalog import ExpectedImprovement, FilmGP, FilmSearch, PolicyChoice, SurrogateChoice
+from models.composition import ContinuousVariable, SearchSpace
 from models.feasibility import film_clash
 from models.film import FilmGeometry, choice_violations
 from models.objective import Objective, OutcomeConstraint, Property
@@ -49,6 +49,17 @@ class Problem(BaseModel):
             raise ValueError(f"policy {self.policy.name!r} serves {wanted} objectives, the problem has {m}")
         if self.outcomes and not self.policy.heeds_outcomes:
             raise ValueError(f"policy {self.policy.name!r} takes no heed of outcomes, the problem limits some")
+        return self
+
+    @model_validator(mode="after")
+    def _costs_are_of_the_process(self) -> Self:
+        model = self.policy.cost if isinstance(self.policy, FilmSearch) else None
+        known = {v.name: () if isinstance(v, ContinuousVariable) else v.choices for v in self.space.process}
+        for cost in model.process if model else ():
+            if cost.variable not in known:
+                raise ValueError(f"cost of {cost.variable!r}: the process variables are {sorted(known)}")
+            if unknown := sorted(set(cost.choices) - set(known[cost.variable])):
+                raise ValueError(f"cost of {cost.variable!r}: {unknown} are not among {list(known[cost.variable])}")
         return self
 
     @model_validator(mode="after")

@@ -116,7 +116,7 @@ def film_cost(question: Question, model: CostModel) -> FilmCost:
     if not before and len(read):
         before, least = [read.X[read.films == read.films[int(np.argmax(read.times))]]], TRACE
     present = np.array([(points[:, :d] > least).any(axis=0) for points in before]).reshape(-1, d)
-    process = np.array([points[0, d:] for points in before]).reshape(len(before), -1)
+    process = np.array([points[0, d:] for points in before]).reshape(-1, len(space.process_columns))
     return FilmCost(model, space, to_tensor(present) > 0.5, to_tensor(process))
 
 

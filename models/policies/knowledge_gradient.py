@@ -37,6 +37,8 @@ from models.surrogates.base import Progress
 from models.surrogates.latent import Latent
 from models.tensors import normal_draws, to_tensor
 
+TOGETHER = 1 << 19
+"""Most values of eq. (3) held at once: as many as the cache takes."""
 KEPT = 256
 """Points of the pool with a chance to be the best that are kept for each process."""
 
@@ -113,9 +115,13 @@ class _Component:
     def rises(self, X: Tensor, positions: Tensor | None) -> Tensor:
         """Eq. (3) without j*, `b x S`."""
         z = self._z[:, : X.shape[-2]]
+        together = max(1, TOGETHER // self._behind.numel())
+        return torch.cat([self._of(films, z, positions) for films in torch.split(X, together)])
+
+    def _of(self, X: Tensor, z: Tensor, positions: Tensor | None) -> Tensor:
         W = change(self._latent, self._pool, self._half, X, positions)
         own = (W[:, self._best, :] * z).sum(dim=-1)
-        others: Tensor = (self._behind + W @ z.mT).amax(dim=1)
+        others: Tensor = (W @ z.mT).add_(self._behind).amax(dim=1)
         return others - own
 
 

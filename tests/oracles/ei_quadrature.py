@@ -24,6 +24,11 @@ def gain_over_one(mean, covariance):
     return value
 
 
+def gain_over_value(mean, variance, value):
+    """E[max(0, f - value)] of one Gaussian value, by quadrature."""
+    return gain_over_one(np.array([value, mean]), np.diag([0.0, max(variance, 1e-300)]))
+
+
 def gain_over_best(mean, covariance, reference, *, draws, seed):
     """E[max(0, best of the rest - best of the first `reference`)] and its standard error, by plain sampling."""
     root = np.linalg.cholesky(covariance + 1e-10 * np.trace(covariance) / len(mean) * np.eye(len(mean)))

@@ -8,6 +8,7 @@ from models.policies.base import Question, Recommendation, counted
 from models.policies.film_acquisition import FilmImprovement, device_subset
 from models.policies.film_search import search, searched
 from models.policies.frame import Frame
+from models.policies.survival import device_chances
 from models.tensors import to_tensor
 
 Array = NDArray[np.float64]
@@ -42,6 +43,7 @@ class ExpectedImprovementPolicy:
             draws=self.options.mc_samples,
             seed=question.seed,
             progress=question.progress,
+            chances=device_chances(question),
         )
         chosen = search(question, acquisition, self.options, latents[0].scale)
         return chosen.recommend("expected_improvement", _reason(question, chosen.gain))

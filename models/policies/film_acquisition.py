@@ -5,7 +5,8 @@ property, Z the points that may already hold the best value (read or in flight) 
 
     gain(X) = E[ max(0, max_k f(x_k) - max_j f(z_j)) | readings ]                                          (1)
 
-over fixed quasi-random normal numbers: the joint draws of `models/policies/joint_draws.py`.
+over fixed quasi-random normal numbers: the joint draws of `models/policies/joint_draws.py`. Where devices may die, the
+largest gain is that of the best living one, in expectation over all patterns of life and death (`living.py`).
 
 | symbol | meaning | shape |
 | --- | --- | --- |
@@ -25,6 +26,7 @@ from botorch.utils.safe_math import log_fatplus, logmeanexp
 from torch import Tensor
 
 from models.policies.joint_draws import JointDraws
+from models.policies.living import first_alive
 from models.surrogates.latent import Latent
 from models.tensors import normal_draws
 
@@ -58,6 +60,7 @@ class FilmImprovement:
         draws: int,
         seed: int,
         progress: Callable[[str], None] | None = None,
+        chances: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         """Draw the values at the reference points, once.
 
@@ -68,6 +71,7 @@ class FilmImprovement:
             draws: Number of draws, S.
             seed: Seed of the draws.
             progress: Called before each batch of films is scored; may raise to stop.
+            chances: Probability of each device to work, of films `b x K x D`: `b x K`. None: all work.
         """
         share = -(-draws // len(latents))
         self._components = [
@@ -75,6 +79,7 @@ class FilmImprovement:
             for k, latent in enumerate(latents)
         ]
         self._progress = progress
+        self._chances = chances
 
     def improvements(self, X: Tensor) -> Tensor:
         """Best device minus the best of everything else in every draw, `b x S`, for films X (b x K x D)."""
@@ -84,11 +89,24 @@ class FilmImprovement:
 
     def value(self, X: Tensor) -> Tensor:
         """Smoothed logarithm of eq. (1), `b`: finite, with finite gradient in X, even where no draw improves."""
-        return logmeanexp(log_fatplus(self.improvements(X), tau=SMOOTHING), dim=-1)
+        if self._chances is None:
+            return logmeanexp(log_fatplus(self.improvements(X), tau=SMOOTHING), dim=-1)
+        gains, weights = self._living(X, self._chances)
+        return logmeanexp(torch.logsumexp(weights + log_fatplus(gains, tau=SMOOTHING), dim=-2), dim=-1)
 
     def gain(self, X: Tensor) -> Tensor:
         """Eq. (1), `b`, in standardised units."""
-        return self.improvements(X).clamp_min(0.0).mean(dim=-1)
+        if self._chances is None:
+            return self.improvements(X).clamp_min(0.0).mean(dim=-1)
+        gains, weights = self._living(X, self._chances)
+        return (weights.exp() * gains.clamp_min(0.0)).sum(dim=-2).mean(dim=-1)
+
+    def _living(self, X: Tensor, chances: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+        """Gains of the devices in every draw, the best first, and the log probability that it is the best alive."""
+        if self._progress is not None:
+            self._progress("scoring films")
+        gains = torch.cat([c.at(X) - c.reference.amax(dim=0) for c in self._components], dim=-1)
+        return first_alive(gains, chances(X))
 
 
 def device_subset(devices: int) -> list[int]:

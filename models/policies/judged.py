@@ -8,6 +8,7 @@ from torch import Tensor
 from models.policies.base import Question
 from models.policies.expected_improvement import reference_points
 from models.policies.film_acquisition import FilmImprovement, device_subset
+from models.policies.survival import device_chances
 from models.surrogates.base import Progress
 from models.tensors import to_tensor
 
@@ -41,5 +42,6 @@ def judged(question: Question, climbed: Callable[[Tensor], Tensor]) -> Judged:
         devices=len(device_subset(question.problem.film.devices)),
         draws=DRAWS,
         seed=question.seed,
+        chances=device_chances(question),
     )
     return Judged(climbed, improvement, question.progress)

@@ -17,6 +17,7 @@ from models.problem import Problem
 from models.surrogates.best_composition import climbs
 from models.surrogates.latent import Latent
 from models.surrogates.posterior_map import PosteriorMap, feasible, feasible_points, middle_process
+from models.surrogates.torch_yield import Survival
 from models.tensors import to_array, to_tensor
 
 Array = NDArray[np.float64]
@@ -68,6 +69,10 @@ class Surrogate(Protocol):
 
         Several where the surrogate averages over hyperparameters: each is as likely as the others.
         """
+        ...
+
+    def survival(self) -> Survival | None:
+        """How likely a device is to work, by its point and position; None where no device ever died."""
         ...
 
     def predict(self, X: Array) -> Prediction:

@@ -31,7 +31,6 @@ from models.surrogates.latent import Latent
 from models.surrogates.scaling import space_ranges
 from models.surrogates.torch_noise import reading_variance
 from models.surrogates.torch_yield import Survival, survival_of
-from models.surrogates.torch_yield import Survival, survival_of
 from models.tensors import to_array, to_tensor
 
 Array = NDArray[np.float64]
@@ -187,11 +186,6 @@ class FilmGP(GPyTorchModel):
             centre=float(self.state.centre[output]),
             scale=float(self.state.scale[output]),
         )
-
-    def survival(self) -> Survival | None:
-        """How likely a device is to work, by its point and position; None where no device ever died."""
-        model = self.state.yield_model
-        return None if model is None else survival_of(model, self.state.lower, self.state.width)
 
     def survival(self) -> Survival | None:
         """How likely a device is to work, by its point and position; None where no device ever died."""

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -18,7 +17,6 @@ from models.surrogates.noise_basis import noise_centres, noise_features, noise_p
 from models.surrogates.replicates import shrunk
 from models.surrogates.scaling import LARGEST, robust_units, space_ranges
 from models.surrogates.settling import Settled
-from models.surrogates.yield_model import YieldModel, devices_seen
 from models.surrogates.yield_model import YieldModel, devices_seen
 
 Array = NDArray[np.float64]
@@ -140,16 +138,6 @@ class FilmGPState:
             stated=stated,
             degrees=degrees,
         )
-
-    @cached_property
-    def yield_model(self) -> YieldModel | None:
-        """What living and dead devices say of others; None where no device ever died."""
-        if not self.dead.any():
-            return None
-        made = np.flatnonzero(~self.calibrations() & (self.dead | ~np.isnan(self.Y).all(1)))
-        positions = self.positions[made] if self.positions.size else np.full(len(made), np.nan)
-        first, alive = devices_seen(self.X[made], self.film[made], positions, self.dead[made])
-        return YieldModel.fit(self.scaled(self.X[made][first]), positions[first], alive)
 
     @cached_property
     def yield_model(self) -> YieldModel | None:

@@ -38,9 +38,14 @@ LEAST = 1e-4
 
 def non_dominated(Y: Array) -> Mask:
     """Points (n x m) than which none is as good in every objective and better in one: `n`. Equal points all stay."""
-    as_good = np.all(Y[None] >= Y[:, None], axis=-1)
-    better = np.any(Y[None] > Y[:, None], axis=-1)
-    return np.asarray(~np.any(as_good & better, axis=1))
+    left, front = np.lexsort((*-Y.T, -Y.sum(axis=1))), np.zeros(len(Y), dtype=bool)
+    while len(left):
+        # Whatever dominates has a larger sum, or comes before among equal ones: the first is on the front.
+        first, others = Y[left[0]], Y[left]
+        equal = np.all(others == first, axis=1)
+        front[left[equal]] = True
+        left = left[np.any(others > first, axis=1)]
+    return front
 
 
 def hypervolume(Y: Array) -> Array:
@@ -90,6 +95,14 @@ def directions(count: int, per_face: int, objectives: int, seed: int) -> Array:
     faces = [np.insert(face, k, 1.0, axis=-1) for k, face in enumerate(drawn)]
     # In an order of their own: whoever pairs them with another net would find the two in step.
     return np.asarray(np.maximum(rng.permutation(np.concatenate(faces, axis=1)), LEAST))
+
+
+def reach(Y: Array, u: Array) -> Array:
+    """How far each point reaches along directions: `... x n x L` of `... x n x m` and `... x L x m`; see eq. (1)."""
+    far = Y[..., :, None, 0] / u[..., None, :, 0]
+    for i in range(1, Y.shape[-1]):
+        far = np.minimum(far, Y[..., :, None, i] / u[..., None, :, i])
+    return far
 
 
 def inferred_reference(Y: Array) -> Array:

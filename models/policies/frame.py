@@ -3,11 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from models.pareto import directions, non_dominated, reference_point
+from models.pareto import directions, non_dominated, reach, reference_point
 from models.policies.base import Question, counted
 from models.policies.film_acquisition import device_subset
 from models.policies.film_hypervolume import Aim, FilmHypervolume, Limits
 from models.policies.film_search import searched
+from models.problem import Problem
+from models.surrogates.base import Prediction
 from models.tensors import to_tensor
 
 Array = NDArray[np.float64]
@@ -20,6 +22,13 @@ LEAST = 1e-3
 """Least width of an objective, in standardised units; where the readings reach less far, one unit serves."""
 
 
+def chance_within(problem: Problem, predicted: Prediction) -> Array:
+    """Probability that every outcome is within its limits at each of j points, `j`."""
+    m = len(problem.objectives)
+    chances = [o.chance(predicted.mean[:, m + k], predicted.sd[:, m + k]) for k, o in enumerate(problem.outcomes)]
+    return np.asarray(np.prod(chances, axis=0)) if chances else np.ones(len(predicted.mean))
+
+
 class Frame:
     """What the readings say of a problem's objectives and outcomes: where each counts and what is to be beaten."""
 
@@ -27,18 +36,17 @@ class Frame:
         problem, m = question.problem, len(question.problem.objectives)
         self._question = question
         self._read = np.unique(question.read().X, axis=0)
-        mean, sd = question.model().predict(self._read)
-        chances = [o.chance(mean[:, m + k], sd[:, m + k]) for k, o in enumerate(problem.outcomes)]
-        self._chance = np.prod(chances, axis=0) if chances else np.ones(len(self._read))
-        self._mean, likely = mean[:, :m], self._chance >= LIKELY
+        predicted = question.model().predict(self._read)
+        self._chance = chance_within(problem, predicted)
+        self._mean, likely = predicted.mean[:, :m], self._chance >= LIKELY
         seen = self._mean[likely] if likely.any() else self._mean
         self._front = int(non_dominated(seen).sum()) if likely.any() else 0
         self.reference: Array = reference_point(problem.objectives, seen)
         """`m` maximised values below which an objective counts for nothing."""
         latents = [question.model().latents(k)[0] for k in range(m)]
-        reach = seen.max(0) - self.reference
+        range_ = seen.max(0) - self.reference
         self.width: Array = np.array(
-            [w if w > LEAST * p.scale else p.scale for w, p in zip(reach, latents, strict=True)]
+            [w if w > LEAST * p.scale else p.scale for w, p in zip(range_, latents, strict=True)]
         )
         """`m` distances from there to the best, in physical units."""
         self.scale = float(np.prod(self.width))
@@ -61,12 +69,20 @@ class Frame:
 
     def known(self) -> Array:
         """Distinct points that may belong to the front: read ones that reach furthest, and those in flight."""
-        u = directions(8, 8, self._mean.shape[1], seed=0).reshape(-1, self._mean.shape[1])
-        reach = (((self._mean - self.reference) / self.width)[:, None] / u).min(-1)
-        rank = np.argsort(np.argsort(-reach.clip(0.0) * self._chance[:, None], axis=0, kind="stable"), axis=0).min(1)
+        rank = self.rank(self._mean, self._chance)
         best = self._read[np.sort(np.argsort(rank, kind="stable")[:BASELINE])]
         flight = [film.points()[device_subset(len(film.s))] for film in self._question.pending]
         return np.unique(np.vstack([best, *flight]), axis=0)
+
+    def above(self, values: Array) -> Array:
+        """Objectives (the first m of `... x properties` maximised values) above the reference, in widths: `... x m`."""
+        return np.asarray((values[..., : len(self.reference)] - self.reference) / self.width)
+
+    def rank(self, values: Array, chance: Array) -> NDArray[np.intp]:
+        """Rank of points by their values (n x properties) in the direction where each reaches furthest, `n`."""
+        m = len(self.reference)
+        far = reach(self.above(values), directions(8, 8, m, seed=0).reshape(-1, m)).clip(0.0) * chance[:, None]
+        return np.asarray(np.argsort(np.argsort(-far, axis=0, kind="stable"), axis=0).min(1))
 
     def reason(self, gain: float) -> str:
         """What a person reads of the chosen film."""

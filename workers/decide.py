@@ -24,6 +24,7 @@ from service.settings import Settings
 from service.store.session import Sessions, make_engine, make_sessions
 from service.telemetry import bound
 from workers.app import app, settings
+from workers.insights import served_insights
 from workers.posterior import served_posterior
 from workers.warm import WarmModels
 
@@ -115,7 +116,23 @@ def _decide(sessions: Sessions, settings: Settings, job: DecisionInput) -> bool:
         films=len(films),
         seconds=round(time.perf_counter() - began, 2),
     )
+    if published and bundle is not None and model is not None:
+        _explain(sessions, job, model, bundle)
     return published
+
+
+def _explain(sessions: Sessions, job: DecisionInput, model: ModelRecord, bundle: ModelBundle) -> None:
+    """Answer what researchers ask of the model, after the robots were served; without it the decision stands."""
+    began = time.perf_counter()
+    try:
+        written = decisions.explain_decision(
+            sessions, job, model.artifact, lambda: served_insights(job.problem, bundle, job.dataset, seed=job.seed)
+        )
+    except Exception:
+        # The decision is published: whatever is wrong here, the next one must not wait for it.
+        log.exception("the model could not be explained")
+    else:
+        log.debug("model explained", written=written, seconds=round(time.perf_counter() - began, 2))
 
 
 def _heartbeat(sessions: Sessions, job: DecisionInput) -> Callable[[str], None]:

@@ -1,6 +1,19 @@
 """Talk to Filmloop from a robot, an instrument or a notebook: typed answers, safe retries, nothing else to install."""
 
-from filmloop_client.answers import Batch, Film, FilmDevice, ModelVersion, Posterior, Proposal, ProposedFilm
+from filmloop_client.answers import (
+    Batch,
+    Calibration,
+    Film,
+    FilmDevice,
+    ModelVersion,
+    Pareto,
+    Posterior,
+    Predictions,
+    Proposal,
+    ProposedFilm,
+    Recommendation,
+    StopAdvice,
+)
 from filmloop_client.client import Campaign, Client
 from filmloop_client.errors import (
     BadRequest,
@@ -20,6 +33,7 @@ from filmloop_client.robot import Claim, Robot
 __all__ = [
     "BadRequest",
     "Batch",
+    "Calibration",
     "Campaign",
     "Claim",
     "Client",
@@ -31,12 +45,16 @@ __all__ = [
     "Invalid",
     "ModelVersion",
     "NotFound",
+    "Pareto",
     "Posterior",
+    "Predictions",
     "Proposal",
     "ProposedFilm",
     "Reading",
+    "Recommendation",
     "Robot",
     "ServerFault",
+    "StopAdvice",
     "TooLarge",
     "TooManyRequests",
     "Unavailable",

@@ -29,6 +29,14 @@ class ProposedDevice(_Answer):
     predicted: Predicted | None = None
 
 
+class Commands(_Answer):
+    """What the sources are told at both ends of a film, by element, in `unit`."""
+
+    a: dict[str, float]
+    b: dict[str, float]
+    unit: str
+
+
 class ProposedFilm(_Answer):
     """A film to be made: end compositions `a` and `b`, process conditions, devices along the gradient."""
 
@@ -37,6 +45,14 @@ class ProposedFilm(_Answer):
     process: dict[str, float | str] = {}
     positions: list[float] = []
     devices: list[ProposedDevice]
+    commands: Commands | None = None
+
+
+class Pair(_Answer):
+    """What the best film gains that grades two elements against each other."""
+
+    pair: list[str]
+    gain: float
 
 
 class Proposal(_Answer):
@@ -51,7 +67,9 @@ class Proposal(_Answer):
     gain: float | None = None
     reason: str = ""
     source: str = ""
+    cost: float | None = None
     alternatives: list[dict[str, Any]] = []
+    pairs: list[Pair] = []
     provenance: dict[str, Any] = {}
     film_id: str | None = None
     stale: bool = False
@@ -133,6 +151,7 @@ class DatasetRow(_Answer):
     property: str
     value: float | None = None
     std_uncertainty: float | None = None
+    replicates: int | None = None
     status: str = "ok"
 
 
@@ -172,6 +191,157 @@ class Posterior(_Answer):
     mean: list[float]
     sd: list[float]
     best: BestComposition
+
+
+class PropertyPrediction(_Answer):
+    """One property at every point that was asked, in its own unit. What is uncertain stays apart by its cause.
+
+    `latent_sd` is of the property itself, `noise_sd` of one reading about it, `film_effect_sd` of a film's offset;
+    `reading_sd` is of one reading on a film not yet made, all three together.
+    """
+
+    property: str
+    unit: str
+    mean: list[float]
+    latent_sd: list[float]
+    noise_sd: list[float]
+    film_effect_sd: list[float]
+    reading_sd: list[float]
+
+
+class Predictions(_Answer):
+    """What a model believes at each point; `feasible` says which points obey the campaign's rules."""
+
+    model_version_id: str
+    campaign_id: str
+    revision: int
+    process: dict[str, float | str] = {}
+    points: list[Composition]
+    feasible: list[bool]
+    properties: list[PropertyPrediction]
+
+
+class Candidate(_Answer):
+    """A composition that may be the best: what is expected there, and its probability of being the best."""
+
+    composition: Composition
+    process: dict[str, float | str] = {}
+    mean: float
+    sd: float
+    chance_within_limits: float = 1.0
+    probability_best: float
+
+
+class Recommendation(Candidate):
+    """Where the newest model expects the best value, and clearly different compositions that may be better."""
+
+    model_version_id: str
+    revision: int
+    stale: bool = False
+    property: str
+    unit: str
+    distance_to_measured: float
+    nearest_measured: Composition = {}
+    rivals: list[Candidate] = []
+
+
+class Believed(_Answer):
+    """What is expected of one property, in its own unit."""
+
+    property: str
+    mean: float
+    sd: float
+
+
+class TradeOff(_Answer):
+    """A composition on the front of the best trade-offs, with the probability that it truly is on it."""
+
+    composition: Composition
+    process: dict[str, float | str] = {}
+    values: list[Believed]
+    chance_within_limits: float = 1.0
+    probability_on_front: float
+    distance_to_measured: float
+
+
+class Reference(_Answer):
+    """Where an objective begins to count."""
+
+    property: str
+    unit: str
+    value: float
+    inferred: bool = False
+
+
+class Volume(_Answer):
+    """Hypervolume between reference point and front."""
+
+    mean: float
+    sd: float
+
+
+class Pareto(_Answer):
+    """The best trade-offs between several objectives, as the newest model believes them."""
+
+    model_version_id: str
+    revision: int
+    stale: bool = False
+    points: list[TradeOff]
+    reference: list[Reference]
+    hypervolume_measured: Volume
+    hypervolume_believed: Volume
+    hypervolume_unit: str = ""
+
+
+class PropertyCalibration(_Answer):
+    """How well one property was predicted, each film from all the others; `leave_film_out` is None with one film."""
+
+    property: str
+    unit: str
+    readings: int | None = None
+    films: int | None = None
+    noise_sd: float | None = None
+    film_effect_sd: float | None = None
+    leave_film_out: dict[str, Any] | None = None
+
+
+class Calibration(_Answer):
+    """How far the intervals of one model version can be trusted."""
+
+    model_version_id: str
+    revision: int
+    created_at: datetime | None = None
+    properties: list[PropertyCalibration]
+
+
+class Standing(_Answer):
+    """Where a campaign stood at one decision."""
+
+    revision: int
+    films: int
+    readings: int = 0
+    pending: int = 0
+    policy: str | None = None
+    source: str | None = None
+    expected_gain: float | None = None
+    cost: float | None = None
+    best_mean: float | None = None
+    best_sd: float | None = None
+    noise_sd: float | None = None
+    film_effect_sd: float | None = None
+    created_at: datetime | None = None
+
+
+class StopAdvice(_Answer):
+    """Whether another film is worth making: `go on`, `consider stopping` or `stop`, and why. Nothing acts on it."""
+
+    advice: str
+    why: str
+    unit: str = ""
+    resolution: float | None = None
+    quiet_films: int = 0
+    films_left: int | None = None
+    history: list[Standing] = []
 
 
 class Event(_Answer):

@@ -1,7 +1,7 @@
 """The door: a client for one Filmloop service, and a handle for each of its campaigns."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -9,19 +9,28 @@ from pydantic import BaseModel
 
 from filmloop_client.answers import (
     BestComposition,
+    Calibration,
     CampaignState,
+    Composition,
     Dataset,
     Event,
     Film,
     ModelVersion,
+    Pareto,
     Posterior,
+    Predictions,
     Proposal,
+    Recommendation,
+    StopAdvice,
 )
 from filmloop_client.instrument import Instrument
 from filmloop_client.robot import Robot
 from filmloop_client.transport import Transport
 
 _Item = TypeVar("_Item", bound=BaseModel)
+
+_COMPUTING_S = 60.0
+"""How long the service may compute an answer: thousands of points with a large model take seconds."""
 
 
 class Campaign:
@@ -111,6 +120,78 @@ class Campaign:
         """Where the newest model expects the best value: not the luckiest reading. None while there is no model."""
         newest = self.newest_model()
         return None if newest is None else self.posterior(newest.id).best
+
+    def predict(
+        self,
+        compositions: Sequence[Composition] | None = None,
+        *,
+        grid: int | None = None,
+        line: tuple[Composition, Composition, int] | None = None,
+        process: Mapping[str, float | str] | None = None,
+        model_version_id: str | None = None,
+    ) -> Predictions:
+        """What a model believes at compositions, with three kinds of uncertainty apart.
+
+        Args:
+            compositions: At most 5,000; or else
+            grid: every feasible composition whose fractions are multiples of 1 / grid; or else
+            line: from one composition to another in so many points.
+            process: Every process variable in its unit; mid range and first choices if left out.
+            model_version_id: Which model; the newest if left out.
+
+        Raises:
+            Invalid: If a composition is none, or none or too many of them were asked.
+            NotFound: If there is no model yet.
+        """
+        body: dict[str, Any] = {"process": None if process is None else dict(process)}
+        if compositions is not None:
+            body["compositions"] = [dict(c) for c in compositions]
+        if grid is not None:
+            body["grid"] = {"divisions": grid}
+        if line is not None:
+            body["line"] = {"a": dict(line[0]), "b": dict(line[1]), "points": line[2]}
+        of = f"campaigns/{self.id}" if model_version_id is None else f"model-versions/{model_version_id}"
+        answer = self._transport.post(f"/v1/{of}/predictions", body, wait_s=_COMPUTING_S)
+        return Predictions.model_validate(answer.json())
+
+    def recommendation(self) -> Recommendation:
+        """Where the newest model expects the best value, its chance of being the best, and its rivals.
+
+        Raises:
+            NotFound: If there is no model yet.
+        """
+        return Recommendation.model_validate(self._transport.get(f"/v1/campaigns/{self.id}/recommendation").json())
+
+    def pareto(self) -> Pareto:
+        """The best trade-offs between several objectives, with their uncertainty.
+
+        Raises:
+            NotFound: If there is no model yet, or the campaign has one objective only.
+        """
+        return Pareto.model_validate(self._transport.get(f"/v1/campaigns/{self.id}/pareto").json())
+
+    def calibration(self) -> Iterator[Calibration]:
+        """How well each model version predicted every film from all the others, oldest version first."""
+        return self._pages("calibration", Calibration)
+
+    def stop_advice(
+        self,
+        *,
+        patience: int | None = None,
+        horizon: int | None = None,
+        resolution: float | None = None,
+        worth: float | None = None,
+    ) -> StopAdvice:
+        """Whether another film is worth making, and why.
+
+        Args:
+            patience: Film counts in a row with little to expect; 3 if left out.
+            horizon: Films that are looked ahead; 10 if left out.
+            resolution: Smallest difference that matters, in the objective's unit; one reading's noise if left out.
+            worth: Gain that pays for a film of cost 1; cost plays no part if left out.
+        """
+        given = {"patience": patience, "horizon": horizon, "resolution": resolution, "worth": worth}
+        return StopAdvice.model_validate(self._transport.get(f"/v1/campaigns/{self.id}/stop-advice", given).json())
 
     def events(self, after: int = 0) -> Iterator[Event]:
         """Everything that happened since event number `after`."""

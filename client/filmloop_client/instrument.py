@@ -23,10 +23,13 @@ class Reading(BaseModel):
     property: str
     unit: str
     value: FiniteFloat | None = None
-    status: Literal["ok", "dead"] = "ok"
-    """`dead`: the device gives no value; a missing value, not a zero."""
+    status: Literal["ok", "dead", "above_limit", "below_limit"] = "ok"
+    """`dead`: the device gives no value; a missing value, not a zero. `above_limit`: the instrument is saturated, the
+    true value is at least `value`; `below_limit`: at most."""
     std_uncertainty: FiniteFloat | None = Field(default=None, gt=0.0)
     """Standard uncertainty of `value`, in the same unit; None if it is not known, then the model infers the noise."""
+    replicates: int | None = Field(default=None, ge=2)
+    """If `value` is a mean of so many raw readings, and `std_uncertainty` was estimated from their scatter."""
     measured_at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
     uid: str | None = None
     """The reading's permanent name, if it has one: then a batch sent again by a restarted instrument is stored once.
@@ -40,6 +43,8 @@ class Reading(BaseModel):
             raise ValueError("give either device or position")
         if (self.value is None) != (self.status == "dead"):
             raise ValueError(f"a reading that is {self.status} has value {self.value}")
+        if self.replicates is not None and self.std_uncertainty is None:
+            raise ValueError(f"{self.replicates} replicates have a scatter: give std_uncertainty")
         return self
 
 
@@ -59,11 +64,12 @@ class Instrument:
             Invalid: If a reading is refused; `errors` names each. Then none of the batch was stored.
             Conflict: If a uid was already used for other content.
         """
-        # A position or uid that was not given must be absent, while an uncertainty that is not known is told as null.
-        rows = [
-            r.model_dump(mode="json", exclude={k for k in ("device", "position", "uid") if getattr(r, k) is None})
-            for r in readings
-        ]
+        rows = [r.model_dump(mode="json", exclude=_not_given(r)) for r in readings]
         path = f"/v1/campaigns/{self.campaign_id}/measurement-batches"
         answer = self._transport.post(path, {"instrument": self.name, "measurements": rows})
         return Batch.model_validate(answer.json())
+
+
+def _not_given(reading: Reading) -> set[str]:
+    """What must be absent from the request if it was not given; an uncertainty that is not known is told as null."""
+    return {k for k in ("device", "position", "uid", "replicates") if getattr(reading, k) is None}

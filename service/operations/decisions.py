@@ -3,7 +3,7 @@
 No transaction is open while a worker thinks. Whatever a worker writes is written only while its fence holds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,10 +14,10 @@ from sqlalchemy.orm import Session
 from service.errors import LeaseLost
 from service.operations.decision_inputs import DecisionInput, read_input
 from service.operations.leases import expire_lapsed
-from service.operations.publication import ModelRecord, publish
+from service.operations.publication import ModelRecord, explain, publish
 from service.operations.recommendations import Recommendation
 from service.operations.refill import refill
-from service.store import artifacts, campaigns, datasets, events, idempotency, jobs, leases
+from service.store import artifacts, campaigns, datasets, events, idempotency, jobs, leases, models
 from service.store.artifacts import StoredArtifact
 from service.store.session import Sessions, lock_campaign, try_lock_campaign
 from service.store.tables import JobRow
@@ -28,6 +28,7 @@ __all__ = [
     "StoredArtifact",
     "abandon_decisions",
     "claim_decision",
+    "explain_decision",
     "fail_decision",
     "load_artifact",
     "publish_decision",
@@ -113,6 +114,30 @@ def publish_decision(
             return False
         publish(session, decision, model, recommendations)
         return True
+
+
+def explain_decision(
+    sessions: Sessions, decision: DecisionInput, artifact: StoredArtifact, explanation: Callable[[], Mapping[str, Any]]
+) -> bool:
+    """Find out what researchers ask of the model of a published decision, and write it; robots did not wait for it.
+
+    Args:
+        sessions: Where the record is.
+        decision: What was published.
+        artifact: Of its model.
+        explanation: Computes the answers; called without an open transaction, and only if they are not there yet.
+
+    Returns:
+        Whether answers were written.
+    """
+    with sessions() as session:
+        version = models.unexplained(session, decision.campaign_id, decision.snapshot_hash, artifact.sha256)
+    if version is None:
+        return False
+    found = explanation()
+    with sessions.begin() as session:
+        explain(session, decision, version, found)
+    return True
 
 
 def fail_decision(sessions: Sessions, decision: DecisionInput, error: str, *, retry: bool) -> bool:

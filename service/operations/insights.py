@@ -16,7 +16,7 @@ from service.errors import NotFound
 from service.operations.models import ModelVersion
 from service.operations.models import page as model_page
 from service.store import campaigns, datasets, decisions, models, proposals
-from service.store.tables import DecisionRow, ModelVersionRow
+from service.store.tables import DecisionRow
 
 RESOLVED_VOLUME = 0.01
 """Of several objectives: a smaller share of the hypervolume is not held to matter, unless something else is stated."""
@@ -76,7 +76,7 @@ def recommendation(session: Session, campaign_id: str) -> Insight:
     """The composition that the newest model recommends, its chance of being the best, and its rivals.
 
     Raises:
-        NotFound: If there is no such campaign, or no model yet, or it stored no recommendation.
+        NotFound: If there is no such campaign, it has several objectives, or no model yet.
     """
     return _insight(session, campaign_id, "recommendation")
 
@@ -121,18 +121,14 @@ def stop_advice(session: Session, campaign_id: str, options: Stopping, limit: in
 
 def _insight(session: Session, campaign_id: str, noun: str) -> Insight:
     campaign = campaigns.get(session, campaign_id)
-    version = models.newest(session, campaign_id)
-    said = None if version is None else (models.insights(session, version.id) or {}).get(noun)
-    if version is None or said is None:
-        raise NotFound(_missing(noun, version), campaign_id)
+    found = models.newest_with(session, campaign_id, noun)
+    if found is None:
+        several = len(datasets.head(session, campaign_id).problem.objectives) > 1
+        instead = {"pareto": "recommendation", "recommendation": "pareto"}[noun]
+        hint = f" (ask for its {instead})" if several == (noun == "recommendation") else " yet"
+        raise NotFound(f"{noun}{hint} of campaign", campaign_id)
+    version, said = found
     return Insight(campaign_id, version.id, version.revision, version.revision < campaign.revision, said)
-
-
-def _missing(noun: str, version: ModelVersionRow | None) -> str:
-    if version is None:
-        return "trained model yet in campaign"
-    several = " (it needs several objectives)" if noun == "pareto" else ""
-    return f"{noun}{several} with the newest model of campaign"
 
 
 def _calibration(version: ModelVersion, problem: Problem) -> Calibration:

@@ -16,7 +16,7 @@ from service.operations.recommendations import (
     written_pairs,
 )
 from service.operations.refill import wanted_films
-from service.operations.standing import standing
+from service.operations.standing import best, standing
 from service.store import artifacts, campaigns, decisions, events, models, proposals
 from service.store.artifacts import StoredArtifact
 from service.store.ids import new_id
@@ -34,8 +34,6 @@ class ModelRecord:
     posterior: dict[str, Any] | None
     """Posterior map as it is served: `points`, `mean`, `sd`, `best`."""
     artifact: StoredArtifact
-    insights: dict[str, Any] | None = None
-    """What a researcher asks of the model, as it is served: `recommendation`, `pareto`."""
 
 
 def publish(
@@ -46,7 +44,9 @@ def publish(
     model_id = None if model is None else _keep_model(session, decision, model)
     superseded = proposals.withdraw_ready(session, campaign.id, to="superseded")
     offered = _offer(session, decision, model_id, recommendations) if campaign.state in {"active", "paused"} else []
-    decisions.store(session, standing(decision, model, model_id, recommendations[: len(offered)]))
+    known = None if model_id is None else models.insights(session, model_id)
+    line = standing(decision, model, model_id, recommendations[: len(offered)])
+    decisions.store(session, line | best(decision.problem, model, known))
     told = {
         "job_id": decision.job_id,
         "revision": decision.revision,
@@ -55,6 +55,13 @@ def publish(
         "superseded": superseded,
     }
     events.append(session, campaign.id, "decision.published", told)
+
+
+def explain(session: Session, decision: DecisionInput, model_version_id: str, insights: Mapping[str, Any]) -> None:
+    """Write what a researcher asks of a model that is in force, unless it is written already."""
+    told = {noun: storable(answer) for noun, answer in insights.items()}
+    if models.explain(session, model_version_id, told):
+        decisions.amend(session, decision.job_id, best(decision.problem, None, insights))
 
 
 def _keep_model(session: Session, decision: DecisionInput, model: ModelRecord) -> str:
@@ -74,10 +81,9 @@ def _keep_model(session: Session, decision: DecisionInput, model: ModelRecord) -
         "revision": decision.revision,
         "snapshot_hash": decision.snapshot_hash,
         "seed": model.seed,
-        "metrics": _storable(model.metrics),
+        "metrics": storable(model.metrics),
         "versions": model.versions,
         "posterior": model.posterior,
-        "insights": _storable(model.insights),
     }
     models.store(session, values)
     told = {"model_version_id": values["id"], "name": model.name, "revision": decision.revision}
@@ -85,12 +91,12 @@ def _keep_model(session: Session, decision: DecisionInput, model: ModelRecord) -
     return str(values["id"])
 
 
-def _storable(value: object) -> object:
-    """JSON knows no NaN and no infinity: a metric that is not finite is null."""
+def storable(value: object) -> object:
+    """A JSON value without NaN and infinity, which JSON does not know: they become null."""
     if isinstance(value, Mapping):
-        return {key: _storable(inner) for key, inner in value.items()}
+        return {key: storable(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_storable(inner) for inner in value]
+        return [storable(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from models.problem import Problem
 from service.operations.decision_inputs import DecisionInput
 from service.operations.recommendations import Recommendation
 
@@ -20,15 +21,11 @@ class Known(Protocol):
     def posterior(self) -> Mapping[str, Any] | None:
         """Map with its best composition."""
 
-    @property
-    def insights(self) -> Mapping[str, Any] | None:
-        """Pareto front, of several objectives."""
-
 
 def standing(
     decision: DecisionInput, model: Known | None, model_id: str | None, offered: Sequence[Recommendation]
 ) -> dict[str, Any]:
-    """One row of the history.
+    """One row of the history, but for what is best (`best`).
 
     Args:
         decision: What was known.
@@ -39,7 +36,6 @@ def standing(
     first = offered[0] if offered else None
     read = ~np.isnan(decision.dataset.Y).all(axis=1)
     noise_sd, film_effect_sd = (None, None) if model is None else _scatter(decision, model)
-    best_mean, best_sd = (None, None) if model is None else _best(decision, model)
     gain = first.gain if first is not None and first.source == "model" else None
     return {
         "job_id": decision.job_id,
@@ -53,8 +49,6 @@ def standing(
         "source": None if first is None else first.source,
         "expected_gain": None if gain is None else float(gain),
         "cost": None if first is None else first.cost,
-        "best_mean": best_mean,
-        "best_sd": best_sd,
         "noise_sd": noise_sd,
         "film_effect_sd": film_effect_sd,
     }
@@ -72,10 +66,10 @@ def _scatter(decision: DecisionInput, model: Known) -> tuple[float | None, float
     return float(np.sqrt(np.nanmedian(variance))), fitted[0].get("film_effect_sd")
 
 
-def _best(decision: DecisionInput, model: Known) -> tuple[float | None, float | None]:
-    """What is expected at the best composition; of several objectives the hypervolume."""
-    if len(decision.problem.objectives) > 1:
-        volume = ((model.insights or {}).get("pareto") or {}).get("hypervolume") or {}
-        return volume.get("mean"), volume.get("sd")
-    best = (model.posterior or {}).get("best") or {}
-    return best.get("mean"), best.get("sd")
+def best(problem: Problem, model: Known | None, insights: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What is expected at the best composition; of several objectives the hypervolume of what was measured."""
+    if len(problem.objectives) > 1:
+        found = ((insights or {}).get("pareto") or {}).get("hypervolume_measured") or {}
+    else:
+        found = ((None if model is None else model.posterior) or {}).get("best") or {}
+    return {"best_mean": found.get("mean"), "best_sd": found.get("sd")}

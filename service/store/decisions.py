@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from service.store.tables import DecisionRow
@@ -12,6 +12,13 @@ from service.store.tables import DecisionRow
 def store(session: Session, values: dict[str, Any]) -> None:
     """Append one line."""
     session.execute(insert(DecisionRow).values(values))
+
+
+def amend(session: Session, job_id: str, values: dict[str, Any]) -> None:
+    """Fill in what was not known when a line was written; what is None stays as it is."""
+    known = {name: value for name, value in values.items() if value is not None}
+    if known:
+        session.execute(update(DecisionRow).where(DecisionRow.job_id == job_id).values(known))
 
 
 def newest(session: Session, campaign_id: str, limit: int) -> Sequence[DecisionRow]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from service.errors import NotFound
@@ -51,6 +51,38 @@ def insights(session: Session, model_version_id: str) -> dict[str, Any] | None:
     """What a researcher asks of a model, as the worker stored it; none if it stored nothing."""
     query = select(ModelVersionRow.insights).where(ModelVersionRow.id == model_version_id)
     return session.execute(query).scalar_one_or_none()
+
+
+def explain(session: Session, model_version_id: str, insights: dict[str, Any]) -> bool:
+    """Store what a researcher asks of a model; False if that was done before."""
+    here = (ModelVersionRow.id == model_version_id) & ModelVersionRow.insights.is_(None)
+    change = update(ModelVersionRow).where(here).values(insights=insights).returning(ModelVersionRow.id)
+    return session.execute(change).one_or_none() is not None
+
+
+def unexplained(session: Session, campaign_id: str, snapshot_hash: str, artifact_sha256: str) -> str | None:
+    """Id of the version of this dataset and artifact, if nothing was stored yet of what a researcher asks of it."""
+    query = (
+        select(ModelVersionRow.id)
+        .where(ModelVersionRow.campaign_id == campaign_id, ModelVersionRow.snapshot_hash == snapshot_hash)
+        .where(ModelVersionRow.artifact_sha256 == artifact_sha256, ModelVersionRow.insights.is_(None))
+        .order_by(ModelVersionRow.id.desc())
+        .limit(1)
+    )
+    return session.scalars(query).one_or_none()
+
+
+def newest_with(session: Session, campaign_id: str, insight: str) -> tuple[ModelVersionRow, dict[str, Any]] | None:
+    """The model version with most data of those that say something of a kind, and what it says."""
+    said = ModelVersionRow.insights[insight]
+    query = (
+        select(ModelVersionRow, said)
+        .where(ModelVersionRow.campaign_id == campaign_id, func.jsonb_typeof(said) == "object")
+        .order_by(ModelVersionRow.revision.desc(), ModelVersionRow.id.desc())
+        .limit(1)
+    )
+    found = session.execute(query).one_or_none()
+    return None if found is None else (found[0], found[1])
 
 
 def newest(session: Session, campaign_id: str) -> ModelVersionRow | None:

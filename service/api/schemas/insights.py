@@ -13,26 +13,19 @@ class _Read(Outgoing):
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
 
-class ExpectedRead(_Read):
-    """What is expected of one property, in its own unit."""
-
-    property: str
-    unit: str
-    mean: float
-    sd: float
-    """Of the property itself, without reading noise and film effect."""
-
-
 class CandidateRead(_Read):
-    """A composition with what the model expects there."""
+    """A composition that may be the best."""
 
     composition: dict[str, float]
     process: dict[str, float | str]
-    expected: list[ExpectedRead]
+    mean: float
+    """Expected of the objective, in its own unit."""
+    sd: float
+    """Of the property itself, without reading noise and film effect."""
+    chance_within_limits: float
+    """Probability that every outcome keeps within its limits."""
     probability_best: float
-    """Chance that no other composition is better, as far as the model knows."""
-    distance_to_measured: float | None
-    """Largest difference of an atomic fraction to the nearest device with a reading."""
+    """Probability that the best of all compositions lies nearer to this one than to its rivals."""
 
 
 class RecommendationRead(CandidateRead):
@@ -44,8 +37,21 @@ class RecommendationRead(CandidateRead):
     """Revision of the dataset that the model has seen."""
     stale: bool
     """Whether the dataset is ahead of the model."""
+    property: str
+    unit: str
+    distance_to_measured: float
+    """Largest difference of an atomic fraction to the nearest composition that was read."""
+    nearest_measured: dict[str, float]
     rivals: list[CandidateRead]
-    """Distinct compositions that may be better, the most probable first."""
+    """Clearly different compositions that may be better, the most probable first."""
+
+
+class BelievedRead(_Read):
+    """What is expected of one property, in its own unit."""
+
+    property: str
+    mean: float
+    sd: float
 
 
 class TradeOffRead(_Read):
@@ -53,15 +59,26 @@ class TradeOffRead(_Read):
 
     composition: dict[str, float]
     process: dict[str, float | str]
-    expected: list[ExpectedRead]
-    probability: float
-    """Chance that no other composition is better in every objective."""
-    measured: bool
-    """Whether a device of this composition was read."""
+    values: list[BelievedRead]
+    """Of every objective, then of every outcome."""
+    chance_within_limits: float
+    probability_on_front: float
+    """Probability that it keeps every limit and that nothing clearly different is better in all objectives."""
+    distance_to_measured: float
+
+
+class ReferenceRead(_Read):
+    """Where an objective begins to count."""
+
+    property: str
+    unit: str
+    value: float
+    inferred: bool
+    """Whether the campaign left it to the readings."""
 
 
 class VolumeRead(_Read):
-    """Hypervolume between reference point and front, in the product of the objectives' units."""
+    """Hypervolume between reference point and front."""
 
     mean: float
     sd: float
@@ -74,10 +91,14 @@ class ParetoRead(_Read):
     model_version_id: str
     revision: int
     stale: bool
-    reference: dict[str, float]
-    """Reference point by property, in its own unit: what is worse counts for nothing."""
-    hypervolume: VolumeRead
     points: list[TradeOffRead]
+    """The best in the first objective first; empty if nothing is likely to keep the limits."""
+    reference: list[ReferenceRead]
+    hypervolume_measured: VolumeRead
+    """Of what was read."""
+    hypervolume_believed: VolumeRead
+    """Of that and of every composition: what lies between the two is still to be gained."""
+    hypervolume_unit: str
 
 
 class PropertyCalibrationRead(_Read):

@@ -166,8 +166,19 @@ class RandomFilms(_Policy):
 
 
 SurrogateChoice = FilmGP
+
+
+class Auto(FilmSearch):
+    """Takes the policy that suits the campaign and says why: `models/policies/auto.py`."""
+
+    objectives: ClassVar[tuple[int, int]] = (1, 4)
+    heeds_outcomes: ClassVar[bool] = True
+    name: Literal["auto"] = "auto"
+
+
 PolicyChoice = Annotated[
-    ExpectedImprovement
+    Auto
+    | ExpectedImprovement
     | UpperConfidenceBound
     | ThompsonSampling
     | KnowledgeGradient

@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from models.catalog import ExpectedImprovement, FilmGP, FilmSearch, PolicyChoice, SurrogateChoice
+from models.catalog import Auto, FilmGP, FilmSearch, PolicyChoice, SurrogateChoice
 from models.composition import ContinuousVariable, SearchSpace
 from models.feasibility import film_clash
 from models.film import FilmGeometry, choice_violations
@@ -23,7 +23,7 @@ class Problem(BaseModel):
     """What has to keep within limits, and is only known where it was measured."""
     film: FilmGeometry = FilmGeometry()
     surrogate: SurrogateChoice = FilmGP()
-    policy: PolicyChoice = ExpectedImprovement()
+    policy: PolicyChoice = Auto()
     initial_films: int = Field(default=2, ge=1, le=1000)
     """Space-filling films to make before the policy decides."""
     seed: int = Field(default=0, ge=0, le=2**31 - 1)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from models.catalog import PolicyChoice
+from models.policies.auto import AutoPolicy
 from models.policies.base import Policy
 from models.policies.expected_improvement import ExpectedImprovementPolicy
 from models.policies.hypervolume_improvement import HypervolumeImprovementPolicy
@@ -20,6 +21,7 @@ from models.surrogates.film_gp import FilmGP
 SURROGATES: dict[str, type[Surrogate]] = {"film_gp": FilmGP}
 
 POLICIES: dict[str, Callable[[Any], Policy]] = {
+    "auto": lambda options: AutoPolicy(options, policy_for),
     "expected_improvement": ExpectedImprovementPolicy,
     "hypervolume_improvement": HypervolumeImprovementPolicy,
     "knowledge_gradient": KnowledgeGradientPolicy,

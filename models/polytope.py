@@ -111,7 +111,7 @@ def polytope(G: Array, h: Array, E: Array, f: Array) -> Polytope | None:
     return Polytope(G[moving], h[moving], origin + basis @ inner, basis)
 
 
-def descend(region: Polytope, start: Array, loss: Loss, *, close: float) -> Array:
+def descend(region: Polytope, start: Array, loss: Loss, *, close: float, steps: int = MOST_STEPS) -> Array:
     """Walk from one point of a region to a minimum of a smooth function nearby, by SLSQP in the region's coordinates.
 
     Args:
@@ -119,6 +119,7 @@ def descend(region: Polytope, start: Array, loss: Loss, *, close: float) -> Arra
         start: `v`, inside.
         loss: The function; its argument is `region.to_inner(w) / STEP`.
         close: The walk ends when a step lowers the function by less.
+        steps: Most steps.
 
     Returns:
         `v`, inside; not better than `start` if the walk went astray, which the caller must see to.
@@ -132,7 +133,7 @@ def descend(region: Polytope, start: Array, loss: Loss, *, close: float) -> Arra
         jac=True,
         method="SLSQP",
         constraints=[LinearConstraint(STEP * rows, -np.inf, slack)],
-        options={"maxiter": MOST_STEPS, "ftol": close},
+        options={"maxiter": steps, "ftol": close},
     )
     if not np.isfinite(found.x).all():
         return start

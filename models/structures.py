@@ -7,7 +7,7 @@ linear rules only. Source: docs/science.md, section 4.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,8 @@ Mask = NDArray[np.bool_]
 Choice = tuple[Mask, tuple[int, int] | None, Spanning | None, Array]
 """Support, pair, spanning element, process columns with the categorical ones filled in."""
 
+EXTENT_FILMS = 256
+"""Films that are drawn to see how far the elements' fractions reach."""
 MOST_STRUCTURES = 256
 """Structures that one decision looks at; beyond it they are drawn by seed."""
 ZERO = 1e-10
@@ -86,6 +88,14 @@ class Structures:
     """False if there were too many and these are a seeded draw."""
     listed: bool = False
     """Whether each is a single film that the campaign lists."""
+
+    @cached_property
+    def extent(self) -> Array:
+        """How far each element's fraction reaches over all films, `d`: about, and by the same films every time."""
+        drawn = self.all_listed() if self.listed else self.draw(EXTENT_FILMS, np.random.default_rng(0))
+        ends = np.concatenate([w[:, : 2 * len(g.support)].reshape(-1, len(g.support)) for g, w in drawn])
+        reach: Array = ends.max(axis=0) - ends.min(axis=0)
+        return reach
 
     def all_listed(self) -> Drawn:
         """The listed films, one w each."""

@@ -87,6 +87,15 @@ class Question:
         space = self.problem.space
         return film_structures(space, self.problem.film, self.seed, self._best_read()[:, : space.dimension])
 
+    @cached_property
+    def pair_structures(self) -> Structures:
+        """The discrete choices of the films that grade one pair of elements; `structures` itself where all do."""
+        geometry = self.problem.film
+        if geometry.grading == "pair" or geometry.choices:
+            return self.structures
+        near = self._best_read()[:, : self.problem.space.dimension]
+        return film_structures(self.problem.space, geometry.model_copy(update={"grading": "pair"}), self.seed, near)
+
     def _best_read(self) -> Array:
         """Device points of the best readings of each objective, at most `BEST_READ` of each."""
         read = self.read()
@@ -98,7 +107,7 @@ class Question:
 
     def read(self) -> Dataset:
         """The rows with a reading of any property; dead devices have none."""
-        return self.dataset.take(~np.isnan(self.dataset.Y).all(axis=1))
+        return self.dataset.take(~np.all(np.isnan(self.dataset.Y), axis=1))
 
     def model(self) -> Surrogate:
         """The surrogate, where the policy needs one.

@@ -1,9 +1,11 @@
 """The search for the film of largest gain: many starting films scored at once, the best ones refined with gradients.
 
 Source: docs/science.md, section 4. Films live in structures (see `models/structures.py`); within one, w = (A, B,
-continuous process columns) obeys linear rules only, so SLSQP with exact gradients stays among legal films.
+continuous process columns) obeys linear rules only, so SLSQP with exact gradients stays among legal films. All films
+that are refined are valued together, step by step.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,29 +13,38 @@ import torch
 from numpy.typing import NDArray
 
 from models.catalog import FilmSearch
+from models.descent import descend_together
 from models.policies.base import Question
 from models.policies.film_acquisition import FilmAcquisition, device_subset
-from models.polytope import STEP, descend
+from models.policies.film_starts import starting_films
+from models.polytope import STEP
 from models.structures import Drawn, FilmStructure
 from models.tensors import to_array, to_tensor
 
 Array = NDArray[np.float64]
+Pair = tuple[int, int]
 
+ALIKE = 1e-6
+"""Smaller differences count for nothing, whatever the range."""
+APART = 0.03
+"""Two films differ if a coordinate of their ends does by more than this share of its range."""
 BATCH = 256
 """Films scored together: large enough for the matrix products, small enough for the cache."""
-ANCHORS = 16
-"""Promising points through which starting films are laid."""
-APART = 0.03
-"""Two films differ if a coordinate of their ends does by more than this."""
-KEPT = 128
-"""Starting films that are scored with all their devices."""
-POOL = 1024
-"""Points among which anchors are sought."""
 CLOSE_ENOUGH = 1e-4
 """A refinement ends when a step improves the value by less."""
+KEPT = 128
+"""Starting films that are scored with all their devices."""
+PAIRS = 28
+"""Most pairs whose best film is refined, so that their gains can be compared."""
+SCOUTS = 5
+"""Films that climb a few steps, for each one that goes on from there."""
+SCOUT_STEPS = 10
+"""Steps of a scout."""
+STEPS = 60
+"""Most steps of a refinement."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Candidate:
     """A film under consideration: its structure, its place in it, and its value."""
 
@@ -50,6 +61,8 @@ def best_films(question: Question, acquisition: FilmAcquisition, options: FilmSe
         acquisition: The gain of films.
         options: Numbers of starting films and of refinements.
 
+    Many scouts climb a few steps, and the best of them go on: which start leads highest shows early.
+
     Returns:
         Refined films and the starting ones, the best first; empty if no film obeys every rule.
     """
@@ -58,105 +71,120 @@ def best_films(question: Question, acquisition: FilmAcquisition, options: FilmSe
     s = s[device_subset(len(s))]
     if question.structures.listed:
         return score(acquisition, question.structures.all_listed(), s)
-    drawn = question.structures.draw(options.raw_films // 2, rng)
-    if not drawn:
+    starts = starting_films(question, acquisition, options.raw_films, s, rng)
+    if not starts:
         return []
-    anchors = _anchors(question, acquisition, np.concatenate([_devices(*films, s) for films in drawn]), rng)
-    starts = drawn + [(structure, _through(anchors, structure, w, s, rng)) for structure, w in drawn]
     scored = score(acquisition, _most_promising(score(acquisition, starts, s[::2])), s)
-    refined = [refine(start, acquisition, s) for start in _starts(scored, options.restarts)]
-    return sorted([*refined, *scored], key=_worst_last)
+    extent = question.structures.extent
+    scouts = refine(_scouts(scored, SCOUTS * options.restarts, extent), acquisition, s, steps=SCOUT_STEPS)
+    best = distinct(sorted(scouts, key=_worst_last), options.restarts, extent)
+    refined = refine(best, acquisition, s, steps=STEPS)
+    return sorted([*refined, *scouts, *scored], key=_worst_last)
 
 
 def _most_promising(scored: list[Candidate]) -> Drawn:
     """The best starting films by a score of every other device, and the best one of each pair."""
-    return [(c.structure, c.w[None]) for c in (*scored[:KEPT], *_best_of_pairs(scored[KEPT:]))]
+    return [(c.structure, c.w[None]) for c in (*scored[:KEPT], *best_of_pairs(scored[KEPT:]).values())]
 
 
-def _best_of_pairs(ranked: list[Candidate]) -> list[Candidate]:
-    """The best candidate of each pair that trades, the best first; a single one where every element may change."""
-    return sorted({c.structure.pair: c for c in reversed(ranked)}.values(), key=_worst_last)
+def best_of_pairs(ranked: list[Candidate]) -> dict[Pair, Candidate]:
+    """The best candidate of each pair that trades, of candidates with the best first; in that order."""
+    best: dict[Pair, Candidate] = {}
+    for candidate in ranked:
+        if candidate.structure.pair is not None:
+            best.setdefault(candidate.structure.pair, candidate)
+    return best
 
 
-def _starts(scored: list[Candidate], count: int) -> list[Candidate]:
-    """Films to be refined: half of them from different pairs, the rest the best whatever their pair."""
-    return distinct([*_best_of_pairs(scored)[: max(1, count // 2)], *scored], count)
+def _scouts(scored: list[Candidate], count: int, extent: Array) -> list[Candidate]:
+    """The best film of each pair, and `count` more: the best ones that differ."""
+    pairs = list(best_of_pairs(scored).values())[:PAIRS]
+    return pairs + [c for c in distinct(scored, count, extent) if c not in pairs]
 
 
-def distinct(candidates: list[Candidate], count: int) -> list[Candidate]:
-    """The first `count` candidates of which no two are alike; a film and its mirror image are."""
+def distinct(candidates: Sequence[Candidate], count: int, extent: Array) -> list[Candidate]:
+    """The first `count` candidates of which no two are alike; a film and its mirror image are.
+
+    Args:
+        candidates: In order of preference.
+        count: How many, at most.
+        extent: `d` ranges of the fractions, by which differences are judged.
+    """
     chosen: list[Candidate] = []
     for candidate in candidates:
         if len(chosen) == count:
             break
-        if all(_apart(candidate, other) for other in chosen):
+        if all(_apart(candidate, other, extent) for other in chosen):
             chosen.append(candidate)
     return chosen
 
 
-def refine(start: Candidate, acquisition: FilmAcquisition, s: Array) -> Candidate:
-    """Climb from one film to the best film nearby in its structure, by SLSQP in the coordinates of its region."""
-    structure, region = start.structure, start.structure.region
-    origin = to_tensor(structure.points(region.centre[None], s)[0])
-    along = to_tensor(structure.points(region.centre + STEP * region.basis.T, s)) - origin
+def _apart(one: Candidate, other: Candidate, extent: Array) -> bool:
+    d = len(extent)
+    if not (one.structure.fixed == other.structure.fixed).all():
+        return True
+    mirrored = np.concatenate([other.w[d : 2 * d], other.w[:d], other.w[2 * d :]])
+    least = APART * np.concatenate([extent, extent, np.ones(len(one.w) - 2 * d)])
+    return all(bool((np.abs(one.w - w) > np.maximum(least, ALIKE)).any()) for w in (other.w, mirrored))
 
-    def loss(v: Array) -> tuple[float, Array]:
-        moved = to_tensor(v).requires_grad_()
-        value = -acquisition.value((origin + torch.tensordot(moved, along, dims=1))[None])[0]
-        (gradient,) = torch.autograd.grad(value, moved)
-        return value.item(), to_array(gradient)
 
-    w = descend(region, start.w, loss, close=CLOSE_ENOUGH)
-    (ended,) = score(acquisition, [(structure, w[None])], s)
-    return min(start, ended, key=_worst_last)
+def refine(starts: Sequence[Candidate], acquisition: FilmAcquisition, s: Array, *, steps: int) -> list[Candidate]:
+    """Climb from each film towards the best film nearby, by SLSQP in the coordinates of its structure's region.
+
+    Args:
+        starts: Films, each valued.
+        acquisition: The gain of films.
+        s: Shares of end B at the devices, `K`.
+        steps: Most steps of a climb.
+
+    Returns:
+        For each start the film where its climb ended, or itself if that is no better.
+    """
+    if not starts:
+        return []
+    climbs = [_Climb(start.structure, s) for start in starts]
+
+    def losses(walks: Sequence[int], at: Sequence[Array]) -> list[tuple[float, Array]]:
+        X = to_tensor(np.array([climbs[k].points(v) for k, v in zip(walks, at, strict=True)])).requires_grad_()
+        value = -acquisition.value(X)
+        (slope,) = torch.autograd.grad(value.sum(), X)
+        slopes = to_array(slope)
+        return [(v, climbs[k].gradient(g)) for k, v, g in zip(walks, value.tolist(), slopes, strict=True)]
+
+    regions = [start.structure.region for start in starts]
+    ended = descend_together(regions, [start.w for start in starts], losses, close=CLOSE_ENOUGH, steps=steps)
+    again = score(acquisition, [(c.structure, w[None]) for c, w in zip(starts, ended, strict=True)], s, ranked=False)
+    return [min(pair, key=_worst_last) for pair in zip(starts, again, strict=True)]
+
+
+class _Climb:
+    """Device points of a structure's films as a linear function of inner coordinates."""
+
+    def __init__(self, structure: FilmStructure, s: Array) -> None:
+        region = structure.region
+        self._origin = structure.points(region.centre[None], s)[0]
+        self._along = structure.points(region.centre + STEP * region.basis.T, s) - self._origin
+
+    def points(self, v: Array) -> Array:
+        """Device points, `K x D`, at inner coordinates in units of `STEP`."""
+        points: Array = self._origin + np.tensordot(v, self._along, axes=1)
+        return points
+
+    def gradient(self, slope: Array) -> Array:
+        """Gradient in inner coordinates (k) from that in device points (K x D)."""
+        gradient: Array = np.tensordot(self._along, slope, axes=2)
+        return gradient
 
 
 def _worst_last(candidate: Candidate) -> float:
     return -candidate.value
 
 
-def _apart(one: Candidate, other: Candidate) -> bool:
-    d = len(one.structure.support)
-    mirrored = np.concatenate([other.w[d : 2 * d], other.w[:d], other.w[2 * d :]])
-    same_choices = bool((one.structure.fixed == other.structure.fixed).all())
-    nearest = min(np.abs(one.w - other.w).max(), np.abs(one.w - mirrored).max())
-    return not same_choices or nearest > APART
-
-
-def score(acquisition: FilmAcquisition, films: Drawn, s: Array) -> list[Candidate]:
-    """Value of many films, the best first."""
+def score(acquisition: FilmAcquisition, films: Drawn, s: Array, *, ranked: bool = True) -> list[Candidate]:
+    """Value of many films, the best first if `ranked`."""
     points = to_tensor(np.concatenate([structure.points(w, s) for structure, w in films]))
     with torch.no_grad():
         values = torch.cat([acquisition.value(batch) for batch in torch.split(points, BATCH)]).tolist()
     flat = [(structure, row) for structure, w in films for row in w]
     scored = [Candidate(structure, row, value) for (structure, row), value in zip(flat, values, strict=True)]
-    return sorted(scored, key=_worst_last)
-
-
-def _devices(structure: FilmStructure, w: Array, s: Array) -> Array:
-    """All device points of some films, `(b K) x (d + p)`."""
-    points = structure.points(w, s)
-    return points.reshape(-1, points.shape[2])
-
-
-def _anchors(question: Question, acquisition: FilmAcquisition, devices: Array, rng: np.random.Generator) -> Array:
-    """Single points with the largest gain or the best posterior mean, read ones among them, `j x (d + p)`."""
-    some = devices[rng.choice(len(devices), min(POOL, len(devices)), replace=False)]
-    pool = np.concatenate([question.read().X, some])
-    with torch.no_grad():
-        gains = to_array(acquisition.value(to_tensor(pool)[:, None, :]))
-    mean = question.model().predict(pool).mean[:, 0]
-    best = [np.argsort(-values, kind="stable")[: ANCHORS // 2] for values in (gains, mean)]
-    chosen: Array = pool[np.concatenate(best)]
-    return chosen
-
-
-def _through(anchors: Array, structure: FilmStructure, w: Array, s: Array, rng: np.random.Generator) -> Array:
-    """Move films (b x (2d + free)) to where one of their devices lies on an anchor, as far as the rules let them."""
-    d, p = len(structure.support), len(structure.fixed)
-    anchor = anchors[rng.integers(len(anchors), size=len(w))]
-    device = rng.choice(s, size=len(w))[:, None]
-    gradient = (w[:, d : 2 * d] - w[:, :d]) * rng.uniform(0.2, 1.0, size=(len(w), 1))
-    x, process = anchor[:, :d], anchor[:, d : d + p][:, structure.free]
-    target = np.hstack([x - device * gradient, x + (1.0 - device) * gradient, process])
-    return structure.region.pull(w, target)
+    return sorted(scored, key=_worst_last) if ranked else scored

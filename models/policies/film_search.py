@@ -3,17 +3,19 @@
 from dataclasses import dataclass, replace
 
 from models.catalog import FilmSearch
-from models.errors import NoFeasibleFilm
 from models.film import Film
-from models.policies.base import Alternative, Question, Recommendation
+from models.policies.base import Alternative, PairScore, Question, Recommendation
 from models.policies.cost import FilmCost, Priced, film_cost
-from models.policies.film_acquisition import FilmAcquisition, device_subset
-from models.policies.film_optimizer import Candidate, best_films, distinct
+from models.policies.film_acquisition import FilmAcquisition
+from models.policies.film_optimizer import Candidate, best_films, best_of_pairs, distinct
+from models.policies.makeable import best_makeable, gains_of
+from models.problem import Problem
 from models.structures import legal_film
-from models.tensors import to_tensor
 
 RUNNERS_UP = 5
 """Alternatives that are reported."""
+TOLD = 0.005
+"""Smaller changes along a film are not told."""
 
 
 @dataclass(frozen=True)
@@ -24,14 +26,22 @@ class Chosen:
     gain: float
     """In the objective's unit, as the acquisition counts it."""
     alternatives: tuple[Alternative, ...]
+    pairs: tuple[PairScore, ...] = ()
+    """Gain of the best film of each pair that can be graded."""
+    why: str = ""
+    """Which elements the film grades, and why, for the reason."""
     cost: FilmCost | None = None
 
     def recommend(self, policy: str, reason: str) -> Recommendation:
         """As the answer of a policy with a model."""
-        answer = Recommendation(self.film, None, None, self.gain, policy, "model", reason, self.alternatives)
+        answer = Recommendation(
+            self.film, None, None, self.gain, policy, "model", reason + self.why, self.alternatives, self.pairs
+        )
         if self.cost is None:
             return answer
-        return replace(answer, reason=f"{reason}; {self.cost.describe(self.film)}", cost=self.cost.of_film(self.film))
+        return replace(
+            answer, reason=f"{answer.reason}; {self.cost.describe(self.film)}", cost=self.cost.of_film(self.film)
+        )
 
 
 def search(question: Question, acquisition: FilmAcquisition, options: FilmSearch, scale: float) -> Chosen:
@@ -54,15 +64,32 @@ def search(question: Question, acquisition: FilmAcquisition, options: FilmSearch
 def choose(
     question: Question, ranked: list[Candidate], acquisition: FilmAcquisition, scale: float, cost: FilmCost | None
 ) -> Chosen:
-    """The first legal one of some films, the best first, and what it beat.
+    """The best one of some films that can be made, and what it beat.
+
+    Args:
+        question: The problem and what is known.
+        ranked: Films, the best first.
+        acquisition: What a film is worth.
+        scale: Physical units per unit of the acquisition's gain.
+        cost: Against which the worth is weighed, if anything.
 
     Raises:
         NoFeasibleFilm: If none of them obeys every rule.
     """
-    film, chosen = _first_legal(question, ranked)
-    gains = _Gains(question, acquisition, scale)
-    rest = [c for c in ranked if c is not chosen]
-    return Chosen(film, gains.of(chosen), _alternatives(question, [chosen, *rest], gains), cost)
+    climbed = acquisition if cost is None else Priced(acquisition, cost)
+    film, chosen = best_makeable(question, climbed, ranked)
+    runners_up = _alternatives(question, [chosen, *(c for c in ranked if c is not chosen)])
+    pairs = _pair_films(question, ranked)
+    films = [film, *(f for f, _ in runners_up), *(f for f, _ in pairs)]
+    gains = [scale * gain for gain in gains_of(question, acquisition, films)]
+    others = [
+        Alternative(f.a, f.b, f.process, gain, _pair(question, c))
+        for (f, c), gain in zip(runners_up, gains[1:], strict=False)
+    ]
+    scores = _scores(question, pairs, gains[1 + len(runners_up) :])
+    unit = question.problem.objectives[0].unit if len(question.problem.objectives) == 1 else ""
+    why = grading_words(film, question.problem, scores, unit)
+    return Chosen(film, gains[0], tuple(sorted(others, key=lambda a: -a.gain)), scores, why, cost)
 
 
 def searched(question: Question) -> str:
@@ -72,47 +99,42 @@ def searched(question: Question) -> str:
     return f"; {len(question.structures.items)} of the possible film structures were drawn and searched"
 
 
-class _Gains:
-    """What films gain, in physical units."""
-
-    def __init__(self, question: Question, acquisition: FilmAcquisition, scale: float) -> None:
-        s = question.problem.film.mixing()
-        self._s = s[device_subset(len(s))]
-        self._acquisition, self._scale = acquisition, scale
-
-    def of(self, candidate: Candidate) -> float:
-        """The gain of one film."""
-        points = to_tensor(candidate.structure.points(candidate.w[None], self._s))
-        return self._scale * float(self._acquisition.gain(points)[0])
-
-
-def _first_legal(question: Question, ranked: list[Candidate]) -> tuple[Film, Candidate]:
-    """The best candidate that obeys every rule.
-
-    Raises:
-        NoFeasibleFilm: If there is none.
-    """
-    for candidate in ranked:
-        film = legal_film(candidate.structure, candidate.w, question.problem.space, question.problem.film)
-        if film is not None:
-            return film, candidate
-    raise NoFeasibleFilm(f"none of {len(ranked)} films obeys every rule of the search space")
-
-
-def _alternatives(question: Question, ranked: list[Candidate], gains: _Gains) -> tuple[Alternative, ...]:
+def _alternatives(question: Question, ranked: list[Candidate]) -> list[tuple[Film, Candidate]]:
     """Distinct runners-up; where films are pair-graded, also the best film of every other pair."""
-    wanted = distinct(ranked, RUNNERS_UP + 1)[1:]
+    wanted = distinct(ranked, RUNNERS_UP + 1, question.structures.extent)[1:]
     if question.problem.film.grading == "pair":
-        by_pair: dict[tuple[int, int] | None, Candidate] = {}
-        for candidate in ranked:
-            by_pair.setdefault(candidate.structure.pair, candidate)
-        wanted = list(by_pair.values())[1:] or wanted
-    found = []
-    for candidate in wanted:
-        film = legal_film(candidate.structure, candidate.w, question.problem.space, question.problem.film)
-        if film is not None:
-            found.append(Alternative(film.a, film.b, film.process, gains.of(candidate), _pair(question, candidate)))
-    return tuple(sorted(found, key=lambda a: -a.gain))
+        wanted = [c for c in best_of_pairs(ranked).values() if c is not ranked[0]] or wanted
+    made = ((_legal(question, candidate), candidate) for candidate in wanted)
+    return [(film, candidate) for film, candidate in made if film is not None]
+
+
+def _pair_films(question: Question, ranked: list[Candidate]) -> list[tuple[Film, Candidate]]:
+    """The best film that can be made of each pair that trades."""
+    made = ((_legal(question, candidate), candidate) for candidate in best_of_pairs(ranked).values())
+    return [(film, candidate) for film, candidate in made if film is not None]
+
+
+def _scores(question: Question, films: list[tuple[Film, Candidate]], gains: list[float]) -> tuple[PairScore, ...]:
+    """The pairs with their gains, the most gainful first."""
+    named = ((_pair(question, candidate), gain) for (_, candidate), gain in zip(films, gains, strict=True))
+    scores = [PairScore(pair, gain) for pair, gain in named if pair is not None]
+    return tuple(sorted(scores, key=lambda score: -score.gain))
+
+
+def grading_words(film: Film, problem: Problem, scores: tuple[PairScore, ...], unit: str) -> str:
+    """Which elements a film grades, and what grading pairs would gain: for the reason, empty if there is no choice."""
+    if len(scores) < 2:
+        return ""
+    change = dict(zip(problem.space.elements, (film.b - film.a).tolist(), strict=True))
+    graded = [f"{e} {x:+.2f}" for e, x in sorted(change.items(), key=lambda item: -abs(item[1])) if abs(x) > TOLD]
+    text = f"; grades {', '.join(graded)}" if graded else "; uniform"
+    first, second = scores[0], scores[1]
+    text += f"; of pairs alone {first.pair[0]}-{first.pair[1]} gains {first.gain:.3g} {unit}".rstrip()
+    return f"{text}, next best {second.pair[0]}-{second.pair[1]} {second.gain:.3g} {unit}".rstrip()
+
+
+def _legal(question: Question, candidate: Candidate) -> Film | None:
+    return legal_film(candidate.structure, candidate.w, question.problem.space, question.problem.film)
 
 
 def _pair(question: Question, candidate: Candidate) -> tuple[str, str] | None:

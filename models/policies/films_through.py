@@ -5,12 +5,12 @@ from numpy.typing import NDArray
 
 from models.composition import TOLERANCE
 from models.policies.base import Question
-from models.structures import Drawn, FilmStructure
+from models.structures import Drawn, FilmStructure, Structures
 
 Array = NDArray[np.float64]
 
 
-def films_through(question: Question, x: Array) -> Drawn:
+def films_through(question: Question, x: Array, structures: Structures | None = None) -> Drawn:
     """Pair films that have a device at a point: of each pair present there the longest, with the point at each device.
 
     Where films are listed, every listed one with a device there.
@@ -18,15 +18,17 @@ def films_through(question: Question, x: Array) -> Drawn:
     Args:
         question: The problem.
         x: `d + p` device point.
+        structures: Where to look; those of the problem if not given.
 
     Returns:
         Films by structure; empty if no film reaches the point.
     """
     s = question.problem.film.mixing()
-    if question.structures.listed:
-        through = [(g, w) for g, w in question.structures.all_listed() if _reaches(g.points(w, s)[0], x)]
+    among = structures or question.structures
+    if among.listed:
+        through = [(g, w) for g, w in among.all_listed() if _reaches(g.points(w, s)[0], x)]
         return through
-    films = [(structure, _longest(structure, x, s)) for structure in question.structures.items if _holds(structure, x)]
+    films = [(structure, _longest(structure, x, s)) for structure in among.items if _holds(structure, x)]
     return [(structure, w) for structure, w in films if len(w)]
 
 

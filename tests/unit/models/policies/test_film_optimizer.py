@@ -60,7 +60,7 @@ def test_refinement_climbs_and_stays_legal(question, acquisition):
     structure = question.structures.items[0]
     for w in structure.region.sample(5, np.random.default_rng(2)):
         start = Candidate(structure, w, value(acquisition, Candidate(structure, w, 0.0)))
-        ended = refine(start, acquisition, S)
+        (ended,) = refine([start], acquisition, S, steps=30)
         assert ended.value >= start.value
         assert (structure.region.G @ ended.w <= structure.region.h + 1e-9).all()
         assert legal_film(structure, ended.w, PROBLEM.space, PROBLEM.film) is not None
@@ -83,7 +83,7 @@ def test_refinement_along_a_border_is_not_lost():
     bowl = Bowl([0.3, 0.9, -0.2])
     for a, b in ((0.9, 0.8), (0.7, 0.55), (1.0, 0.1)):
         w = np.array([a, 1.0 - a, 0.0, b, 1.0 - b, 0.0])
-        ended = refine(Candidate(structure, w, value(bowl, Candidate(structure, w, 0.0))), bowl, S)
+        (ended,) = refine([Candidate(structure, w, value(bowl, Candidate(structure, w, 0.0)))], bowl, S, steps=30)
         assert -0.31 < ended.value < -0.29  # at (0.2, 0.8, 0), the foot of the top on the edge, it is -0.30
 
 
@@ -93,5 +93,5 @@ def test_a_mirror_image_is_no_other_film(question):
     mirrored = np.concatenate([w[3:6], w[:3]])
     far = structure.region.pull(w[None], structure.region.centre[None])[0]
     candidates = [Candidate(structure, x, 0.0) for x in (w, w + 1e-3, mirrored, far)]
-    assert distinct(candidates, 9) == [candidates[0], candidates[3]]
-    assert distinct(candidates, 1) == candidates[:1]
+    assert distinct(candidates, 9, question.structures.extent) == [candidates[0], candidates[3]]
+    assert distinct(candidates, 1, question.structures.extent) == candidates[:1]

@@ -3,14 +3,15 @@
 Notation: n standardised readings y at scaled points, F the `n x n` matrix that is 1 where two readings share a film, t
 measurement times, phi_i the features of a reading for its noise (`noise_basis.py`), w their weights.
 
-    K = s_f^2 k(r) + c + s_b^2 F + s_g^2 exp(-|t - t'| / l) + diag(v)                                     (1)
+    K = s_f^2 k(r) + c + s_b^2 F + s_g^2 (exp(-|t - t'| / l) - exp(-(|t| + |t'|) / l)) + diag(v)         (1)
     v_i = inflation_i (known variance, or m_i) + added_i,      log m_i = log sigma^2 + tau phi_i^T w      (2)
     log p(y) = -1/2 y^T K^-1 y - 1/2 log|K| - n/2 log(2 pi)                                               (3)
     d log p / d theta = 1/2 tr(M dK/d theta),   M = a a^T - K^-1,   a = K^-1 y                            (4)
     log p(s^2) = -1/2 sum_i nu_i (log m_i + s_i^2 / m_i),  variances s_i^2 stated with nu_i degrees       (5)
 
-Readings of a calibration sample share a constant of their own instead of f, c and the film effect. Equation (5) lets
-variances that are known speak of the noise where none is known.
+Drift is that of an Ornstein-Uhlenbeck process, counted from t = 0. Readings of a calibration sample share a constant of
+their own instead of f, c and the film effect. Equation (5) lets variances that are known speak of the noise where none
+is known.
 
 Source: Rasmussen and Williams 2006, Gaussian Processes for Machine Learning, eq. 2.30 and 5.9; theta holds
 logarithms. The value and the whole gradient cost one Cholesky factor, one inverse from it and two matrix products.
@@ -60,7 +61,7 @@ class Readings:
     features: Array | None = None
     """`n x B` features phi of the noise, eq. (2); None where the noise is the same everywhere."""
     time: Array | None = None
-    """`n` times in spans of the campaign; None where drift is left out."""
+    """`n` times in spans of the campaign, 0 where drift is counted from; None where drift is left out."""
     sample: NDArray[np.intp] | None = None
     """`n` numbers of the calibration samples, -1 for a material of the search space; None where all are -1."""
     stated: Array | None = None
@@ -116,7 +117,7 @@ class Evidence:
         self._layout = layout
         self._same_film = np.asarray(data.film[:, None] == data.film, dtype=np.float64)
         self._space = np.empty((3, n, n))
-        self._apart = None if data.time is None else np.abs(data.time[:, None] - data.time)
+        self._apart: tuple[Array, Array] | None = None
         self._constant: Array | float = CONSTANT_VARIANCE
         self._mask: Array | None = None
         if data.sample is not None:
@@ -198,21 +199,26 @@ class Evidence:
 
     def _drift(self, h: Hyperparameters) -> Array:
         """Covariance of the drift between readings, `n x n`."""
-        return np.asarray(h.drift_variance * np.exp(-self._times() / h.drift_time))
+        apart, through = self._times()
+        return np.asarray(h.drift_variance * (np.exp(-apart / h.drift_time) - np.exp(-through / h.drift_time)))
 
     def _drift_slope(self, h: Hyperparameters, m: Array) -> list[float]:
         """Derivatives of the log evidence by log s_g^2 and log l."""
-        weighted = self._drift(h) * m
-        return [0.5 * float(weighted.sum()), 0.5 * float(np.vdot(weighted, self._times())) / h.drift_time]
+        near, far = (h.drift_variance * np.exp(-t / h.drift_time) for t in self._times())
+        by_time = (near * self._times()[0] - far * self._times()[1]) / h.drift_time
+        return [0.5 * float(np.vdot(m, near - far)), 0.5 * float(np.vdot(m, by_time))]
 
-    def _times(self) -> Array:
-        """Times between readings, `n x n`.
+    def _times(self) -> tuple[Array, Array]:
+        """Times between readings, directly and by way of t = 0: `n x n` each.
 
         Raises:
             FitFailed: If the readings have no times.
         """
-        if self._apart is None:
+        if self.data.time is None:
             raise FitFailed("drift is asked for, but the readings have no times")
+        if self._apart is None:
+            since = np.abs(self.data.time)
+            self._apart = np.abs(self.data.time[:, None] - self.data.time), since[:, None] + since
         return self._apart
 
 

@@ -181,7 +181,7 @@ class FilmGP(GPyTorchModel):
             points=column.z * scaling + self._lower,
             project=column.project,
             whitened=column.whitened,
-            noise=reading_variance(self.state, column.h),
+            noise=reading_variance(self.state, output, column.h),
             film_variance=column.h.film_variance,
             centre=float(self.state.centre[output]),
             scale=float(self.state.scale[output]),

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from models.dataset import Dataset
 from models.problem import Problem
 from models.surrogates.averaging import Averaging
@@ -11,8 +13,13 @@ from models.surrogates.film_gp_state import FilmGPState
 from models.surrogates.fitting import Fit, starts_for
 from models.surrogates.hyperparameters import Hyperparameters, Layout
 from models.surrogates.noise_basis import carried_weights
+from models.surrogates.noise_fitting import weight_covariance
 from models.surrogates.robust_fitting import RobustFit, SettledFit
 from models.surrogates.settling import settle
+
+UNITS = ("lower", "width", "centre", "scale", "clock")
+KEPT = (*UNITS, "hyperparameters", "averaged", "fitted", "noise_centres", "noise_doubt")
+"""What a state that was fitted lends to other readings."""
 
 
 def fit_state(
@@ -50,6 +57,9 @@ def fit_state(
         state = with_composition_error(_fitted(state, fits), problem.space.dimension, sd)
         fits = [column(state, k, found.fit.hyperparameters, starts=1) for k, found in enumerate(fits)]
     state = with_composition_error(_fitted(state, fits), problem.space.dimension, sd)
+    if state.noise_centres.size:
+        doubt = [weight_covariance(state.readings(k), h) for k, h in enumerate(state.hyperparameters)]
+        state = replace(state, noise_doubt=np.stack(doubt))
     return replace(state, averaged=column.averaged(state)), [found.fit for found in fits]
 
 
@@ -60,8 +70,7 @@ def condition_state(problem: Problem, dataset: Dataset, fitted: FilmGPState) -> 
         NotEnoughData: If an objective was read at fewer than two distinct points.
         FitFailed: If the covariance of the readings has no Cholesky factor.
     """
-    kept = ("lower", "width", "centre", "scale", "hyperparameters", "averaged", "fitted", "clock", "noise_centres")
-    state = replace(FilmGPState.unfitted(problem, dataset), **{name: getattr(fitted, name) for name in kept})
+    state = replace(FilmGPState.unfitted(problem, dataset), **{name: getattr(fitted, name) for name in KEPT})
     robust = problem.surrogate.noise.outliers != "none"
     state = state.with_settled(
         [

@@ -73,9 +73,11 @@ class FilmGPState:
     site_variance: Array = field(default_factory=lambda: np.empty((0, 0)))
     """`n x m` variances of the pseudo-readings, in physical units."""
     clock: Array = field(default_factory=lambda: np.array([0.0, 1.0]))
-    """Earliest time and span of the readings at the fit, in s."""
+    """Time from which drift is counted, the first of a calibration sample, and the span of all times, in s."""
     noise_centres: Array = field(default_factory=lambda: np.empty((0, 0)))
     """`B x (D + 1)` centres of the noise features; none where the noise is the same everywhere."""
+    noise_doubt: Array = field(default_factory=lambda: np.empty((0, 0, 0)))
+    """`m x B x B` covariances of the weights of the noise. Empty: they are taken as certain."""
     averaged: tuple[tuple[Hyperparameters, ...], ...] = ()
     """Per objective, equally likely sets; empty where `hyperparameters` speak alone."""
 
@@ -211,7 +213,8 @@ class FilmGPState:
         # A sample and a film may have the same name.
         names = np.char.add(np.where(dataset.calibration, "sample ", "film "), dataset.films)
         times = dataset.times
-        clock = np.array([times.min(), max(float(np.ptp(times)), SHORTEST_SPAN)])
+        first = times[dataset.calibration].min() if dataset.calibration.any() else times.min()
+        clock = np.array([first, max(float(np.ptp(times)), SHORTEST_SPAN)])
         return cls(
             lower=lower,
             width=width,
@@ -236,6 +239,10 @@ class FilmGPState:
         """The same, with features of the noise at the readings of this state."""
         points = noise_points(self.scaled(self.X), self.positions if self.positions.size else None)
         return replace(self, noise_centres=noise_centres(points[~self.calibrations()]))
+
+    def doubt(self, column: int) -> Array:
+        """`B x B` covariance of the weights of the noise of objective `column`."""
+        return self.noise_doubt[column] if self.noise_doubt.size else np.zeros((len(self.noise_centres),) * 2)
 
     def drifts(self, column: int) -> bool:
         """Whether a calibration sample was read at two times or more: without one, drift is a film's offset."""

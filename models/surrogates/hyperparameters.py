@@ -46,7 +46,7 @@ FILM_VARIANCE = Prior(2.0 * math.log(0.3), 1.0, math.log(1e-6), math.log(1e2))
 """Prior of log s_b^2. Strong, since one film cannot tell its own offset from f; real wafers differ by 0.4 to 0.8 sd."""
 
 
-DRIFT_VARIANCE = Prior(2.0 * math.log(0.1), 1.5, math.log(1e-6), math.log(1e2))
+DRIFT_VARIANCE = Prior(2.0 * math.log(0.2), 1.5, math.log(1e-6), math.log(1e2))
 """Prior of log s_g^2."""
 DRIFT_TIME = Prior(math.log(0.5), 1.0, math.log(0.01), math.log(1e2))
 """Prior of the log time over which an instrument drifts, in spans of the campaign."""

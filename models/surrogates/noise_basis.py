@@ -49,6 +49,23 @@ def carried_weights(weights: Array, old: Array, new: Array) -> Array:
     return np.asarray(solve_triangular(centre_factor(new), noise_features(new, old) @ weights, lower=True))
 
 
+def mean_noise(features: Array, spread: float, weights: Array, doubt: Array) -> Array:
+    """Expected factor of sigma^2 where the weights are normal: the mean of a log-normal is not that of the logarithm.
+
+    Args:
+        features: `j x B` features.
+        spread: tau.
+        weights: `B` means of the weights.
+        doubt: `B x B` their covariance.
+
+    Returns:
+        `j` factors; what the centres cannot explain is left to the prior.
+    """
+    own = np.einsum("ij,jk,ik->i", features, doubt, features)
+    rest = np.maximum(1.0 - np.einsum("ij,ij->i", features, features), 0.0)
+    return np.asarray(np.exp(spread * (features @ weights) + 0.5 * spread**2 * (own + rest)))
+
+
 def noise_centres(u: Array) -> Array:
     """Choose C greedily among `j x (D + 1)` points: each time the one that the others explain least; `B x (D + 1)`."""
     u = np.unique(u, axis=0)

@@ -17,7 +17,7 @@ from models.surrogates.conditioning import Conditioner
 from models.surrogates.evidence import Readings
 from models.surrogates.film_gp_state import FilmGPState
 from models.surrogates.hyperparameters import Hyperparameters
-from models.surrogates.noise_basis import noise_features, noise_points
+from models.surrogates.noise_basis import mean_noise, noise_features, noise_points
 
 Array = NDArray[np.float64]
 
@@ -41,8 +41,8 @@ class PointPrediction(NamedTuple):
 class _Component:
     """One objective with one set of hyperparameters, conditioned on its readings; standardised units."""
 
-    def __init__(self, state: FilmGPState, data: Readings, h: Hyperparameters) -> None:
-        self._state, self._h = state, h
+    def __init__(self, state: FilmGPState, column: int, data: Readings, h: Hyperparameters) -> None:
+        self._state, self._h, self._doubt = state, h, state.doubt(column)
         self.moments = Conditioner(data, h).conditioning.moments
 
     def spread(self, x: Array) -> tuple[Array, Array]:
@@ -50,8 +50,9 @@ class _Component:
         h, ones = self._h, np.ones(len(x))
         if h.noise_spread == 0.0:
             return h.noise_variance * ones, h.film_variance * ones
-        log_noise = noise_features(noise_points(x), self._state.noise_centres) @ h.noise_weights
-        return h.noise_variance * np.exp(h.noise_spread * log_noise), h.film_variance * ones
+        features = noise_features(noise_points(x), self._state.noise_centres)
+        factor = mean_noise(features, h.noise_spread, h.noise_weights, self._doubt)
+        return h.noise_variance * factor, h.film_variance * ones
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Predictor:
             raise IncompatibleCheckpoint(f"a model of {state.Y.shape[1]} objectives, not of {len(signs)}")
         try:
             each = tuple(
-                tuple(_Component(state, state.readings(k), h) for h in state.sets(k))
+                tuple(_Component(state, k, state.readings(k), h) for h in state.sets(k))
                 for k in range(len(state.hyperparameters))
             )
         except (ValueError, IndexError) as error:

@@ -44,6 +44,12 @@ class DenseFilmGP:
         s = np.sqrt(5.0) * r
         return self.constant_variance + self.output_variance * (1.0 + s + 5.0 * r**2 / 3.0) * np.exp(-s)
 
+    def drift(self, s, t):
+        """Covariance of an Ornstein-Uhlenbeck process at two times, given that it is 0 at time 0."""
+        times = np.array([s, t, 0.0])
+        free = np.exp(-np.abs(times[:, None] - times) / self.drift_time)
+        return self.drift_variance * (free[0, 1] - free[0, 2] * free[2, 1] / free[2, 2])
+
     def prior(self, points):
         """Covariance of (f at `points`, b of each film, constant of each sample, drift at each reading)."""
         n, films, samples, readings = len(points), len(self.films), len(self.samples), len(self.y)
@@ -58,8 +64,7 @@ class DenseFilmGP:
         first = n + films + samples
         for i in range(readings):
             for j in range(readings):
-                apart = abs(self.time[i] - self.time[j])
-                C[first + i, first + j] = self.drift_variance * np.exp(-apart / self.drift_time)
+                C[first + i, first + j] = self.drift(self.time[i], self.time[j])
         return C
 
     def design(self, extra=0):

@@ -1,6 +1,6 @@
 """The names and typed options of every kind that a campaign may choose. Names are stored: public, never reused."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -189,3 +189,10 @@ PolicyChoice = Annotated[
     | RandomFilms,
     Field(discriminator="name"),
 ]
+
+
+def policies_for(objectives: int) -> tuple[str, ...]:
+    """Names of the policies that serve so many objectives, in the order of the catalogue."""
+    kinds = get_args(get_args(PolicyChoice)[0])
+    serving = [kind for kind in kinds if kind.objectives[0] <= objectives <= kind.objectives[1]]
+    return tuple(kind.model_fields["name"].default for kind in serving)

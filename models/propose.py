@@ -43,8 +43,8 @@ def propose(
         progress: Called often with a short phase word; may raise to stop.
 
     Returns:
-        `count` recommendations, the most wanted first. Without a model, or before `problem.initial_films` films are
-        known, they are space-filling films and say so.
+        `count` recommendations, the most wanted first. Without a model, before `problem.initial_films` films are
+        known, or where an objective was never read, they are space-filling films and say so.
 
     Raises:
         NoFeasibleFilm: If no film obeys every rule.
@@ -79,7 +79,14 @@ def _policy(question: Question, known: int) -> tuple[Policy, str]:
         return SpaceFillingPolicy(SpaceFilling()), before
     if question.surrogate is None:
         return SpaceFillingPolicy(SpaceFilling()), "; there is no trained model"
+    if unread := [o.property for k, o in enumerate(question.problem.objectives) if not _read_of(question.dataset, k)]:
+        return SpaceFillingPolicy(SpaceFilling()), f"; no device has a reading of {', '.join(unread)}"
     return policy, ""
+
+
+def _read_of(dataset: Dataset, column: int) -> int:
+    """Number of readings in one column of Y; calibration samples are no material of the campaign."""
+    return int((~np.isnan(dataset.Y[:, column]) & ~dataset.calibration).sum())
 
 
 def _derived(seed: int, known: int) -> int:

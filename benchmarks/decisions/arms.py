@@ -11,6 +11,7 @@ from benchmarks.decisions.baselines import MeanImprovement, Random
 from benchmarks.decisions.campaign import Chooser
 from benchmarks.decisions.filmloop_arm import Filmloop, WithoutFilmEffect
 from benchmarks.decisions.peers.combi import Combi
+from benchmarks.decisions.peers.points import TwoPoints
 
 
 @dataclass(frozen=True)
@@ -43,5 +44,7 @@ ARMS: dict[str, Arm] = {
     "random": Arm(Random, lambda: "1"),
     "nimo-combi": Arm(partial(Combi, all_pairs=False), lambda: NIMO),
     "nimo-combi-all-pairs": Arm(partial(Combi, all_pairs=True), lambda: NIMO),
+    "ax": Arm(partial(TwoPoints, "ax"), lambda: "ax-platform 1.3.1"),
+    "baybe": Arm(partial(TwoPoints, "baybe"), lambda: "baybe 0.15.0"),
     "mean-ei-all-films": Arm(MeanImprovement, _botorch),
 }

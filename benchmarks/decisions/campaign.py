@@ -112,7 +112,7 @@ def run(task: Task, chooser: Chooser, *, seed: int, noise: Noise, films: int | N
         trues.append(np.where(np.isnan(reading.y), np.nan, reading.true))
         dataset = extended(dataset, film, reading.y, number)
     return {
-        "best_true": _best_so_far(task, trues),
+        "best_true": task.scores(trues),
         "recommended": recommended,
         "calibration": calibrations,
         "cpu_seconds": [round(s, 4) for s in seconds],
@@ -131,13 +131,3 @@ def extended(dataset: Dataset, film: Film, y: Array, number: int) -> Dataset:
         np.append(dataset.times, HOUR * number + np.arange(devices)),
         np.append(dataset.names, [f"film-{number:03d}-{k:03d}" for k in range(devices)]),
     )
-
-
-def _best_so_far(task: Task, trues: list[Array]) -> list[float | None]:
-    """Best true value of a living device after each film, of the first objective; None while none lives."""
-    sign = task.problem.objectives[0].sign()
-    best, path = np.nan, []
-    for values in trues:
-        best = np.fmax(best, np.fmax.reduce(sign * values[:, 0]))
-        path.append(None if np.isnan(best) else float(sign * best))
-    return path

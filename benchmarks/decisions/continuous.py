@@ -1,6 +1,6 @@
 """T2 and T3: landscapes whose films lie anywhere between the rules, with a pair or a free gradient."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, minimize
 
 from benchmarks.decisions import hall
-from benchmarks.decisions.task import Values
+from benchmarks.decisions.task import Values, best_so_far
 from models.catalog import RandomFilms
 from models.composition import SearchSpace
 from models.dataset import Dataset
@@ -56,7 +56,7 @@ class Continuous:
         return deviations
 
     @cached_property
-    def top_percent(self) -> float:
+    def goal(self) -> float:
         """Value at the best 1 % of the landscape."""
         sign = self.problem.objectives[0].sign()
         return sign * float(np.quantile(sign * self._lattice_values[:, 0], 0.99))
@@ -68,6 +68,10 @@ class Continuous:
         made[:, :d] = np.where(points[:, :d] > 0.0, np.clip(points[:, :d] + error, 0.0, None), 0.0)
         made[:, :d] /= made[:, :d].sum(axis=1, keepdims=True)
         return Values(self.truths(points), self.truths(made))
+
+    def scores(self, measured: Sequence[Array]) -> list[float | None]:
+        """Best true value after each film."""
+        return best_so_far(self.problem.objectives[0].sign(), measured)
 
     def starts(self, seed: int) -> list[Film]:
         """Two random films."""

@@ -53,11 +53,11 @@ class Outcome:
         return np.array([self._below_best(r, r["recommended"][-1:])[0] for r in self.records])
 
     @cached_property
-    def films_to_top(self) -> Array:
-        """Films until a value among the landscape's best 1 % was measured, `c`; budget + 1 where none was."""
+    def films_to_goal(self) -> Array:
+        """Films until the goal of the task was reached, `c`; budget + 1 where none was."""
         found = []
         for record, path in zip(self.records, self.regret, strict=True):
-            reached = path <= self._below_best(record, [self.tasks[record["task"]].top_percent])[0]
+            reached = path <= self._below_best(record, [self.tasks[record["task"]].goal])[0]
             found.append(int(np.argmax(reached)) + 1 if reached.any() else len(path) + 1)
         return np.array(found, dtype=float)
 

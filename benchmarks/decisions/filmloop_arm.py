@@ -28,10 +28,18 @@ class Filmloop:
         problem = asked.problem.model_copy(update=self.options)
         bundle = train(problem, asked.dataset, seed=asked.seed, previous=self.previous)
         self.previous = bundle
-        pool = asked.task.pool()
-        values = problem.objectives[0].to_maximised(bundle.predict(problem, pool).mean[:, 0])
         chosen = propose(problem, bundle, asked.dataset, pending=[], count=1, seed=asked.seed)[0]
-        return Choice(chosen.film, pool[int(np.argmax(values))], calibration(asked, bundle))
+        return Choice(chosen.film, _recommended(asked, bundle), calibration(asked, bundle))
+
+
+def _recommended(asked: Asked, bundle: ModelBundle) -> Array | None:
+    """The point of the pool with the best posterior mean; None where there is no single best."""
+    if len(asked.problem.objectives) > 1:
+        return None
+    pool = asked.task.pool()
+    values = asked.problem.objectives[0].to_maximised(bundle.predict(asked.problem, pool).mean[:, 0])
+    best: Array = pool[int(np.argmax(values))]
+    return best
 
 
 @dataclass

@@ -8,7 +8,7 @@ composition stays on the lattice, so the film runs along lattice points and line
 Compositions are handled as integers in tenths. Source of the data: the READMEs of `oer-plate-*`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import combinations
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.decisions.data import data_file
-from benchmarks.decisions.task import Values
+from benchmarks.decisions.task import Values, best_so_far
 from models.composition import ElementBounds, GroupRule, SearchSpace
 from models.film import Film, FilmChoice, FilmGeometry
 from models.objective import Objective
@@ -106,7 +106,7 @@ class Plate:
         return float(self._film_values.min())
 
     @cached_property
-    def top_percent(self) -> float:
+    def goal(self) -> float:
         """Value at the best 1 % of the plate's compositions."""
         return float(np.quantile(list(self.table.values()), 0.01))
 
@@ -115,6 +115,10 @@ class Plate:
         span = np.abs(film.a - film.b).max()
         moved = np.clip(film.s + error[:, 0] / span, 0.0, 1.0)
         return Values(self._along(film, film.s)[:, None], self._along(film, moved)[:, None])
+
+    def scores(self, measured: Sequence[Array]) -> list[float | None]:
+        """Best true value after each film."""
+        return best_so_far(self.problem.objectives[0].sign(), measured)
 
     def starts(self, seed: int) -> list[Film]:
         """Two different random films."""

@@ -16,7 +16,7 @@ from benchmarks.provenance import markdown_table, provenance
 Table = dict[str, Any]
 
 OURS = "filmloop"
-PAIRED_ARMS = (OURS, "nimo-combi-all-pairs", "mean-ei-all-films", "random")
+PAIRED_ARMS = (OURS, "nimo-combi-all-pairs", "mean-ei-all-films", "ax", "baybe", "random")
 """Arms that must all have run a task and seed for it to count. Further arms show how many of these they have run."""
 
 
@@ -73,7 +73,7 @@ def table(found: Mapping[str, Outcome]) -> Table:
 
 
 def _row(outcome: Outcome) -> dict[str, Any]:
-    last, recommended, films = outcome.regret[:, -1], outcome.recommended, outcome.films_to_top
+    last, recommended, films = outcome.regret[:, -1], outcome.recommended, outcome.films_to_goal
     budget = outcome.regret.shape[1]
     calibration = outcome.calibration()
     return {
@@ -82,8 +82,8 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         "regret": float(last.mean()),
         "s.e.": standard_error(last),
         "regret of recommendation": float(recommended.mean()) if recommended is not None else "-",
-        "films to top 1 %": float(films.mean()),
-        "reached top 1 %": f"{int((films <= budget).sum())} of {len(films)}",
+        "films to goal": float(films.mean()),
+        "reached goal": f"{int((films <= budget).sum())} of {len(films)}",
         "mean regret over films": float(outcome.area.mean()),
         **{name.replace("_", " "): calibration.get(name, "-") for name in ("coverage_50", "coverage_90")},
         **{name.replace("_", " "): calibration.get(name, "-") for name in ("coverage_95", "log_density")},
@@ -92,13 +92,13 @@ def _row(outcome: Outcome) -> dict[str, Any]:
 
 
 def _against(ours: Outcome, other: Outcome) -> dict[str, Any]:
-    """Paired comparison in the end regret, in the films to the top 1 % and in the mean regret; negative: ours wins."""
+    """Paired comparison in the end regret, in the films to the goal and in the mean regret; negative: ours wins."""
     both = set(ours.pairs) & set(other.pairs)
     one, two = ours.only(both), other.only(both)
     return {
         "ratio": float(one.regret[:, -1].mean() / two.regret[:, -1].mean()),
         "regret": paired(one.regret[:, -1], two.regret[:, -1]),
-        "films_to_top": paired(one.films_to_top, two.films_to_top),
+        "films_to_goal": paired(one.films_to_goal, two.films_to_goal),
         "area": paired(one.area, two.area),
     }
 
@@ -130,7 +130,7 @@ def _sentences(figures: Table) -> list[str]:
     lines = []
     for arm, tests in figures["tests"].items():
         lines.append(f"- {OURS} against {arm}: ratio of regrets {tests['ratio']:.2f}")
-        for name, words in (("regret", "regret"), ("films_to_top", "films to the top 1 %"), ("area", "mean regret")):
+        for name, words in (("regret", "regret"), ("films_to_goal", "films to the goal"), ("area", "mean regret")):
             t = tests[name]
             lines.append(
                 f"  - {words}: {t['difference']:+.3g} ± {t['standard_error']:.2g} over {t['pairs']} pairs, better in"

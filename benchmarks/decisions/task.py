@@ -9,6 +9,7 @@
 | F | films that can be listed |
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -27,6 +28,15 @@ class Values(NamedTuple):
     """`K x m` at the compositions that were asked for: what regret is counted with."""
     made: Array
     """`K x m` at the compositions that came out: what the instrument reads, before its noise."""
+
+
+def best_so_far(sign: float, measured: Sequence[Array]) -> list[float | None]:
+    """Best true value of the first objective after each film; `sign` is -1 where less is better."""
+    best, path = np.nan, []
+    for values in measured:
+        best = np.fmax(best, np.fmax.reduce(sign * values[:, 0]))
+        path.append(None if np.isnan(best) else float(sign * best))
+    return path
 
 
 class Task(Protocol):
@@ -64,16 +74,27 @@ class Task(Protocol):
 
     @property
     def best(self) -> float:
-        """Best true value that a device can have, of the first objective, in its own direction."""
+        """Best score there is."""
         ...
 
     @property
-    def top_percent(self) -> float:
-        """Value that separates the best 1 % of the landscape, of the first objective."""
+    def goal(self) -> float:
+        """Score at which a campaign has reached its goal: the best 1 % of the landscape, unless the task says else."""
         ...
 
     def values(self, film: Film, error: Array) -> Values:
         """True values of a film; `error` (K x d) is how far, in fractions, each composition missed before closure."""
+        ...
+
+    def scores(self, measured: Sequence[Array]) -> list[float | None]:
+        """What a campaign has reached after each film, in the first objective's direction.
+
+        Args:
+            measured: Per film, `K x m` true values; NaN where a device is dead.
+
+        Returns:
+            The best true value so far, unless the task says else; None while no device has given one.
+        """
         ...
 
     def starts(self, seed: int) -> list[Film]:

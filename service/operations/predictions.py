@@ -28,7 +28,7 @@ LARGEST_LATTICE = 100_000
 """Most lattice points that are looked at for one grid, feasible or not."""
 SUM_TOLERANCE = 1e-6
 """Largest distance between 1 and the sum of a composition's fractions."""
-KEPT = 2
+KEPT = 4
 """Models kept ready by each process. One is rebuilt from its file in about the time of a Cholesky factorisation."""
 
 

@@ -43,7 +43,8 @@ def publish(
     campaign = campaigns.get(session, decision.campaign_id)
     model_id = None if model is None else _keep_model(session, decision, model)
     superseded = proposals.withdraw_ready(session, campaign.id, to="superseded")
-    offered = _offer(session, decision, model_id, recommendations) if campaign.state in {"active", "paused"} else []
+    open_to_robots = campaign.state in {"active", "paused"}
+    offered = _offer(session, decision, model, model_id, recommendations) if open_to_robots else []
     known = None if model_id is None else models.insights(session, model_id)
     line = standing(decision, model, model_id, recommendations[: len(offered)])
     decisions.store(session, line | best(decision.problem, model, known))
@@ -101,7 +102,11 @@ def storable(value: object) -> object:
 
 
 def _offer(
-    session: Session, decision: DecisionInput, model_id: str | None, recommendations: Sequence[Recommendation]
+    session: Session,
+    decision: DecisionInput,
+    model: ModelRecord | None,
+    model_id: str | None,
+    recommendations: Sequence[Recommendation],
 ) -> list[str]:
     """Put as many films on the queue as the budget leaves, counted after the old ones were taken off it."""
     config = campaigns.config(session, decision.campaign_id, decision.config_revision)
@@ -110,7 +115,8 @@ def _offer(
         # A ready proposal that is still there is kept by another transaction: it counts as spent.
         spent = proposals.count(session, decision.campaign_id, (*proposals.SPENT, "ready"))
         room = max(0, min(room, config.budget_films - spent))
-    rows = [_proposal(decision, model_id, rank, r) for rank, r in enumerate(recommendations[:room])]
+    lineage = {"model_version_id": model_id, "averaged_over": None if model is None else averaged_over(model.metrics)}
+    rows = [_proposal(decision, lineage, rank, r) for rank, r in enumerate(recommendations[:room])]
     proposals.insert_ready(session, rows)
     exhausted = not rows and wanted_films(session, config) == 0
     if campaigns.say_exhausted(session, decision.campaign_id, exhausted=exhausted) and exhausted:
@@ -118,15 +124,21 @@ def _offer(
     return [row["id"] for row in rows]
 
 
+def averaged_over(metrics: Mapping[str, Any]) -> int | None:
+    """Sets of hyperparameters over which the model averages; None if it does not say."""
+    sets: int | None = (metrics.get("objectives") or [{}])[0].get("averaged_over")
+    return sets
+
+
 def _proposal(
-    decision: DecisionInput, model_id: str | None, rank: int, recommendation: Recommendation
+    decision: DecisionInput, lineage: Mapping[str, Any], rank: int, recommendation: Recommendation
 ) -> dict[str, Any]:
     versions = library_versions()
     provenance = {
         "config_revision": decision.config_revision,
         "revision": decision.revision,
         "snapshot_hash": decision.snapshot_hash,
-        "model_version_id": model_id,
+        **lineage,
         "policy": recommendation.policy,
         "policy_options": decision.problem.policy.model_dump(mode="json"),
         "seed": decision.seed,
@@ -138,7 +150,7 @@ def _proposal(
         "id": new_id("prp"),
         "campaign_id": decision.campaign_id,
         "job_id": decision.job_id,
-        "model_version_id": model_id,
+        "model_version_id": lineage["model_version_id"],
         "config_revision": decision.config_revision,
         "revision": decision.revision,
         "rank": rank,

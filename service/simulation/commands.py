@@ -14,6 +14,7 @@ from typing import Any, NoReturn, Protocol
 import click
 
 from filmloop_client import Client, FilmloopError
+from models.catalog import policies_for
 from service.settings import Settings
 from service.simulation.campaign import PROPERTY, UNIT
 from service.simulation.demo import Outcome, explore, introduction, summary
@@ -40,7 +41,8 @@ Start = Callable[[Settings], AbstractContextManager[Running]]
 
 KEPT = "Where the data is kept; another demo adds another campaign.  [default: demo in the user's data directory]"
 STYLE = {"show_default": True, "max_content_width": 110}
-POLICIES = ("expected_improvement", "space_filling", "random")
+POLICY = "expected_improvement"
+"""Whose figures the demo was measured with."""
 
 
 def _lab_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -83,7 +85,7 @@ def demo_command(start: Start) -> click.Command:
     @seed_option
     @films_option
     @click.option("--devices", type=click.IntRange(1, 200), default=13, help="Measurable spots per film.")
-    @click.option("--policy", type=click.Choice(POLICIES), default=POLICIES[0], help="Who chooses the films.")
+    @click.option("--policy", type=click.Choice(policies_for(1)), default=POLICY, help="Who chooses the films.")
     @click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help=KEPT)
     @click.option("--plot/--no-plot", default=True, help="Whether to draw the picture.")
     @click.option("--plot-file", type=click.Path(dir_okay=False, path_type=Path), default="demo.png", help="Where to.")

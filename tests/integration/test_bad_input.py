@@ -163,7 +163,7 @@ def test_an_unknown_campaign_is_not_found(api, lab, reading):
     film = lab.film(lab.campaign())
     before = lab.rows_by_table()
     check_problem(api.measure("cmp_nowhere", [reading(film, 0)]), 404, ["cmp_nowhere"])
-    for noun in ("dataset", "events", "model-versions"):
+    for noun in ("dataset", "events", "model-versions", "calibration", "stop-advice", "recommendation", "pareto"):
         check_problem(api.get(f"/v1/campaigns/cmp_nowhere/{noun}"), 404, ["cmp_nowhere"])
     assert lab.rows_by_table() == before
 

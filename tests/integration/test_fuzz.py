@@ -20,6 +20,7 @@ SCALARS: st.SearchStrategy[Any] = st.one_of(
     st.text(st.characters(codec=None), max_size=8),
     st.sampled_from(["\ud800", "\x00", "1700000000", "2026-03-01T12:00:00", "9999-12-31T23:59:59-12:00", "NaN"]),
 )
+PARAMETERS = ["after", "limit", "revision", "state", "robot", "patience", "worth"]
 VALUES = st.recursive(
     SCALARS, lambda v: st.lists(v, max_size=3) | st.dictionaries(st.text(max_size=5), v, max_size=3), max_leaves=6
 )
@@ -73,6 +74,8 @@ def requests_that_are_good(api, lab: Lab, reading) -> list[tuple[str, dict[str, 
         (f"/v1/campaigns/{campaign}/claims", {"robot": "r", "wait_s": 0}),
         ("/v1/leases/lse_x/complete", {"outcome": "ok", "compositions": [{"Fe": 0.5, "Ga": 0.5}], "note": None}),
         ("/v1/leases/lse_x/fail", {"reason": "x", "outcome": "operator"}),
+        (f"/v1/campaigns/{campaign}/predictions", {"compositions": [{"Fe": 1.0}], "process": {"anneal_c": 300.0}}),
+        (f"/v1/campaigns/{campaign}/predictions", {"line": {"a": {"Fe": 1.0}, "b": {"Ga": 1.0}, "points": 9}}),
     ]
 
 
@@ -91,8 +94,9 @@ def test_no_body_makes_the_service_fail(api, requests_that_are_good, data):
 @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     name=st.text(max_size=10),
-    query=st.dictionaries(st.sampled_from(["after", "limit", "revision", "state", "robot"]), st.text(max_size=6)),
+    query=st.dictionaries(st.sampled_from(PARAMETERS), st.text(max_size=6)),
 )
 def test_no_address_makes_the_service_fail(api, name, query):
-    for path in ("campaigns/{}/dataset", "campaigns/{}/events", "campaigns/{}/films", "model-versions/{}", "films/{}"):
+    of_campaign = ("dataset", "events", "films", "calibration", "pareto", "recommendation", "stop-advice")
+    for path in (*(f"campaigns/{{}}/{noun}" for noun in of_campaign), "model-versions/{}", "films/{}"):
         check(api.get(f"/v1/{path.format(quote(name, safe=''))}", params=query))

@@ -62,9 +62,10 @@ class PeerProcess:
 
 
 @lru_cache(maxsize=8)
-def peer(script: str) -> PeerProcess:
-    """The process of a worker script, started once: loading a peer takes seconds, and it remembers no campaign.
+def peer(script: str, name: str = "") -> PeerProcess:
+    """The process of a worker script and peer, started once: loading a peer takes seconds.
 
     It ends with this process, when its questions end.
     """
+    del name
     return PeerProcess(script)

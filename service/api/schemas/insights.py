@@ -31,6 +31,32 @@ class CandidateRead(_Read):
 class RecommendationRead(CandidateRead):
     """The composition with the best expected value, not the luckiest reading; and its rivals."""
 
+    model_config = ConfigDict(
+        frozen=True,
+        from_attributes=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "campaign_id": "cmp_01k9zq3v7e8m5r2t4w6y8a0b1c",
+                    "model_version_id": "mdl_01k9zq41xw2h7n9c3d5f6g8j0k",
+                    "revision": 12,
+                    "stale": False,
+                    "composition": {"Fe": 0.78, "Ga": 0.15, "Pd": 0.07},
+                    "process": {"anneal_c": 450.0},
+                    "property": "magnetisation",
+                    "unit": "V",
+                    "mean": 10.92,
+                    "sd": 0.12,
+                    "chance_within_limits": 1.0,
+                    "probability_best": 0.91,
+                    "distance_to_measured": 0.006,
+                    "nearest_measured": {"Fe": 0.784, "Ga": 0.146, "Pd": 0.07},
+                    "rivals": [],
+                }
+            ]
+        },
+    )
+
     campaign_id: str
     model_version_id: str
     revision: int
@@ -165,6 +191,28 @@ class StopOptionsRead(_Read):
 
 class StopAdviceRead(_Read):
     """Advice for people: nothing acts on it."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        from_attributes=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "campaign_id": "cmp_01k9zq3v7e8m5r2t4w6y8a0b1c",
+                    "revision": 12,
+                    "advice": "consider stopping",
+                    "why": "The next film is expected to gain 0.04 V, and for 3 films in a row less than the 0.15 V "
+                    "by which one reading scatters.",
+                    "unit": "V",
+                    "resolution": 0.15,
+                    "quiet_films": 3,
+                    "films_left": 8,
+                    "options": {"patience": 3, "horizon": 10, "resolution": None, "worth": None},
+                    "history": [],
+                }
+            ]
+        },
+    )
 
     campaign_id: str
     revision: int

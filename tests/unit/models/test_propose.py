@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -51,6 +53,25 @@ def test_no_reading_at_all_is_enough():
     problem, _, _ = campaign(1)
     answers = propose(problem, None, Dataset.empty(4), pending=[], count=2, seed=0)
     assert len(answers) == 2
+
+
+def test_an_old_model_without_any_reading_left_does_not_decide():
+    """Every device turned out dead, or every batch was retracted: the model rests on nothing that counts."""
+    problem, data, made = campaign(3)
+    bundle = film_lab.bundle(problem, data)
+    dead = replace(data, Y=np.full_like(data.Y, np.nan), dead=np.ones(len(data), dtype=bool))
+    for left, flight in ((dead, ()), (Dataset.empty(4), made)):
+        (answer,) = propose(problem, bundle, left, pending=flight, count=1, seed=0)
+        assert answer.source == "space_filling"
+        assert answer.reason.endswith("; no device has a reading of signal")
+
+
+def test_equal_readings_leave_a_choice():
+    problem, data, _ = campaign(3)
+    level = replace(data, Y=np.full_like(data.Y, 2.5))
+    (answer,) = propose(problem, film_lab.bundle(problem, level), level, pending=[], count=1, seed=0)
+    assert answer.source == "model"
+    assert np.isfinite(answer.gain)
 
 
 def test_the_prediction_is_that_of_the_model_in_physical_units():

@@ -1,0 +1,141 @@
+# ruff: noqa: PLC0415  (each peer is loaded only when it is asked)
+"""Ax and BayBE behind JSON lines, one point at a time; runs in the peers' environment only.
+
+A question: `peer`, `campaign` (its name), `elements`, `process`, `low`, `high` (elements, then process columns),
+`objectives` (name, minimise, reference), `X` and `Y` of all readings so far, `fixed` (values of process columns that
+are already decided, or null), `pending` (points asked for but not read), `seed`. The answer: `point` and
+`cpu_seconds`.
+
+Both are used as their tutorials say, with their defaults: Ax's `Client` (free parameters are all but the last
+element, whose bounds become linear constraints; the reference point is given as outcome constraints; every device is
+a trial), BayBE's `Campaign` with a `ParetoObjective` (its elements sum to 1 by a linear constraint; a process value
+that is decided is one more). For two objectives both choose by the logarithm of the noisy expected hypervolume
+improvement.
+"""
+
+import json
+import logging
+import sys
+import time
+import warnings
+from typing import Any
+
+import numpy as np
+
+Question = dict[str, Any]
+
+
+class AxPeer:
+    """One campaign of Ax."""
+
+    def __init__(self, question: Question) -> None:
+        from ax.api.client import Client  # type: ignore[import-not-found]
+        from ax.api.configs import RangeParameterConfig  # type: ignore[import-not-found]
+
+        d = len(question["elements"])
+        self._free = question["elements"][:-1]
+        names = [*self._free, *question["process"]]
+        columns = [*range(d - 1), *range(d, len(question["low"]))]
+        total = " + ".join(self._free)
+        low, high = question["low"], question["high"]
+        self._low, self._high = (np.array([v[k] for k in columns]) for v in (low, high))
+        self._names = names
+        self._client = Client(random_seed=question["seed"])
+        self._client.configure_experiment(
+            parameters=[
+                RangeParameterConfig(name=n, parameter_type="float", bounds=(float(a), float(b)))
+                for n, a, b in zip(names, self._low, self._high, strict=True)
+            ],
+            parameter_constraints=[f"{total} <= {1.0 - low[d - 1]}", f"{total} >= {1.0 - high[d - 1]}"],
+        )
+        objectives = question["objectives"]
+        self._client.configure_optimization(
+            objective=", ".join(("-" if o["minimise"] else "") + o["name"] for o in objectives),
+            outcome_constraints=[f"{o['name']} {'<=' if o['minimise'] else '>='} {o['reference']}" for o in objectives],
+        )
+        self._client.configure_generation_strategy(method="fast", initialization_budget=5, initialize_with_center=False)
+        self._known = 0
+        self._asked: list[int] = []
+
+    def propose(self, question: Question) -> list[float]:
+        """The next point, after the new readings were told."""
+        d = len(question["elements"])
+        if not question["pending"]:
+            for number in self._asked:
+                self._client.mark_trial_abandoned(number)
+            self._asked = []
+        for x, y in zip(question["X"][self._known :], question["Y"][self._known :], strict=True):
+            values = np.clip([*x[: d - 1], *x[d:]], self._low, self._high).tolist()
+            number = self._client.attach_trial(parameters=dict(zip(self._names, values, strict=True)))
+            named = zip((o["name"] for o in question["objectives"]), y, strict=True)
+            self._client.complete_trial(number, raw_data={name: float(value) for name, value in named})
+        self._known = len(question["X"])
+        fixed = dict(zip(question["process"], question["fixed"], strict=True)) if question["fixed"] else None
+        ((number, chosen),) = self._client.get_next_trials(max_trials=1, fixed_parameters=fixed).items()
+        self._asked.append(number)
+        free = [float(chosen[n]) for n in self._free]
+        return [*free, 1.0 - sum(free), *(float(chosen[n]) for n in question["process"])]
+
+
+class BayBEPeer:
+    """BayBE; it remembers nothing between questions."""
+
+    def __init__(self, question: Question) -> None:
+        del question
+
+    def propose(self, question: Question) -> list[float]:
+        """The next point."""
+        import pandas as pd  # type: ignore[import-untyped]
+        from baybe import Campaign  # type: ignore[import-not-found]
+        from baybe.constraints import ContinuousLinearConstraint  # type: ignore[import-not-found]
+        from baybe.objectives import ParetoObjective  # type: ignore[import-not-found]
+        from baybe.parameters import NumericalContinuousParameter  # type: ignore[import-not-found]
+        from baybe.searchspace import SearchSpace  # type: ignore[import-not-found]
+        from baybe.targets import NumericalTarget  # type: ignore[import-not-found]
+
+        names = [*question["elements"], *question["process"]]
+        ones = [1.0] * len(question["elements"])
+        rules = [ContinuousLinearConstraint(parameters=question["elements"], operator="=", coefficients=ones, rhs=1.0)]
+        rules += [
+            ContinuousLinearConstraint(parameters=[name], operator="=", coefficients=[1.0], rhs=value)
+            for name, value in zip(question["process"], question["fixed"] or [], strict=False)
+        ]
+        low, high = np.array(question["low"]), np.array(question["high"])
+        space = SearchSpace.from_product(
+            parameters=[
+                NumericalContinuousParameter(name=n, bounds=(a, b)) for n, a, b in zip(names, low, high, strict=True)
+            ],
+            constraints=rules,
+        )
+        targets = [NumericalTarget(name=o["name"], minimize=o["minimise"]) for o in question["objectives"]]
+        campaign = Campaign(searchspace=space, objective=ParetoObjective(targets=targets))
+        read = pd.DataFrame(np.clip(np.array(question["X"]), low, high), columns=names)
+        outcome = pd.DataFrame(question["Y"], columns=[t.name for t in targets])
+        campaign.add_measurements(pd.concat([read, outcome], axis=1))
+        pending = pd.DataFrame(question["pending"], columns=names) if question["pending"] else None
+        chosen = campaign.recommend(batch_size=1, pending_experiments=pending)
+        return [float(v) for v in chosen[names].to_numpy()[0]]
+
+
+PEERS: dict[str, type[AxPeer] | type[BayBEPeer]] = {"ax": AxPeer, "baybe": BayBEPeer}
+
+
+def main() -> None:
+    """Answer until the questions end."""
+    logging.disable(logging.WARNING)
+    warnings.simplefilter("ignore")
+    answers, sys.stdout = sys.stdout, sys.stderr
+    campaign: str | None = None
+    asked: AxPeer | BayBEPeer | None = None
+    for line in sys.stdin:
+        question = json.loads(line)
+        began = time.process_time()
+        if asked is None or question["campaign"] != campaign:
+            campaign, asked = question["campaign"], PEERS[question["peer"]](question)
+        point = asked.propose(question)
+        answers.write(json.dumps({"point": point, "cpu_seconds": time.process_time() - began}) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -86,7 +86,7 @@ def _pending(session: Session, campaign_id: str, problem: Problem) -> tuple[tupl
     """Films in flight or infeasible with their unread devices, and the names under which they count as known."""
     rows = proposals.beside(session, campaign_id)
     started = [film_id for _, film_id in rows if film_id is not None]
-    done = films.done_devices(session, started, problem.objectives[0].property)
+    done = films.done_devices(session, started, [p.property for p in problem.properties])
     made_of = films.compositions(session, started)
     pending, names = [], set()
     for proposal, film_id in rows:

@@ -300,7 +300,8 @@ def _keep_as_made(session: Session, held: _Held, film_id: str, as_made: Sequence
 
 def _close_if_measured(session: Session, held: _Held, film_id: str) -> None:
     """Readings may have come before the robot's report."""
-    objective = held.config.problem["objectives"][0]["property"]
-    for settled in films.settle(session, [film_id], objective):
+    problem = held.config.problem
+    properties = [p["property"] for p in (*problem["objectives"], *problem.get("outcomes", ()))]
+    for settled in films.settle(session, [film_id], properties):
         told = {"film_id": settled, "proposal_id": held.proposal.id}
         events.append(session, held.lease.campaign_id, "film.measured", told)

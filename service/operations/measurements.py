@@ -107,12 +107,12 @@ def _at(row: int, field: str, message: str) -> Violation:
 
 
 def _wrong_quantity(row: int, reading: Reading, problem: Problem) -> list[Violation]:
-    objective = problem.objectives[0]
-    if reading.property != objective.property:
-        message = f"property {reading.property!r} is not one of the campaign's: {objective.property!r}"
+    units = {p.property: p.unit for p in problem.properties}
+    if reading.property not in units:
+        message = f"property {reading.property!r} is not one of the campaign's: {', '.join(map(repr, units))}"
         return [_at(row, "property", message)]
-    if reading.unit != objective.unit:
-        message = f"unit {reading.unit!r} is not {objective.unit!r}, the campaign's unit of {objective.property!r}"
+    if reading.unit != (unit := units[reading.property]):
+        message = f"unit {reading.unit!r} is not {unit!r}, the campaign's unit of {reading.property!r}"
         return [_at(row, "unit", message)]
     return []
 
@@ -225,7 +225,7 @@ def _revision(session: Session, campaign_id: str, batch_id: str, *, changes: boo
 def _announce(session: Session, recorded: Recorded, problem: Problem, film_ids: set[str]) -> Recorded:
     """Close films that are now measured, ask for a decision, tell both in events."""
     campaign_id, revision = recorded.campaign_id, recorded.revision
-    settled = films.settle(session, film_ids, problem.objectives[0].property)
+    settled = films.settle(session, film_ids, [p.property for p in problem.properties])
     job_id = request_decision(session, campaign_id, revision)
     told = {"batch_id": recorded.id, "instrument": recorded.instrument, "revision": revision}
     events.append(session, campaign_id, "batch.recorded", told | {"accepted": recorded.accepted})

@@ -120,7 +120,7 @@ def written(recommendation: Recommendation, problem: Problem) -> dict[str, Any]:
             "index": k,
             "position": positions[k],
             "composition": _named(x, space.elements),
-            "predicted": _predicted(recommendation, k),
+            "predicted": _predicted(recommendation, problem, k),
         }
         for k, x in enumerate(film.compositions())
     ]
@@ -212,7 +212,12 @@ def _commands(film: Film, problem: Problem) -> dict[str, Any] | None:
     return {**told, "unit": problem.film.grid.unit}
 
 
-def _predicted(recommendation: Recommendation, device: int) -> dict[str, float] | None:
+def _predicted(recommendation: Recommendation, problem: Problem, device: int) -> dict[str, Any] | None:
+    """What is expected of one device: mean and sd of the only property, or of each of several by its name."""
     if recommendation.mean is None or recommendation.sd is None:
         return None
-    return {"mean": float(recommendation.mean[device, 0]), "sd": float(recommendation.sd[device, 0])}
+    each = zip(recommendation.mean[device].tolist(), recommendation.sd[device].tolist(), strict=True)
+    said = [{"mean": mean, "sd": sd} for mean, sd in each]
+    if len(said) == 1:
+        return dict(said[0])
+    return {p.property: values for p, values in zip(problem.properties, said, strict=True)}

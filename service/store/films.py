@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, insert, or_, select, update
+from sqlalchemy import Select, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.errors import NotFound
@@ -119,20 +119,15 @@ def has_readings(session: Session, film_id: str) -> bool:
     )
 
 
-def done_devices(session: Session, film_ids: Collection[str], objective: str) -> dict[str, set[int]]:
-    """Devices of each film that have an active reading of the objective or are dead."""
-    query = (
-        select(MeasurementRow.film_id, MeasurementRow.device)
-        .where(MeasurementRow.film_id.in_(film_ids), _informs(objective))
-        .distinct()
-    )
+def done_devices(session: Session, film_ids: Collection[str], properties: Collection[str]) -> dict[str, set[int]]:
+    """Devices of each film that have an active reading of every property or are dead."""
     done: dict[str, set[int]] = defaultdict(set)
-    for film_id, device in session.execute(query):
+    for film_id, device in session.execute(_done(film_ids, properties)):
         done[film_id].add(device)
     return done
 
 
-def settle(session: Session, film_ids: Collection[str], objective: str) -> list[str]:
+def settle(session: Session, film_ids: Collection[str], properties: Collection[str]) -> list[str]:
     """Let made films all of whose devices are read or dead become measured, with their proposals.
 
     The caller holds the campaign's lock, so that two batches that together complete a film cannot both overlook it.
@@ -140,14 +135,11 @@ def settle(session: Session, film_ids: Collection[str], objective: str) -> list[
     Returns:
         Ids of the films that became measured.
     """
-    done = (
-        select(func.count(MeasurementRow.device.distinct()))
-        .where(MeasurementRow.film_id == FilmRow.id, _informs(objective))
-        .scalar_subquery()
-    )
+    done = _done(film_ids, properties).subquery()
+    counted = select(done.c.film_id, func.count().label("devices")).group_by(done.c.film_id).subquery()
     change = (
         update(FilmRow)
-        .where(FilmRow.id.in_(film_ids), FilmRow.state == "made", FilmRow.devices <= done)
+        .where(FilmRow.id == counted.c.film_id, FilmRow.state == "made", FilmRow.devices <= counted.c.devices)
         .values(state="measured")
         .returning(FilmRow.id, FilmRow.proposal_id)
     )
@@ -157,6 +149,13 @@ def settle(session: Session, film_ids: Collection[str], objective: str) -> list[
     return [s[0] for s in settled]
 
 
-def _informs(objective: str) -> ColumnElement[bool]:
-    read = or_(MeasurementRow.property == objective, MeasurementRow.status == "dead")
-    return and_(read, MeasurementRow.retracted_revision.is_(None))
+def _done(film_ids: Collection[str], properties: Collection[str]) -> Select[str, int]:
+    """Film and device wherever nothing more is to be read."""
+    row = MeasurementRow
+    read = func.count(row.property.distinct()).filter(row.property.in_(properties), row.status != "dead")
+    return (
+        select(row.film_id, row.device)
+        .where(row.film_id.in_(film_ids), row.retracted_revision.is_(None))
+        .group_by(row.film_id, row.device)
+        .having(or_(func.bool_or(row.status == "dead"), read >= len(properties)))
+    )

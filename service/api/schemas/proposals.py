@@ -12,7 +12,7 @@ ProposalState = Literal[
 
 
 class PredictedRead(Outgoing):
-    """What the model expects of one device, in the objective's unit."""
+    """What the model expects of one property of one device, in its own unit."""
 
     mean: float
     sd: float
@@ -26,8 +26,8 @@ class ProposedDeviceRead(Outgoing):
     """Along the gradient, 0 at end A, 1 at end B."""
     composition: dict[str, float]
     """Atomic fraction by element."""
-    predicted: PredictedRead | None
-    """Null without a model."""
+    predicted: PredictedRead | dict[str, PredictedRead] | None
+    """Of the campaign's only property; of several, each by its name. Null without a model."""
 
 
 class CommandsRead(Outgoing):
@@ -79,6 +79,8 @@ class ProvenanceRead(Outgoing):
     revision: int
     snapshot_hash: str
     model_version_id: str | None
+    averaged_over: int | None = None
+    """Equally likely sets of hyperparameters over which the model averages."""
     policy: str
     policy_options: dict[str, Any]
     seed: int
@@ -99,7 +101,7 @@ class ProposalRead(Outgoing):
     fence: int
     film: ProposedFilmRead
     gain: float | None
-    """Expected gain in the objective's unit; null if the policy computes none."""
+    """Expected gain in the objective's unit, or in the product of the units of several; null if there is none."""
     reason: str
     source: Literal["model", "space_filling", "random"]
     cost: float | None

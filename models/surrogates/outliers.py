@@ -1,46 +1,37 @@
 """Readings that are not to be believed: how much the others speak against each, and what it then counts.
 
-A wild reading is one whose noise has a standard deviation `WILD` times as large. With eps the share of such readings,
-and y_i predicted by all others as N(mu_i, V_i) + noise of variance v_i (its cavity, in closed form from P = K^-1),
+The noise of a wild reading has a standard deviation 10, 100 or 1,000 times as large. With eps_k the share of readings
+of each kind (k = 0: sound, r_0 = 1), and y_i predicted by all others as N(mu_i, V_i) + noise of variance v_i (its
+cavity, in closed form from P = K^-1),
 
     mu_i = y_i - (P y)_i / P_ii,      V_i = 1 / P_ii - c_i v_i                                             (1)
-    g_i = eps N(y_i; mu_i, V_i + WILD^2 v_i) / [(1 - eps) N(y_i; mu_i, V_i + v_i) + the numerator]         (2)
-    c_i = 1 / (1 - g_i + g_i / WILD^2)                                                                     (3)
+    g_ik ~ eps_k N(y_i; mu_i, V_i + r_k^2 v_i),      sum_k g_ik = 1                                        (2)
+    1 / c_i = sum_k g_ik / r_k^2                                                                           (3)
 
-g_i is the probability that the reading is wild, and c_i v_i the variance with which it enters K: eq. (1) to (3) are
-repeated until c stands still. Where the property itself may jump, V_i is large and nothing is held against a reading;
+1 / c_i is what the reading counts beside a sound one, and c_i v_i the variance with which it enters K: eq. (1) to (3)
+are repeated until c stands still. Where the property itself may jump, V_i is large and nothing is held against a reading;
 where none is wild, all c_i are 1 to a few percent.
 
 Source: Box and Tiao 1968, A Bayesian approach to some outlier problems (doi 10.1093/biomet/55.1.119) for the mixture;
 the cavity is that of expectation propagation, in closed form by Rasmussen and Williams 2006, eq. 5.12.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 Array = NDArray[np.float64]
 
+WILD = np.array([1.0, 10.0, 100.0, 1000.0])
+"""r_k: standard deviation of the noise of a reading, in those of a sound one."""
 SHARE = 0.01
-"""eps: share of wild readings that is expected."""
-WILD = 10.0
-"""Standard deviation of a wild reading, in those of a sound one."""
-HELD = 0.5
-"""Probability from which on a reading is named as an outlier."""
+"""Share of wild readings that is expected."""
+SHARES = np.array([1.0 - SHARE, 0.9 * SHARE, 0.09 * SHARE, 0.01 * SHARE])
+"""eps_k."""
+HELD = 2.0
+"""Inflation from which on a reading is named as an outlier: it is wild more likely than not."""
 
 
-class Doubt(NamedTuple):
-    """What is held against each of n readings."""
-
-    probability: Array
-    """`n` probabilities g of being wild, eq. (2)."""
-    inflation: Array
-    """`n` factors c of the variances, eq. (3): 1 where a reading is believed."""
-
-
-def doubt(residual: Array, latent_variance: Array, noise: Array) -> Doubt:
+def inflation(residual: Array, latent_variance: Array, noise: Array) -> Array:
     """Hold each reading against what all others predict.
 
     Args:
@@ -49,13 +40,12 @@ def doubt(residual: Array, latent_variance: Array, noise: Array) -> Doubt:
         noise: `n` variances v of a sound reading.
 
     Returns:
-        Probabilities and factors, eq. (2) and (3).
+        `n` factors c of eq. (3).
     """
-    sound, wild = latent_variance + noise, latent_variance + WILD**2 * noise
-    square = residual * residual
-    odds = np.log(SHARE / (1.0 - SHARE)) + 0.5 * (np.log(sound / wild) + square / sound - square / wild)
-    probability = expit(odds)
-    return Doubt(probability, 1.0 / (1.0 - probability + probability / WILD**2))
+    total = latent_variance[:, None] + WILD**2 * noise[:, None]
+    log_g = np.log(SHARES) - 0.5 * (np.log(total) + residual[:, None] ** 2 / total)
+    g = np.exp(log_g - log_g.max(axis=1, keepdims=True))
+    return np.asarray(g.sum(axis=1) / (g @ WILD**-2))
 
 
 def cavity(inverse: Array, y: Array, variance: Array) -> tuple[Array, Array]:

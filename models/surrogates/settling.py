@@ -4,7 +4,7 @@ Which readings are wild and what a saturated one says depends on what all others
 for given ones both are sought in turn until they stand still.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 import numpy as np
@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 from models.surrogates.censoring import VAGUE, one_sided_sites
 from models.surrogates.evidence import Evidence, Readings, cholesky, symmetric_inverse
 from models.surrogates.hyperparameters import Hyperparameters
-from models.surrogates.outliers import HELD, WILD, Doubt, cavity, doubt
+from models.surrogates.outliers import HELD, cavity, inflation
 
 Array = NDArray[np.float64]
 
+TOGETHER = 1000
+"""Most readings that are weighed together. More are dealt out, film by film, to parts that each cover the space: what
+holds a reading for wild are the readings around it, and the cost grows with the cube."""
 ROUNDS = 6
 """Most times that wild and one-sided readings are looked at in turn."""
 STILL = 0.02
@@ -50,13 +53,9 @@ class Settled:
             inflation=self.inflation,
         )
 
-    def probability(self) -> Array:
-        """`n` probabilities of being wild, which the factors stand for."""
-        return (1.0 - 1.0 / self.inflation) / (1.0 - WILD**-2)
-
     def held(self) -> NDArray[np.bool_]:
         """`n`: which readings are named as outliers."""
-        return self.probability() > HELD
+        return self.inflation > HELD
 
     def change(self, before: "Settled") -> float:
         """How far anything moved."""
@@ -82,26 +81,50 @@ def settle(raw: Readings, side: NDArray[np.int8], h: Hyperparameters, start: Set
     Raises:
         FitFailed: If the covariance of the readings has no Cholesky factor.
     """
+    parts = _dealt(raw.film)
+    if len(parts) == 1:
+        return _settle(raw, side, h, start, robust=robust)
+    inflation, site, variance = start.inflation.copy(), start.site.copy(), start.site_variance.copy()
+    for rows in parts:
+        begun = Settled(inflation[rows], site[rows], variance[rows])
+        found = _settle(_rows(raw, rows), side[rows], h, begun, robust=robust)
+        inflation[rows], site[rows], variance[rows] = found.inflation, found.site, found.site_variance
+    return Settled(inflation, site, variance)
+
+
+def _dealt(film: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    """Rows of as many parts as it takes, whole films each."""
+    parts = -(-len(film) // TOGETHER)
+    number = np.unique(film, return_inverse=True)[1].reshape(-1)
+    return [rows for k in range(parts) if len(rows := np.flatnonzero(number % parts == k))]
+
+
+def _rows(raw: Readings, rows: NDArray[np.intp]) -> Readings:
+    """Some of the readings."""
+    parts = {f.name: getattr(raw, f.name) for f in fields(raw)}
+    return Readings(**{name: part[rows] if isinstance(part, np.ndarray) else part for name, part in parts.items()})
+
+
+def _settle(raw: Readings, side: NDArray[np.int8], h: Hyperparameters, start: Settled, *, robust: bool) -> Settled:
     now = start
     for _ in range(ROUNDS):
         before = now
         if side.any():
             now = _with_sites(raw, side, h, now)
         if robust:
-            now = replace(now, inflation=_doubt(raw, h, now).inflation)
+            now = replace(now, inflation=_inflation(raw, h, now))
         if now.change(before) < STILL:
             break
     return now
 
 
-def _doubt(raw: Readings, h: Hyperparameters, settled: Settled) -> Doubt:
+def _inflation(raw: Readings, h: Hyperparameters, settled: Settled) -> Array:
     """What the others say against each reading; nothing against one-sided ones."""
     data = settled.applied(raw)
     inverse = symmetric_inverse(cholesky(Evidence(data).covariance(h)[0]))
     residual, latent = cavity(inverse, data.y, data.noise(h))
-    found = doubt(residual, latent, replace(data, inflation=1.0).noise(h))
-    own = np.isnan(settled.site)
-    return Doubt(np.where(own, found.probability, 0.0), np.where(own, found.inflation, 1.0))
+    found = inflation(residual, latent, replace(data, inflation=1.0).noise(h))
+    return np.where(np.isnan(settled.site), found, 1.0)
 
 
 def _with_sites(raw: Readings, side: NDArray[np.int8], h: Hyperparameters, settled: Settled) -> Settled:

@@ -85,6 +85,10 @@ class Dataset:
         keys = (names, *rare, self.films, self.times, *self.Yvar.T, *self.Y.T, *self.X.T[::-1])  # the last counts most
         return self.take(np.lexsort(keys))
 
+    def of_films(self) -> "Dataset":
+        """The readings of films, without those of calibration samples: they are no place in the search space."""
+        return self.take(~self.calibration) if self.calibration.any() else self
+
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> "Dataset":
         """The readings at `rows`."""
         parts = {f.name: getattr(self, f.name) for f in fields(self)}

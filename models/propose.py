@@ -51,7 +51,7 @@ def propose(
     """
     surrogate = None if bundle is None else bundle.surrogate
     ordered = tuple(sorted(pending, key=lambda film: film.points().tobytes()))
-    question = Question(problem, dataset.canonical(), ordered, seed, surrogate, progress)
+    question = Question(problem, dataset.of_films().canonical(), ordered, seed, surrogate, progress)
     chosen: list[Recommendation] = []
     for _ in range(count):
         known = films_known(question)

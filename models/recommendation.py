@@ -80,7 +80,7 @@ def recommend(problem: Problem, bundle: ModelBundle, dataset: Dataset, *, seed: 
     """
     if len(problem.objectives) != 1:
         raise ValueError(f"a best composition needs one objective, the problem has {len(problem.objectives)}")
-    question = Question(problem, dataset.canonical(), (), seed, bundle.surrogate, lambda _phase: None)
+    question = Question(problem, dataset.of_films().canonical(), (), seed, bundle.surrogate, lambda _phase: None)
     points, predicted = candidates(question, lambda p: _ranked(problem, p)[:GOOD])
     if not question.structures.listed:
         points = np.vstack([points, _climbed(question, points[_ranked(problem, predicted)[0]])])

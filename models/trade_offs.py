@@ -109,7 +109,7 @@ def trade_offs(problem: Problem, bundle: ModelBundle, dataset: Dataset, *, seed:
     """
     if len(problem.objectives) == 1:
         raise ValueError("one objective has no trade-offs")
-    question = Question(problem, dataset.canonical(), (), seed, bundle.surrogate, lambda _phase: None)
+    question = Question(problem, dataset.of_films().canonical(), (), seed, bundle.surrogate, lambda _phase: None)
     frame = Frame(question)
     points, predicted = candidates(question, lambda p: _promising(frame, problem, p))
     front = _front(frame, problem, predicted)

@@ -24,6 +24,7 @@ from models.surrogates.evidence import (
     Evidence,
     Readings,
     cholesky,
+    drift_covariance,
 )
 from models.surrogates.hyperparameters import Hyperparameters
 from models.surrogates.kernels import matern52_across
@@ -146,13 +147,11 @@ def _prior(h: Hyperparameters, z1: Array, z2: Array) -> Array:
 
 def _drift(h: Hyperparameters, time: Array) -> tuple[Array, Array, Array]:
     """The drift at a few times: K_uu, K_un and the variance at each of `n` times."""
-    distinct = np.unique(time)
+    distinct = np.unique(time[time != 0.0])  # at 0 there is no drift yet
     knots = distinct[np.unique(np.linspace(0, len(distinct) - 1, min(len(distinct), DRIFT_TIMES)).astype(int))]
 
-    def covariance(other: Array) -> Array:
-        return np.asarray(h.drift_variance * np.exp(-np.abs(knots[:, None] - other) / h.drift_time))
-
-    return covariance(knots), covariance(time), np.full(len(time), h.drift_variance)
+    within, across = (drift_covariance(h, knots[:, None], other) for other in (knots, time))
+    return within, across, drift_covariance(h, time, time)
 
 
 def _constants(sample: NDArray[np.intp]) -> tuple[Array, Array, Array]:

@@ -222,6 +222,12 @@ class Evidence:
         return self._apart
 
 
+def drift_covariance(h: Hyperparameters, s: Array, t: Array) -> Array:
+    """Covariance of the drift between times s and t, eq. (1), whose shapes broadcast."""
+    near, far = np.abs(s - t), np.abs(s) + np.abs(t)
+    return np.asarray(h.drift_variance * (np.exp(-near / h.drift_time) - np.exp(-far / h.drift_time)))
+
+
 def symmetric_inverse(factor: Array) -> Array:
     """Inverse of the matrix whose lower Cholesky factor is given, `n x n`; the factor's memory is used up."""
     lower = lapack.dpotri(factor, lower=1, overwrite_c=1)[0]

@@ -14,7 +14,7 @@ class _Answer(BaseModel):
 
 
 class Predicted(_Answer):
-    """What the model expects at a device, in the objective's unit; `sd` is of the property, without reading noise."""
+    """What the model expects of a property at a device, in its own unit; `sd` is without reading noise."""
 
     mean: float
     sd: float
@@ -26,7 +26,8 @@ class ProposedDevice(_Answer):
     index: int
     position: float
     composition: Composition
-    predicted: Predicted | None = None
+    predicted: Predicted | dict[str, Predicted] | None = None
+    """Of the campaign's only property; of several, each by its name."""
 
 
 class Commands(_Answer):
@@ -184,12 +185,20 @@ class BestComposition(_Answer):
     sd: float
 
 
+class PropertyMap(_Answer):
+    """Mean and standard deviation of one property at every point of a map, in its own unit."""
+
+    mean: list[float]
+    sd: list[float]
+
+
 class Posterior(_Answer):
-    """The model's belief about the property on a set of compositions: mean and standard deviation."""
+    """The model's belief on a set of compositions: `mean` and `sd` of the first objective, and of all `properties`."""
 
     points: list[Composition]
     mean: list[float]
     sd: list[float]
+    properties: dict[str, PropertyMap] = {}
     best: BestComposition
 
 
@@ -218,6 +227,8 @@ class Predictions(_Answer):
     process: dict[str, float | str] = {}
     points: list[Composition]
     feasible: list[bool]
+    works: list[float] | None = None
+    """Probability that a device works; None where no device ever died."""
     properties: list[PropertyPrediction]
 
 

@@ -16,7 +16,7 @@ from models.dataset import Dataset
 from models.problem import Problem
 from models.surrogates.best_composition import climbs
 from models.surrogates.latent import Latent
-from models.surrogates.posterior_map import PosteriorMap, feasible, feasible_points, middle_process
+from models.surrogates.posterior_map import PosteriorMap, PropertyMap, feasible, feasible_points, middle_process
 from models.surrogates.torch_yield import Survival
 from models.tensors import to_array, to_tensor
 
@@ -123,8 +123,8 @@ class ModelBundle:
     def posterior_map(self, problem: Problem, max_points: int = 400) -> PosteriorMap:
         """The posterior over the feasible compositions, at mid process.
 
-        Its best is sought among the points of the map and the feasible ones of the compositions read so far, and then
-        by a climb of the posterior mean from there.
+        The best of the first objective is sought among the points of the map and the feasible ones of the compositions
+        read so far, and then by a climb of the posterior mean from there.
 
         Args:
             problem: Whose search space is mapped.
@@ -153,6 +153,10 @@ class ModelBundle:
             points=points.tolist(),
             mean=mean[:, 0].tolist(),
             sd=sd[:, 0].tolist(),
+            properties={
+                p.property: PropertyMap(mean=mean[:, k].tolist(), sd=sd[:, k].tolist())
+                for k, p in enumerate(problem.properties)
+            },
             best_composition=best.tolist(),
             best_mean=float(best_mean[0, 0]),
             best_sd=float(best_sd[0, 0]),

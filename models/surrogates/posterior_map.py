@@ -15,17 +15,28 @@ LARGEST_LATTICE = 20_000
 """Most lattice points that are tried; beyond, compositions are drawn by seed."""
 
 
+class PropertyMap(BaseModel):
+    """The posterior of one property at the points of a map, in its own unit."""
+
+    model_config = ConfigDict(frozen=True)
+
+    mean: list[float]
+    sd: list[float]
+
+
 class PosteriorMap(BaseModel):
-    """The posterior of the property over the feasible compositions, in physical units: JSON, readable without torch."""
+    """The posterior over the feasible compositions, in physical units: JSON, readable without torch."""
 
     model_config = ConfigDict(frozen=True)
 
     points: list[list[float]]
     """`j x d` compositions."""
     mean: list[float]
-    """`j` posterior means of the latent property."""
+    """`j` posterior means of the first objective, without noise and film effect."""
     sd: list[float]
     """`j` posterior standard deviations."""
+    properties: dict[str, PropertyMap]
+    """The same of every objective and outcome, by its name."""
     best_composition: list[float]
     """Where the posterior mean is best, in the objective's own direction: on the map, at a reading or near them."""
     best_mean: float

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pydantic import Field
+
 from service.api.schemas.fields import Instant, Outgoing
 
 
@@ -38,10 +40,20 @@ class BestRead(Outgoing):
     sd: float
 
 
+class PropertyMapRead(Outgoing):
+    """One property at every point of a map, in its own unit."""
+
+    mean: list[float]
+    sd: list[float]
+
+
 class PosteriorRead(Outgoing):
     """What the model believes over the search space, in physical units."""
 
     points: list[dict[str, float]]
     mean: list[float]
+    """Of the first objective."""
     sd: list[float]
+    properties: dict[str, PropertyMapRead] = Field(default_factory=dict)
+    """The same of every objective and outcome; empty in maps that an older version drew."""
     best: BestRead

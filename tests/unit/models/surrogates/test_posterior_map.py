@@ -12,7 +12,7 @@ from models.propose import propose
 from models.surrogates.base import ModelBundle, columns_of
 from models.surrogates.posterior_map import feasible_points, middle_process, simplex_lattice
 from models.train import train
-from tests.oracles import film_lab, small_lab
+from tests.oracles import film_lab, small_lab, trade_off_lab
 
 SIX = ("Ni", "Fe", "Co", "Mn", "Ce", "La")
 SPACES = {
@@ -106,3 +106,16 @@ def test_a_reading_between_the_points_of_the_map_can_be_the_best():
     drawn = ModelBundle(model, columns_of(problem), 0, {}, "", {}).posterior_map(problem, max_points=9)
     np.testing.assert_allclose(drawn.best_composition, top, atol=1e-3)
     assert drawn.best_mean > max(drawn.mean) + 1.0
+
+
+def test_the_map_shows_every_property_in_its_own_direction():
+    problem = trade_off_lab.problem(2, limited=True)
+    data = trade_off_lab.measured(problem)
+    bundle = film_lab.bundle(problem, data)
+    drawn = bundle.posterior_map(problem, max_points=50)
+    mean, sd = bundle.predict(problem, np.array(drawn.points))
+    assert list(drawn.properties) == ["p0", "p1", "roughness"]
+    for k, shown in enumerate(drawn.properties.values()):
+        assert np.allclose(shown.mean, mean[:, k])
+        assert np.allclose(shown.sd, sd[:, k])
+    assert drawn.mean == drawn.properties["p0"].mean

@@ -68,6 +68,8 @@ class Predictions:
     points: list[dict[str, float]]
     feasible: list[bool]
     """Whether each composition obeys every rule of the search space."""
+    works: list[float] | None
+    """Probability that a device works; None where no device ever died."""
     properties: list[PropertyPrediction]
 
 
@@ -131,11 +133,21 @@ def predict(folder: Path, model: PredictingModel, compositions: Array, process: 
         process=space.decode_process(columns),
         points=[dict(zip(space.elements, x, strict=True)) for x in compositions.tolist()],
         feasible=is_feasible(space, compositions).tolist(),
+        works=_works(predictor, X),
         properties=[
             PropertyPrediction(p.property, p.unit, *(part[:, k].tolist() for part in parts))
             for k, p in enumerate(model.problem.properties)
         ],
     )
+
+
+def _works(predictor: Predictor, X: Array) -> list[float] | None:
+    """Probability that a device works at points X (j x (d + p)), wherever it lies on its film."""
+    model = predictor.state.yield_model
+    if model is None:
+        return None
+    anywhere = np.full(len(X), np.nan)
+    return [float(p) for p in model.probability(predictor.state.scaled(X), anywhere)]
 
 
 def listed(problem: Problem, compositions: Sequence[Mapping[str, float]], pointer: str = "/compositions") -> Array:

@@ -27,7 +27,9 @@ def data(rng: np.random.Generator) -> Dataset:
     t = np.repeat([[0.2], [0.8], [0.2], [0.8]], 5, axis=0)
     y = 100.0 - 50.0 * x[:, :1] - 20.0 * t + rng.normal(0, 0.5, (20, 1))
     films = np.repeat([f"film {k}" for k in range(4)], 5)
-    return Dataset(np.hstack([x, t]), y, np.full((20, 1), np.nan), films, np.arange(20.0))
+    dead = np.arange(20) % 7 == 6
+    y[dead] = np.nan
+    return Dataset(np.hstack([x, t]), y, np.full((20, 1), np.nan), films, np.arange(20.0), dead=dead)
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +98,7 @@ def test_listed_compositions_are_predicted_as_the_model_does(api, campaign, mode
     assert body["process"] == {"anneal_c": 300.0}
     assert body["points"][1] == {"Fe": 0.0, "Ga": 0.25, "Pd": 0.75}
     assert body["feasible"] == [True, True]
+    assert all(0.5 < works < 1.0 for works in body["works"])  # 2 of 20 devices are dead
 
 
 def test_a_grid_and_a_line_by_the_newest_model_at_mid_process(api, campaign, model):

@@ -91,4 +91,6 @@ class PredictionsRead(Outgoing):
     points: list[dict[str, float]]
     feasible: list[bool]
     """Whether each point obeys every rule of the search space; elsewhere the model extrapolates."""
+    works: list[float] | None
+    """Probability that a device of this composition works; null where no device ever died."""
     properties: list[PropertyPredictionRead]

@@ -113,7 +113,7 @@ def stop_advice(session: Session, campaign_id: str, options: Stopping, limit: in
     if config.budget_films is not None:
         left = max(0, config.budget_films - proposals.count(session, campaign_id, proposals.SPENT))
     history = decisions.newest(session, campaign_id, limit)
-    unit = " ".join(o.unit for o in problem.objectives)
+    unit = " x ".join(o.unit for o in problem.objectives)
     standings, smallest = [_standing(row) for row in history], _volume(problem, history)
     advice = advise(standings, options, unit=unit, left=left, smallest=smallest)
     return StopAdvice(campaign_id, campaign.revision, advice, unit, left, options, history)

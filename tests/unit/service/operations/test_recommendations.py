@@ -7,9 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.film import Film
+from models.deposition import Commands
+from models.film import Film, commanded_film
 from models.problem import Problem
-from service.operations.recommendations import library_versions, unread_film, written, written_alternatives
+from service.operations.recommendations import (
+    library_versions,
+    unread_film,
+    written,
+    written_alternatives,
+    written_pairs,
+)
 
 PROBLEM = Problem.model_validate(
     {
@@ -24,6 +31,7 @@ PROBLEM = Problem.model_validate(
         "film": {"devices": 5, "flux_ratio": 2.5},
     }
 )
+ELEMENTS, RATES = PROBLEM.space.elements, (0.5, 0.8, 1.3)
 A, B = np.array([1 / 3, 1 / 3, 1 / 3]), np.array([0.1, 0.7, 0.2])
 FILM = Film(A, B, np.array([0.25, 0.0, 1.0]), PROBLEM.film.mixing())
 
@@ -98,3 +106,31 @@ def test_versions_are_named_without_loading_the_libraries():
     versions = library_versions()
     assert versions["torch"].startswith("2.13")
     assert set(versions) == {"filmloop", "torch", "botorch", "gpytorch", "numpy", "scipy"}
+
+
+def test_a_film_on_a_deposition_grid_is_read_back_from_its_commands():
+    sources = [
+        {"element": e, "rate": rate, "step": 1.0, "upper": 200.0} for e, rate in zip(ELEMENTS, RATES, strict=True)
+    ]
+    film = PROBLEM.film.model_dump() | {"flux_ratio": 1.0, "grid": {"unit": "W", "sources": sources}}
+    problem = Problem.model_validate(PROBLEM.model_dump() | {"film": film})
+    commands = Commands(np.array([100.0, 30.0, 7.0]), np.array([20.0, 90.0, 7.0]))
+    made = commanded_film(commands, FILM.process, problem.space, problem.film)
+    told = through_json(written(Advice(film=made), problem))
+    assert told["commands"] == {
+        "a": {"Fe": 100.0, "Ga": 30.0, "Pd": 7.0},
+        "b": {"Fe": 20.0, "Ga": 90.0, "Pd": 7.0},
+        "unit": "W",
+    }
+    read = unread_film(told, problem, done={1}, as_made={})
+    # Another total flux at each end warps the positions: the ends alone would not give them back.
+    assert np.array_equal(read.points(), made.points()[[0, 2, 3, 4]])
+    assert not np.allclose(read.s, problem.film.mixing()[[0, 2, 3, 4]])
+
+
+def test_without_a_grid_there_are_no_commands():
+    assert written(Advice(), PROBLEM)["commands"] is None
+
+
+def test_pairs_are_written_best_first():
+    assert through_json(written_pairs(Advice())) == [{"pair": ["Fe", "Ga"], "gain": 0.5}]

@@ -10,7 +10,8 @@ and with rho_0(u) the same over the best of Z, the film adds the hypervolume (se
     gain(X) = E[ max(0, max_k rho_k(u)^m - rho_0(u)^m) | readings ]                                        (2)
 
 over joint draws of all properties and directions u: each draw has directions of its own. The devices of a film count
-together by one maximum, for any K. With one objective u = 1, and (2) is constrained noisy expected improvement.
+together by one maximum, for any K; where devices may be dead, by its expectation over the living (`living.py`). With
+one objective u = 1, and (2) is constrained noisy expected improvement.
 
 The search climbs the logarithm of a smoothed (2): x^m - y^m = (x - y)(x^(m-1) + .. + y^(m-1)), with a fat-tailed
 positive part of x - y, and fat-tailed limits, so that devices far from any gain still know where to go.
@@ -34,6 +35,7 @@ from torch import Tensor
 
 from models.pareto import directions
 from models.policies.joint_draws import JointDraws
+from models.policies.living import first_alive
 from models.surrogates.latent import Latent
 from models.tensors import normal_draws, to_tensor
 
@@ -80,6 +82,7 @@ class FilmHypervolume:
         draws: int,
         seed: int,
         progress: Callable[[str], None] | None = None,
+        chances: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         """Draw the values at the known points, once.
 
@@ -91,6 +94,7 @@ class FilmHypervolume:
             draws: Number of draws, S; components of an averaged surrogate share them evenly.
             seed: Seed of the draws and directions.
             progress: Called before each batch of films is scored; may raise to stop.
+            chances: Probability of each device to work, of films `b x K x D`: `b x K`. None: all work.
         """
         latents = [*(aim.latents for aim in aims), *(limit.latents for limit in limits)]
         parts = max(len(components) for components in latents)
@@ -107,27 +111,36 @@ class FilmHypervolume:
             return _Component(scaled, limited, to_tensor(directions(share, PER_FACE, len(aims), seed + part)))
 
         self._components = [component(part) for part in range(parts)]
-        self._progress = progress
-
-    def improvements(self, X: Tensor) -> Tensor:
-        """Hypervolume added in every draw and direction, `b x (S L)`, for films X (b x K x D)."""
-        return self._each(X, _Component.improvements)
+        self._progress, self._chances = progress, chances
 
     def value(self, X: Tensor) -> Tensor:
         """Logarithm of the smoothed eq. (2), `b`: finite, with finite gradient in X, everywhere."""
-        return logmeanexp(self._each(X, _Component.log_improvements), dim=-1)
+        return self._over_films(X, self._value)
 
     def gain(self, X: Tensor) -> Tensor:
         """Eq. (2), `b`, in the product of the widths."""
-        return self.improvements(X).mean(dim=-1)
+        return self._over_films(X, self._gain)
 
-    def _each(self, X: Tensor, asked: "Callable[[_Component, Tensor], Tensor]") -> Tensor:
-        """Ask every component, as many films at once as fit."""
+    def _value(self, X: Tensor) -> Tensor:
+        log_gains = torch.cat([c.log_improvements(X) for c in self._components], dim=-1)
+        if self._chances is None:
+            return logmeanexp(log_gains.amax(dim=-2), dim=-1)
+        log_gains, weights = first_alive(log_gains, self._chances(X))
+        return logmeanexp(torch.logsumexp(weights + log_gains, dim=-2), dim=-1)
+
+    def _gain(self, X: Tensor) -> Tensor:
+        gains = torch.cat([c.improvements(X) for c in self._components], dim=-1)
+        if self._chances is None:
+            return gains.amax(dim=-2).mean(dim=-1)
+        gains, weights = first_alive(gains, self._chances(X))
+        return (weights.exp() * gains).sum(dim=-2).mean(dim=-1)
+
+    def _over_films(self, X: Tensor, asked: Callable[[Tensor], Tensor]) -> Tensor:
+        """Ask for as many films at once as fit."""
         if self._progress is not None:
             self._progress("scoring films")
-        size = max(1, TOGETHER // (X.shape[-2] * max(c.size for c in self._components)))
-        films = torch.split(X, size)
-        return torch.cat([torch.cat([asked(c, some) for c in self._components], dim=-1) for some in films])
+        size = max(1, TOGETHER // (X.shape[-2] * sum(c.size for c in self._components)))
+        return torch.cat([asked(some) for some in torch.split(X, size)])
 
 
 @dataclass(frozen=True)
@@ -189,14 +202,13 @@ class _Component:
         self._known: Tensor = reach.amax(dim=-3).clamp_min(0.0)
 
     def improvements(self, X: Tensor) -> Tensor:
-        """The bracket of eq. (2), `b x (S L)`."""
+        """What each device adds by itself in every draw and direction, `b x K x (S L)`."""
         allowed = [limit.allows(limit.draws.at(X)) for limit in self._limits]
-        best = self._reach([aim.at(X) for aim in self._aims], allowed).amax(dim=-3).clamp_min(0.0)
-        m = len(self._aims)
-        return (best**m - self._known**m).clamp_min(0.0).flatten(start_dim=-2)
+        reach, m = self._reach([aim.at(X) for aim in self._aims], allowed).clamp_min(0.0), len(self._aims)
+        return (reach**m - self._known**m).clamp_min(0.0).flatten(start_dim=-2)
 
     def log_improvements(self, X: Tensor) -> Tensor:
-        """Its smoothed logarithm, `b x (S L)`."""
+        """Its smoothed logarithm, `b x K x (S L)`."""
         reach, m = self._reach([aim.at(X) for aim in self._aims], []), len(self._aims)
         log_gain = log_fatplus(reach - self._known, tau=SMOOTHING)
         if m > 1:
@@ -205,8 +217,8 @@ class _Component:
             log_gain = log_gain + powers.sum(dim=0).log()
         for limit in self._limits:
             log_gain = log_gain + limit.log_allows(limit.draws.at(X))[..., None]
-        best: Tensor = log_gain.amax(dim=-3)
-        return best.flatten(start_dim=-2)
+        flat: Tensor = log_gain.flatten(start_dim=-2)
+        return flat
 
     def _reach(self, values: Sequence[Tensor], allowed: Sequence[Tensor]) -> Tensor:
         """Eq. (1), `... x S x L`, of values `... x S` of each objective; 0 where a mask `... x S` does not allow it."""

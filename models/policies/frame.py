@@ -8,6 +8,7 @@ from models.policies.base import Question, counted
 from models.policies.film_acquisition import device_subset
 from models.policies.film_hypervolume import Aim, FilmHypervolume, Limits
 from models.policies.film_search import searched
+from models.policies.survival import device_chances
 from models.problem import Problem
 from models.surrogates.base import Prediction
 from models.tensors import to_tensor
@@ -65,6 +66,7 @@ class Frame:
             draws=draws,
             seed=question.seed,
             progress=question.progress,
+            chances=device_chances(question),
         )
 
     def known(self) -> Array:

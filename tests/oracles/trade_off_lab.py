@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models.catalog import HypervolumeImprovement
+from models.catalog import ExpectedImprovement, HypervolumeImprovement
 from models.composition import SearchSpace
 from models.dataset import Dataset
 from models.film import Film, FilmGeometry
@@ -27,12 +27,13 @@ def problem(objectives=2, *, limited=False, references=(None,) * 4, policy=None)
         Objective(property=f"p{k}", unit="V", direction=DIRECTIONS[k], reference=references[k])
         for k in range(objectives)
     )
+    kind = ExpectedImprovement if objectives == 1 else HypervolumeImprovement
     return Problem(
         space=SearchSpace(elements=("A", "B", "C")),
         objectives=sought,
         outcomes=(LIMITED,) if limited else (),
         film=FilmGeometry(devices=5, span_min=0.05, span_max=0.5),
-        policy=HypervolumeImprovement(mc_samples=64, raw_films=64, restarts=2) if policy is None else policy,
+        policy=kind(mc_samples=64, raw_films=64, restarts=2) if policy is None else policy,
     )
 
 

@@ -24,11 +24,11 @@ def frame(model, objectives):
     return Y.min(axis=0), np.ptp(Y, axis=0)
 
 
-def acquisition(model, objectives=2, *, limited=False, draws=1024, upper=0.8, known=KNOWN, seed=3):
+def acquisition(model, objectives=2, *, limited=False, draws=1024, upper=0.8, known=KNOWN, seed=3, chances=None):
     reference, width = frame(model, objectives)
     aims = [Aim(model.latents(k), float(reference[k]), float(width[k])) for k in range(objectives)]
     limits = [Limits(model.latents(objectives), -np.inf, upper)] if limited else []
-    return FilmHypervolume(aims, limits, to_tensor(known), devices=5, draws=draws, seed=seed)
+    return FilmHypervolume(aims, limits, to_tensor(known), devices=5, draws=draws, seed=seed, chances=chances)
 
 
 def drawn(model, points, *, draws, seed):
@@ -142,3 +142,21 @@ def test_averaged_components_share_the_draws():
     acq = FilmHypervolume(aims, [], to_tensor(KNOWN), devices=5, draws=3072, seed=0)
     X = to_tensor(trade_off_lab.NEW)[None]
     assert acq.gain(X).item() == pytest.approx(acquisition(model, draws=4096).gain(X).item(), rel=0.05)
+
+
+def test_devices_that_may_be_dead_count_as_in_every_way_they_can_live():
+    """Over all 32 ways in which 5 devices live or die, each with its probability."""
+    alive = np.array([0.9, 0.2, 0.6, 1.0, 0.5])
+    model = fitted()
+    acq = acquisition(model, draws=256, chances=lambda X: to_tensor(alive).expand(len(X), 5))
+    each = acquisition(model, draws=256)._components[0].improvements(to_tensor(trade_off_lab.NEW)[None])[0]
+    expected = 0.0
+    for number in range(32):
+        lives = np.array([number >> k & 1 for k in range(5)], dtype=bool)
+        if lives.any():
+            chance = np.prod(np.where(lives, alive, 1.0 - alive))
+            expected += chance * to_array(each)[lives].max(axis=0).mean()
+    X = to_tensor(trade_off_lab.NEW)[None].requires_grad_()
+    assert acq.gain(X).item() == pytest.approx(expected, rel=1e-6)
+    assert acq.value(X).exp().item() == pytest.approx(expected, rel=0.02)
+    assert torch.isfinite(torch.autograd.grad(acq.value(X).sum(), X)[0]).all()

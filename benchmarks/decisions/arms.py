@@ -46,5 +46,6 @@ ARMS: dict[str, Arm] = {
     "nimo-combi-all-pairs": Arm(partial(Combi, all_pairs=True), lambda: NIMO),
     "ax": Arm(partial(TwoPoints, "ax"), lambda: "ax-platform 1.3.1"),
     "baybe": Arm(partial(TwoPoints, "baybe"), lambda: "baybe 0.15.0"),
+    "optuna": Arm(partial(TwoPoints, "optuna"), lambda: "optuna 5.0.0"),
     "mean-ei-all-films": Arm(MeanImprovement, _botorch),
 }

@@ -1,6 +1,6 @@
 """Two objectives: a large Hall resistivity at a low resistivity, over Fe-Co-Ni-Ir films, annealed; 15 films.
 
-    python -m benchmarks.decisions.trade_off --seeds 10 --arms filmloop ax baybe random --offset 0
+    python -m benchmarks.decisions.trade_off --seeds 10 --arms filmloop ax baybe optuna random --offset 0
 
 The Hall resistivity is that of `hall.py` without Ta and W. The other objective is to be small:
 
@@ -37,7 +37,7 @@ Array = NDArray[np.float64]
 
 NAME = "hall-trade-off"
 ELEMENTS = ("Fe", "Co", "Ni", "Ir")
-DEFAULT_ARMS = ("filmloop", "ax", "baybe", "random")
+DEFAULT_ARMS = ("filmloop", "ax", "baybe", "optuna", "random")
 REFERENCE = (1.0, 120.0)
 """Hall resistivity and resistivity at which a film begins to be worth something."""
 GOAL = 0.95

@@ -1,16 +1,18 @@
 # ruff: noqa: PLC0415  (each peer is loaded only when it is asked)
-"""Ax and BayBE behind JSON lines, one point at a time; runs in the peers' environment only.
+"""Ax, BayBE and Optuna behind JSON lines, one point at a time; runs in the peers' environment only.
 
 A question: `peer`, `campaign` (its name), `elements`, `process`, `low`, `high` (elements, then process columns),
 `objectives` (name, minimise, reference), `X` and `Y` of all readings so far, `fixed` (values of process columns that
 are already decided, or null), `pending` (points asked for but not read), `seed`. The answer: `point` and
 `cpu_seconds`.
 
-Both are used as their tutorials say, with their defaults: Ax's `Client` (free parameters are all but the last
-element, whose bounds become linear constraints; the reference point is given as outcome constraints; every device is
-a trial), BayBE's `Campaign` with a `ParetoObjective` (its elements sum to 1 by a linear constraint; a process value
-that is decided is one more). For two objectives both choose by the logarithm of the noisy expected hypervolume
-improvement.
+Each is used as its tutorials say, with its defaults: Ax's `Client` (free parameters are all but the last element,
+whose bounds become linear constraints; the reference point is given as outcome constraints; every device is a trial),
+BayBE's `Campaign` with a `ParetoObjective` (its elements sum to 1 by a linear constraint; a process value that is
+decided is one more), Optuna's `GPSampler` (free parameters as for Ax; it knows no linear rules, so a point outside
+them is brought back by whoever asks; a process value that is decided is fixed by `PartialFixedSampler`). For two
+objectives Ax and BayBE choose by the logarithm of the noisy expected hypervolume improvement, Optuna by that of the
+expected one.
 """
 
 import json
@@ -117,7 +119,43 @@ class BayBEPeer:
         return [float(v) for v in chosen[names].to_numpy()[0]]
 
 
-PEERS: dict[str, type[AxPeer] | type[BayBEPeer]] = {"ax": AxPeer, "baybe": BayBEPeer}
+class OptunaPeer:
+    """Optuna; it remembers nothing between questions."""
+
+    def __init__(self, question: Question) -> None:
+        del question
+
+    def propose(self, question: Question) -> list[float]:
+        """The next point."""
+        import optuna  # type: ignore[import-not-found]
+
+        d = len(question["elements"])
+        names = [*question["elements"][:-1], *question["process"]]
+        columns = [*range(d - 1), *range(d, len(question["low"]))]
+        low, high = (np.array([question[side][k] for k in columns]) for side in ("low", "high"))
+        space = {
+            n: optuna.distributions.FloatDistribution(float(a), float(b))
+            for n, a, b in zip(names, low, high, strict=True)
+        }
+        sampler = optuna.samplers.GPSampler(seed=question["seed"], n_startup_trials=5)
+        if question["fixed"]:
+            fixed = dict(zip(question["process"], question["fixed"], strict=True))
+            sampler = optuna.samplers.PartialFixedSampler(fixed, sampler)
+        ways = ["minimize" if o["minimise"] else "maximize" for o in question["objectives"]]
+        study = optuna.create_study(directions=ways, sampler=sampler)
+        for x, y in zip(question["X"], question["Y"], strict=True):
+            params = dict(zip(names, np.clip(np.array(x)[columns], low, high).tolist(), strict=True))
+            study.add_trial(optuna.trial.create_trial(params=params, distributions=space, values=y))
+        chosen = study.ask(space).params
+        free = [float(chosen[n]) for n in names[: d - 1]]
+        return [*free, 1.0 - sum(free), *(float(chosen[n]) for n in question["process"])]
+
+
+PEERS: dict[str, type[AxPeer] | type[BayBEPeer] | type[OptunaPeer]] = {
+    "ax": AxPeer,
+    "baybe": BayBEPeer,
+    "optuna": OptunaPeer,
+}
 
 
 def main() -> None:
@@ -126,7 +164,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     answers, sys.stdout = sys.stdout, sys.stderr
     campaign: str | None = None
-    asked: AxPeer | BayBEPeer | None = None
+    asked: AxPeer | BayBEPeer | OptunaPeer | None = None
     for line in sys.stdin:
         question = json.loads(line)
         began = time.process_time()

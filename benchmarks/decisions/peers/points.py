@@ -1,6 +1,6 @@
-"""Ax and BayBE as arms: peers that know single points are given films by two points.
+"""Ax, BayBE and Optuna as arms: peers that know single points are given films by two points.
 
-Neither can be told that K devices lie on one line. But a film is fixed by its two ends and its process, and that is
+None of them can be told that K devices lie on one line. But a film is fixed by its ends and its process, and that is
 what they are asked for, by their own rule: the first point freely, the second with the first one pending and its
 process held, for the whole film shares it. The film runs from the first to the second point. Two points further apart
 than the longest span are cut at the second one's side; two that are too close are moved apart from their middle, as
@@ -66,7 +66,7 @@ class TwoPoints:
 def film_between(problem: Problem, first: Array, second: Array, process: Array) -> Film:
     """The film from one composition to another (d each), its span brought between the shortest and longest allowed."""
     low, high = problem.space.lower(), problem.space.upper()
-    first, second = (_closed(np.clip(x, low, high)) for x in (first, second))
+    first, second = (closed(x, low, high) for x in (first, second))
     change = second - first
     span = float(np.abs(change).max())
     if span > problem.film.span_max:
@@ -76,11 +76,12 @@ def film_between(problem: Problem, first: Array, second: Array, process: Array) 
     return Film(first, second, np.clip(process, 0.0, 1.0), problem.film.mixing())
 
 
-def _closed(x: Array) -> Array:
-    """Fractions that sum to 1; the largest takes what rounding left."""
-    closed = x.copy()
-    closed[np.argmax(closed)] += 1.0 - closed.sum()
-    return closed
+def closed(x: Array, low: Array, high: Array) -> Array:
+    """The fractions between `low` and `high` that sum to 1, each moved as far as its room allows."""
+    x = np.clip(x, low, high)
+    missing = 1.0 - float(x.sum())
+    room = high - x if missing > 0.0 else x - low
+    return np.asarray(x + missing * room / max(float(room.sum()), 1e-12))
 
 
 def _longest(x: Array) -> Array:

@@ -15,6 +15,7 @@ from models.film import Film, film_violations
 from models.policies.base import Question
 from models.policies.film_acquisition import FilmAcquisition, device_subset
 from models.policies.film_optimizer import BATCH, Candidate, distinct
+from models.policies.random_films import only_film
 from models.rounding import Rounding, Wanted
 from models.structures import legal_film
 from models.tensors import to_array, to_tensor
@@ -48,8 +49,10 @@ def best_makeable(question: Question, acquisition: FilmAcquisition, ranked: list
         film = legal_film(candidate.structure, candidate.w, problem.space, problem.film)
         if film is not None:
             return film, candidate
-    grid = "" if problem.film.grid is None else f" in steps of the deposition grid ({problem.film.grid.unit})"
-    raise NoFeasibleFilm(f"none of {len(ranked)} films obeys every rule of the search space{grid}")
+    why_not = f"none of {len(ranked)} films obeys every rule of the search space"
+    if not ranked:
+        raise NoFeasibleFilm(why_not)
+    return only_film(question, why_not), ranked[0]
 
 
 def values_of(question: Question, acquisition: FilmAcquisition, films: Sequence[Film]) -> list[float]:

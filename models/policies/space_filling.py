@@ -8,6 +8,7 @@ from scipy.spatial.distance import cdist
 from models.catalog import SpaceFilling
 from models.errors import NoFeasibleFilm
 from models.policies.base import Question, Recommendation, counted
+from models.policies.random_films import only_film
 from models.structures import legal_film
 
 Array = NDArray[np.float64]
@@ -47,7 +48,8 @@ class SpaceFillingPolicy:
             structure, row = films[k]
             if film := legal_film(structure, row, problem.space, problem.film):
                 return Recommendation(film, None, None, None, "space_filling", "space_filling", _reason(question))
-        raise NoFeasibleFilm(f"none of {len(films)} films obeys every rule of the search space")
+        film = only_film(question, f"none of {len(films)} films obeys every rule of the search space")
+        return Recommendation(film, None, None, None, "space_filling", "space_filling", _reason(question))
 
 
 def _reason(question: Question) -> str:

@@ -1,0 +1,85 @@
+"""At least 2,000 films of random campaigns: an independent check finds no rule broken by more than 1e-9.
+
+More of them: `FILMLOOP_TEST_CAMPAIGNS=2000 pytest tests/property/test_random_campaigns.py` (160 if not given).
+"""
+
+import os
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from models.catalog import ExpectedImprovement, RandomFilms, SpaceFilling
+from models.composition import ElementBounds, SearchSpace
+from models.dataset import Dataset
+from models.film import FilmGeometry
+from models.propose import propose
+from tests.oracles import film_lab
+from tests.oracles.film_rules import broken_rules
+from tests.oracles.random_campaigns import random_problem
+
+CAMPAIGNS = int(os.environ.get("FILMLOOP_TEST_CAMPAIGNS", "160"))
+SEARCHED = 16
+"""One campaign in this many is searched with a model."""
+FILMS = 15
+
+
+def empty(problem):
+    return Dataset.empty(problem.space.dimension + len(problem.space.process_columns))
+
+
+def proposed(problem, seed, count):
+    return [a.film for a in propose(problem, None, empty(problem), pending=[], count=count, seed=seed)]
+
+
+def searched(problem, seed):
+    """Films of the real search, after three random ones were read."""
+    made = proposed(problem.model_copy(update={"policy": RandomFilms()}), seed, 3)
+    data = film_lab.measured(problem, made, seed=seed)
+    if len(np.unique(data.X, axis=0)) < 2:
+        return []
+    policy = ExpectedImprovement(mc_samples=16, raw_films=16, restarts=1)
+    known = problem.model_copy(update={"policy": policy, "initial_films": 1})
+    answers = propose(known, film_lab.bundle(known, data), data, pending=[], count=1, seed=seed)
+    assert [a.source for a in answers] == ["model"]
+    return [a.film for a in answers]
+
+
+def test_every_film_of_every_campaign_obeys_every_rule():
+    rng = np.random.default_rng(20)
+    checked, seen, wrong = 0, set(), []
+    for number in range(CAMPAIGNS):
+        policy = RandomFilms() if number % 2 else SpaceFilling(raw_films=8)
+        problem = random_problem(rng, policy)
+        if problem is None:
+            continue
+        films = proposed(problem, number, FILMS if number % 2 else 4)
+        films += proposed(problem.model_copy(update={"policy": RandomFilms()}), number + 1, FILMS)
+        films += searched(problem, number) if number % SEARCHED == 0 else []
+        wrong += [(number, broken) for film in films if (broken := broken_rules(problem, film))]
+        checked += len(films)
+        seen |= {problem.film.grading, f"grid {problem.film.grid is not None}", f"d {problem.space.dimension}"}
+    assert wrong == []
+    assert checked >= 2000 * CAMPAIGNS / 160
+    assert seen >= {"free", "pair", "grid True", "grid False", *(f"d {d}" for d in range(2, 9))}
+
+
+LATTICE = np.linspace(0.0, 1.0, 101)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_only_campaigns_without_any_film_are_refused(seed):
+    """Of two elements every film on a lattice is tried: the widest one says whether a campaign must be refused."""
+    rng = np.random.default_rng(seed)
+    low, high = np.sort(np.round(rng.random(2), 2))
+    span = round(float(rng.random()), 2)
+    space = SearchSpace(elements=("A", "B"), bounds=(ElementBounds(element="A", lower=low, upper=high),))
+    ends = [(a, b) for a in LATTICE for b in LATTICE if low - 1e-9 <= min(a, b) and max(a, b) <= high + 1e-9]
+    refused = max(abs(a - b) for a, b in ends) < span - 1e-9
+    try:
+        film_lab.problem_of(space, FilmGeometry(devices=2, span_min=span), RandomFilms())
+        said = ""
+    except ValidationError as error:
+        said = str(error)
+    assert (f"span {span:g} to 1; A >= {low:g}; A <= {high:g}" in said) is refused
+    assert bool(said) is refused

@@ -59,7 +59,7 @@ class Standing:
 class Stopping(BaseModel):
     """What a lab thinks of when it thinks of stopping."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     patience: int = Field(default=3, ge=1, le=100)
     """Film counts in a row for which little has to be expected."""

@@ -58,9 +58,17 @@ class Conditioning:
         """Prior variance of f at one point."""
         return self.h.output_variance + CONSTANT_VARIANCE
 
+    def half(self, x: Array) -> Array:
+        """k(x, Z) T, `j x r`, at `j x D` points in widths of the search space."""
+        return np.asarray(_prior(self.h, x / self.h.lengthscales, self.z) @ self.project)
+
+    def prior(self, x1: Array, x2: Array) -> Array:
+        """Prior covariance of f between points in widths of the search space."""
+        return _prior(self.h, x1 / self.h.lengthscales, x2 / self.h.lengthscales)
+
     def moments(self, x: Array) -> tuple[Array, Array]:
         """Posterior mean and variance of f at `j x D` points in widths of the search space."""
-        half = _prior(self.h, x / self.h.lengthscales, self.z) @ self.project
+        half = self.half(x)
         return half @ self.whitened, (1.0 + POSTERIOR_JITTER) * self.variance - (half * half).sum(1)
 
 

@@ -1,5 +1,7 @@
 """How far to trust a fitted surrogate: its predictions of each film from all the others."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
@@ -9,6 +11,10 @@ Array = NDArray[np.float64]
 
 LEVELS = (0.5, 0.9, 0.95)
 """Central intervals whose coverage is reported."""
+CURVE = tuple(round(0.05 * k, 2) for k in range(1, 20))
+"""Levels of the reliability curve."""
+MOST_FILMS = 50
+"""Films whose residuals are reported."""
 
 
 def leave_film_out(inverse: Array, y: Array, film: NDArray[np.intp]) -> tuple[Array, Array]:
@@ -37,16 +43,68 @@ def leave_film_out(inverse: Array, y: Array, film: NDArray[np.intp]) -> tuple[Ar
     return mean, sd
 
 
-def calibration(y: Array, mean: Array, sd: Array) -> dict[str, float]:
+def calibration(y: Array, mean: Array, sd: Array, weights: Array | None = None) -> dict[str, float]:
     """Share of readings inside their central 50, 90 and 95 % intervals, and the mean log density of a reading.
 
     Args:
         y: `n` readings.
-        mean: `n` predicted means, or `C x n` of equally likely predictions.
+        mean: `n` predicted means, or `C x n` of a mixture.
         sd: Their standard deviations, of the same shape.
+        weights: `C` weights of the mixture, sum 1; all alike if not given.
     """
     z = np.atleast_2d((y - mean) / sd)
-    rank = norm.cdf(z).mean(0)
-    density = logsumexp(norm.logpdf(z) - np.log(sd), axis=0) - np.log(len(z))
+    each = np.full(len(z), 1.0 / len(z)) if weights is None else weights
+    rank = each @ norm.cdf(z)
+    density = logsumexp(norm.logpdf(z) - np.log(sd), axis=0, b=each[:, None])
     report = {f"coverage_{round(100 * p)}": float(np.mean(np.abs(rank - 0.5) <= p / 2)) for p in LEVELS}
     return report | {"log_density": float(np.mean(density))}
+
+
+def reliability(y: Array, mean: Array, sd: Array, weights: Array) -> dict[str, Any]:
+    """How often readings fall where they should: the reliability curve, and the histogram behind it.
+
+    Args:
+        y: `n` readings.
+        mean: `C x n` means of a mixture.
+        sd: `C x n` standard deviations.
+        weights: `C` weights, sum 1.
+
+    Returns:
+        `readings` their number, `reliability` pairs of a central interval's level and the share of the readings in it,
+        `ranks` how many readings fall in each tenth of their predicted distribution: even counts are honest.
+    """
+    rank = weights @ norm.cdf((y - mean) / sd)
+    inside = [float(np.mean(np.abs(rank - 0.5) <= level / 2)) for level in CURVE]
+    return {
+        "readings": len(y),
+        "reliability": [list(pair) for pair in zip(CURVE, inside, strict=True)],
+        "ranks": np.histogram(rank, bins=10, range=(0.0, 1.0))[0].tolist(),
+    }
+
+
+def film_residuals(y: Array, mean: Array, sd: Array, film: NDArray[np.intp]) -> list[dict[str, float | int]]:
+    """What is odd about single films, the oddest first.
+
+    Args:
+        y: `n` readings.
+        mean: `n` predictions from all other films.
+        sd: `n` standard deviations of a reading about them.
+        film: `n` film numbers.
+
+    Returns:
+        Per film its number, its readings, their mean distance from the prediction and the root of their mean squared
+        distance in standard deviations, for at most `MOST_FILMS` films.
+    """
+    found: list[dict[str, float | int]] = []
+    for number in np.unique(film):
+        away = (y - mean)[film == number]
+        z = away / sd[film == number]
+        found.append(
+            {
+                "film": int(number),
+                "readings": len(z),
+                "mean_residual": float(away.mean()),
+                "rms_z": float(np.sqrt(np.mean(z * z))),
+            }
+        )
+    return sorted(found, key=lambda f: -f["rms_z"])[:MOST_FILMS]

@@ -23,9 +23,9 @@ from models.errors import IncompatibleCheckpoint
 from models.problem import Problem
 from models.surrogates.base import Prediction, Progress, Surrogate
 from models.surrogates.conditioned import Conditioned, moment_matched
-from models.surrogates.diagnostics import calibration
 from models.surrogates.film_gp_fit import condition_state, fit_state, layout_of
 from models.surrogates.film_gp_state import FilmGPState
+from models.surrogates.fit_report import column_report, named, sensitivities, yield_report
 from models.surrogates.hyperparameters import Hyperparameters
 from models.surrogates.latent import Latent
 from models.surrogates.scaling import space_ranges
@@ -80,12 +80,12 @@ class FilmGP(GPyTorchModel):
         if isinstance(previous, cls) and previous.is_recent(problem, dataset):
             progress("condition")
             model = previous.condition(problem, dataset)
-            return model, model.metrics() | {"fit": []}
+            return model, model._told(problem, dataset) | {"fit": []}
         before = previous.state if isinstance(previous, FilmGP) else None
         state, fits = fit_state(problem, dataset, seed=seed, previous=before, progress=progress)
         model = cls(state)
         progress("validate")
-        return model, model.metrics() | {"fit": [f.report() for f in fits]}
+        return model, model._told(problem, dataset) | {"fit": [f.report() for f in fits]}
 
     def is_recent(self, problem: Problem, dataset: Dataset) -> bool:
         """Whether the hyperparameters still serve: a fit is dear and the readings grew by less than a tenth."""
@@ -210,36 +210,14 @@ class FilmGP(GPyTorchModel):
         return np.asarray(self.state.scale * np.sqrt(squares))
 
     def metrics(self) -> dict[str, Any]:
-        """Per objective: readings, films, leave-one-film-out calibration, noise, film effect, lengthscales."""
-        return {"objectives": [self._report(k) for k in range(self.num_outputs)]}
+        """Per objective what `column_report` says; how many devices work."""
+        reports = [column_report(self.state, k, components) for k, components in enumerate(self._sets)]
+        return {"objectives": reports, "yield": yield_report(self.state.yield_model)}
 
-    def _report(self, k: int) -> dict[str, Any]:
-        column, h, scale = self._sets[k][0], self.hyperparameters[k], float(self.state.scale[k])
-        data = column.data
-        material = data.material()
-        films = len(np.unique(data.film[material]))
-        held_out = None
-        if films > 1:
-            mean, sd = np.stack([component.leave_film_out() for component in self._sets[k]], axis=1)
-            held_out = calibration(*(scale * part[..., material] for part in (data.y, mean, sd)))
-        return {
-            "readings": int(material.sum()),
-            "readings_at_fit": int(self.state.fitted[k]),
-            "films": films,
-            "posterior": "sparse variational" if column.sparse else "exact",
-            "inducing_points": len(column.z) if column.sparse else None,
-            "unexplained": column.unexplained() if column.sparse else None,
-            "leave_film_out": held_out,
-            "noise_sd": float(self.noise_sd[k]),
-            "noise_varies": h.noise_spread > 0.0,
-            "film_effect_sd": float(self.film_effect_sd[k]),
-            "drift_sd": scale * h.drift_variance**0.5,
-            "output_sd": scale * h.output_variance**0.5,
-            "lengthscales": h.lengthscales.tolist(),
-            "averaged_over": len(self._sets[k]),
-            "centre": float(self.state.centre[k]),
-            "scale": scale,
-        }
+    def _told(self, problem: Problem, dataset: Dataset) -> dict[str, Any]:
+        """The metrics with the names of films and readings, and what each element does."""
+        told = sensitivities(problem, self.state, [[c.conditioning for c in components] for components in self._sets])
+        return named(self.metrics(), dataset) | {"sensitivities": told}
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The state as named arrays, for a checkpoint."""

@@ -210,8 +210,6 @@ class FilmGPState:
         censored = np.column_stack(sides).astype(np.int8)
         units = [_units(y, side, dataset) for y, side in zip(Y.T, censored.T, strict=True)]
         lower, width = space_ranges(problem.space)
-        # A sample and a film may have the same name.
-        names = np.char.add(np.where(dataset.calibration, "sample ", "film "), dataset.films)
         times = dataset.times
         first = times[dataset.calibration].min() if dataset.calibration.any() else times.min()
         clock = np.array([first, max(float(np.ptp(times)), SHORTEST_SPAN)])
@@ -221,7 +219,7 @@ class FilmGPState:
             X=dataset.X,
             Y=Y,
             Yvar=dataset.Yvar,
-            film=np.unique(names, return_inverse=True)[1].reshape(-1),
+            film=film_numbers(dataset),
             centre=np.array([centre for centre, _ in units]),
             scale=np.array([scale for _, scale in units]),
             hyperparameters=(),
@@ -248,6 +246,12 @@ class FilmGPState:
         """Whether a calibration sample was read at two times or more: without one, drift is a film's offset."""
         read = self.calibrations() & ~np.isnan(self.Y[:, column])
         return any(np.ptp(self.times[read & (self.film == s)]) > 0.0 for s in np.unique(self.film[read]))
+
+
+def film_numbers(dataset: Dataset) -> NDArray[np.intp]:
+    """Number of each row's film or calibration sample, `n`; a sample and a film may have the same name."""
+    names = np.char.add(np.where(dataset.calibration, "sample ", "film "), dataset.films)
+    return np.unique(names, return_inverse=True)[1].reshape(-1)
 
 
 def _units(y: Array, side: NDArray[np.int8], dataset: Dataset) -> tuple[float, float]:

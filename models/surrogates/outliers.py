@@ -9,7 +9,7 @@ cavity, in closed form from P = K^-1),
     1 / c_i = sum_k g_ik / r_k^2                                                                           (3)
 
 1 / c_i is what the reading counts beside a sound one, and c_i v_i the variance with which it enters K: eq. (1) to (3)
-are repeated until c stands still. Where the property itself may jump, V_i is large and nothing is held against a reading;
+are repeated until c stands still. Where the property itself may jump, V_i is large and no reading is blamed;
 where none is wild, all c_i are 1 to a few percent.
 
 Source: Box and Tiao 1968, A Bayesian approach to some outlier problems (doi 10.1093/biomet/55.1.119) for the mixture;

@@ -76,7 +76,8 @@ class RobustFit:
         best = self._settled(self._varying(even.settled, 1, carried), even.settled)
         if even.settled.held().any():
             best = max(best, self._other_tale(first, carried, even.settled), key=self._score)
-        return best
+        evaluations = best.fit.evaluations + even.fit.evaluations
+        return best._replace(fit=replace(best.fit, evaluations=evaluations, starts=starts, warm=first.warm))
 
     def _refit_starts(self) -> int:
         """Where a fit is cheap, also from the prior's mean: a wild reading may have led the first fit astray."""

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from models.surrogates.diagnostics import calibration, leave_film_out
+from models.surrogates.diagnostics import CURVE, calibration, film_residuals, leave_film_out, reliability
 from tests.oracles.gp_oracle import DenseFilmGP
 
 
@@ -31,3 +31,27 @@ def test_calibration_of_honest_intervals_is_their_level():
     report = calibration(rng.standard_normal(4000) * sd, np.zeros(4000), sd)
     for level in (50, 90, 95):
         assert report[f"coverage_{level}"] == pytest.approx(level / 100, abs=0.03)
+
+
+def test_a_mixture_is_ranked_and_weighed_as_one_distribution():
+    """One reading in ten has ten times the noise: the mixture of both is honest, the sound part alone is not."""
+    rng = np.random.default_rng(2)
+    y = np.where(rng.random(20_000) < 0.9, 1.0, 10.0) * rng.standard_normal(20_000)
+    mean, sd = np.zeros((2, 20_000)), np.repeat([[1.0], [10.0]], 20_000, axis=1)
+    weights = np.array([0.9, 0.1])
+    report = calibration(y, mean, sd, weights)
+    for level in (50, 90, 95):
+        assert report[f"coverage_{level}"] == pytest.approx(level / 100, abs=0.02)
+    assert report["log_density"] > calibration(y, mean[0], sd[0])["log_density"] + 0.5
+    told = reliability(y, mean, sd, weights)
+    assert told["readings"] == sum(told["ranks"]) == 20_000
+    assert np.abs(np.array(told["ranks"]) - 2000).max() < 200
+    np.testing.assert_allclose([inside for _, inside in told["reliability"]], CURVE, atol=0.02)
+
+
+def test_the_oddest_film_comes_first():
+    y, film = np.array([0.1, -0.1, 2.0, 2.0, 3.0]), np.array([4, 4, 1, 1, 1])
+    first, second = film_residuals(y, np.zeros(5), np.full(5, 0.5), film)
+    assert (first["film"], first["readings"], second["film"]) == (1, 3, 4)
+    assert first["mean_residual"] == pytest.approx(7 / 3)
+    assert first["rms_z"] == pytest.approx(np.sqrt((16 + 16 + 36) / 3))

@@ -31,25 +31,35 @@ from models.surrogates.latent import Latent
 from models.tensors import to_tensor
 
 
-def change(latent: Latent, at: Tensor, half: Tensor, X: Tensor, positions: Tensor | None = None) -> Tensor:
-    """C_x L^-T of eq. (2): how far the mean at `at` moves with each of K normal numbers.
+class FilmReading:
+    """Eq. (1) and (2) of many films."""
 
-    Args:
-        latent: The process before the film.
-        at: `j x D` points.
-        half: `latent.half(at)`, made once: `j x r`.
-        X: `b x K x D` devices of the films.
-        positions: Positions of the devices along their film, K, where they are known.
+    def __init__(self, latent: Latent, X: Tensor, positions: Tensor | None = None) -> None:
+        """Read the films in thought.
 
-    Returns:
-        `b x j x K`.
-    """
-    own = latent.half(X)
-    noise = torch.diag_embed(latent.noise(X, positions)) + latent.film_variance
-    factor = cholesky(latent.prior(X, X) - own @ own.mT + noise, latent.variance)
-    across = latent.prior(X, at) - own @ half.mT
-    moved: Tensor = torch.linalg.solve_triangular(factor, across, upper=False).mT
-    return moved
+        Args:
+            latent: The process before.
+            X: `b x K x D` devices of the films.
+            positions: Positions of the devices along their film, K, where they are known.
+        """
+        self._latent, self._X = latent, X
+        self.half = latent.half(X)
+        """`latent.half(X)`, `b x K x r`."""
+        self._covariance = latent.prior(X, X) - self.half @ self.half.mT
+        noise = torch.diag_embed(latent.noise(X, positions)) + latent.film_variance
+        self._factor = cholesky(self._covariance + noise, latent.variance)
+
+    def change(self, at: Tensor, half: Tensor) -> Tensor:
+        """C_x L^-T at `j x D` points with their `latent.half` (j x r): `b x j x K`."""
+        return self._moved(self._latent.prior(self._X, at) - self.half @ half.mT)
+
+    def own_change(self) -> Tensor:
+        """The same at the films' own devices: `b x K x K`."""
+        return self._moved(self._covariance)
+
+    def _moved(self, across: Tensor) -> Tensor:
+        moved: Tensor = torch.linalg.solve_triangular(self._factor, across, upper=False).mT
+        return moved
 
 
 def after(latent: Latent, films: Sequence[Tensor]) -> Latent:

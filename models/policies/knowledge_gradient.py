@@ -2,9 +2,9 @@
 
     KG(X) = E_z[ max_j (mu_j + W_j z) ] - max_j mu_j,     W = C_jX L^-T,     L L^T = Sigma + D + s_b^2 1 1^T   (1)
 
-over a pool of feasible points j; see `film_reading.py` for W. Unlike an improvement it cares for what is known at the
-end, not for the luckiest device: it sees noise and film effect, and a repeated film is worth what it teaches. With
-films in flight mu_j moves with their readings z_P too, and (1) is what the film adds to theirs:
+over a pool of feasible points j and the film's own devices; see `film_reading.py` for W. Unlike an improvement it cares
+for what is known at the end, not for the luckiest device: it sees noise and film effect, and a repeated film is worth
+what it teaches. With films in flight mu_j moves with their readings z_P too, and (1) is what the film adds to theirs:
 
     KG(X | P) = E[ max_j (mu_j + V_j z_P + W_j z) ] - E[ max_j (mu_j + V_j z_P) ]                          (2)
 
@@ -29,7 +29,7 @@ from torch import Tensor
 from models.catalog import KnowledgeGradient
 from models.policies.base import Question, Recommendation, counted
 from models.policies.film_acquisition import SMOOTHING, device_subset
-from models.policies.film_reading import after, change, devices_in_flight, known_positions, positions_of
+from models.policies.film_reading import FilmReading, after, devices_in_flight, known_positions, positions_of
 from models.policies.film_search import search, searched
 from models.policies.log_improvement import log_improvement
 from models.policies.pool import promising_pool
@@ -40,7 +40,11 @@ from models.tensors import normal_draws, to_tensor
 TOGETHER = 1 << 19
 """Most values of eq. (3) held at once: as many as the cache takes."""
 KEPT = 256
-"""Points of the pool with a chance to be the best that are kept for each process."""
+"""Points of the pool that are kept for all processes together."""
+SURE = 1e-12
+"""Least variance of f, relative to the prior's."""
+FEWEST = 64
+"""Points that are kept for each process, at least."""
 
 
 class FilmKnowledge:
@@ -71,11 +75,13 @@ class FilmKnowledge:
             progress: Called before each batch of films is scored; may raise to stop.
         """
         share = -(-draws // len(latents))
+        kept = max(KEPT // len(latents), FEWEST)
         self._parts = [
-            _Component(latent, pool, flight, devices=devices, draws=share, seed=seed + k)
+            _Component(latent, contenders(latent, pool, kept), flight, devices=devices, draws=share, seed=seed + k)
             for k, latent in enumerate(latents)
         ]
         self._positions, self._progress = positions, progress
+        self._width = SMOOTHING * max(part.width for part in self._parts)
 
     def rises(self, X: Tensor) -> Tensor:
         """The best other point over the best one before the film, in every draw: `b x S`. Eq. (3) if not negative."""
@@ -86,7 +92,7 @@ class FilmKnowledge:
 
     def value(self, X: Tensor) -> Tensor:
         """Smoothed logarithm of eq. (2), `b`: finite, with finite gradient in X, even where nothing is learnt."""
-        return logmeanexp(log_fatplus(self.rises(X), tau=SMOOTHING), dim=-1)
+        return logmeanexp(log_fatplus(self.rises(X), tau=self._width), dim=-1)
 
     def gain(self, X: Tensor) -> Tensor:
         """Eq. (2), `b`, in standardised units."""
@@ -94,48 +100,69 @@ class FilmKnowledge:
 
 
 class _Component:
-    """The pool and the draws of one process."""
+    """The pool and the draws of one process. Values are counted from those of the best point of the pool, j*."""
 
     def __init__(
         self, latent: Latent, pool: Tensor, flight: Sequence[Tensor], *, devices: int, draws: int, seed: int
     ) -> None:
         pending = sum(len(film) for film in flight)
-        pool = likely_best(latent, pool)
         self._latent, self._pool = after(latent, flight), pool
-        self._half = self._latent.half(pool)
+        self._half, self._readings = self._latent.half(pool), latent.project.shape[1]
         normal = normal_draws(-(-draws // 2), pending + devices, seed)
-        before = torch.cat([normal[:, :pending]] * 2)
+        self._before = torch.cat([normal[:, :pending]] * 2)
         self._z = torch.cat([normal[:, pending:], -normal[:, pending:]])
-        mean = self._half[:, : latent.project.shape[1]] @ latent.whitened
-        moved = mean[:, None] + self._half[:, latent.project.shape[1] :] @ before.mT
-        best, self._best = moved.max(dim=0)
-        self._behind = moved - best
+        self.width = float(deviations(self._latent, pool, self._half).amax())
+        """Largest standard deviation of f in the pool."""
+        today = self._today(self._half)
+        self._level, self._best = today.max(dim=0)
+        self._behind = today - self._level
         self._behind[self._best, torch.arange(len(self._best))] = -torch.inf
 
+    def _today(self, half: Tensor) -> Tensor:
+        """Means, in every draw of the readings of the films in flight: `... x S` for `half` (... x r)."""
+        mean = half @ self._latent.whitened
+        moved: Tensor = mean[..., None] + half[..., self._readings :] @ self._before.mT
+        return moved
+
     def rises(self, X: Tensor, positions: Tensor | None) -> Tensor:
-        """Eq. (3) without j*, `b x S`."""
-        z = self._z[:, : X.shape[-2]]
+        """Eq. (3) without the point that is best today, `b x S`."""
         together = max(1, TOGETHER // self._behind.numel())
-        return torch.cat([self._of(films, z, positions) for films in torch.split(X, together)])
+        return torch.cat([self._of(films, positions) for films in torch.split(X, together)])
 
-    def _of(self, X: Tensor, z: Tensor, positions: Tensor | None) -> Tensor:
-        W = change(self._latent, self._pool, self._half, X, positions)
-        own = (W[:, self._best, :] * z).sum(dim=-1)
-        others: Tensor = (W @ z.mT).add_(self._behind).amax(dim=1)
-        return others - own
+    def _of(self, X: Tensor, positions: Tensor | None) -> Tensor:
+        film, z = FilmReading(self._latent, X, positions), self._z[:, : X.shape[-2]]
+        W = film.change(self._pool, self._half)
+        champion = (W[:, self._best, :] * z).sum(dim=-1)
+        others = (W @ z.mT).add_(self._behind).amax(dim=1)
+        today = self._today(film.half) - self._level
+        later = today + film.own_change() @ z.mT
+        lead, leader = today.max(dim=1)
+        first = torch.nn.functional.one_hot(leader, X.shape[-2]).mT.bool()
+        leading = lead > 0.0
+        # Where a device of the film is best today, it takes the place of j*, and j* is one of the others.
+        devices = later.masked_fill(first & leading[:, None, :], -torch.inf).amax(dim=1)
+        device = later.gather(1, leader[:, None, :])[:, 0]
+        rivals = torch.maximum(others, torch.where(leading, champion, -torch.inf))
+        rises: Tensor = torch.maximum(rivals, devices) - torch.where(leading, device, champion)
+        return rises
 
 
-def likely_best(latent: Latent, pool: Tensor) -> Tensor:
+def contenders(latent: Latent, pool: Tensor, count: int) -> Tensor:
     """The points of a pool (j x D) with the largest E[max(0, f_j - max mu)], the one with the best mean among them."""
     half = latent.half(pool)
     mean = half @ latent.whitened
-    own = latent.prior(pool[:, None, :], pool[:, None, :])[:, 0, 0]
-    sd = (own - half.square().sum(dim=-1)).clamp_min(1e-12 * latent.variance).sqrt()
+    sd = deviations(latent, pool, half)
     chance = log_improvement((mean - mean.amax()) / sd) + sd.log()
     chance[mean.argmax()] = torch.inf
-    kept = torch.argsort(chance, descending=True, stable=True)[:KEPT].sort().values
+    kept = torch.argsort(chance, descending=True, stable=True)[:count].sort().values
     # A pool of one point knows its best already; seen twice, it gains nothing instead of comparing with nothing.
     return pool[kept] if len(kept) > 1 else pool[kept].repeat(2, 1)
+
+
+def deviations(latent: Latent, at: Tensor, half: Tensor) -> Tensor:
+    """Standard deviation of f at points `at` (j x D) with their `latent.half`, above 0: `j`."""
+    own = latent.prior(at[:, None, :], at[:, None, :])[:, 0, 0]
+    return (own - half.square().sum(dim=-1)).clamp_min(SURE * latent.variance).sqrt()
 
 
 class KnowledgeGradientPolicy:

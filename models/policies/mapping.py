@@ -14,7 +14,7 @@ from torch import Tensor
 
 from models.catalog import Mapping
 from models.policies.base import Question, Recommendation
-from models.policies.film_reading import change, known_positions, latents_after_flight, positions_of
+from models.policies.film_reading import FilmReading, known_positions, latents_after_flight, positions_of
 from models.policies.film_search import search, searched
 from models.policies.pool import even_pool
 from models.surrogates.base import Progress
@@ -26,7 +26,7 @@ LEAST = 1e-12
 
 
 class FilmMapping:
-    """Eq. (1) for one decision, the mean over equally likely processes."""
+    """Eq. (1) for one decision, the mean over equally likely processes: each looks at its own share of the points."""
 
     def __init__(
         self,
@@ -44,11 +44,11 @@ class FilmMapping:
             positions: Positions of the devices along a film, K, where noise depends on them.
             progress: Called before each batch of films is scored; may raise to stop.
         """
-        self._pool, self._positions, self._progress = pool, positions, progress
-        self._parts = [(latent, latent.half(pool)) for latent in latents]
-        own = torch.stack([latent.prior(pool[:, None, :], pool[:, None, :])[:, 0, 0] for latent in latents])
-        known = torch.stack([half.square().sum(dim=-1) for _, half in self._parts])
-        self._variance = (own - known).clamp_min(0.0).mean()
+        self._positions, self._progress = positions, progress
+        shares = [(latent, pool[k :: len(latents)]) for k, latent in enumerate(latents)]
+        self._parts = [(latent, at, latent.half(at)) for latent, at in shares if len(at)]
+        variances = [_variances(latent, at, half).mean() for latent, at, half in self._parts]
+        self._variance = torch.stack(variances).mean()
         self._least = LEAST * sum(latent.variance for latent in latents) / len(latents)
 
     @property
@@ -61,10 +61,8 @@ class FilmMapping:
         if self._progress is not None:
             self._progress("scoring films")
         positions = known_positions(self._positions, X.shape[-2])
-        found = [
-            change(latent, self._pool, half, X, positions).square().sum(-1).mean(-1) for latent, half in self._parts
-        ]
-        return torch.stack(found).mean(dim=0)
+        found = [FilmReading(latent, X, positions).change(at, half).square() for latent, at, half in self._parts]
+        return torch.stack([part.sum(dim=-1).mean(dim=-1) for part in found]).mean(dim=0)
 
     def value(self, X: Tensor) -> Tensor:
         """Logarithm of eq. (1), `b`."""
@@ -74,6 +72,12 @@ class FilmMapping:
         """By how much the typical deviation falls, `b`, in standardised units."""
         left = (self._variance - self.reduction(X)).clamp_min(0.0)
         return (self._variance.sqrt() - left.sqrt()).clamp_min(0.0)
+
+
+def _variances(latent: Latent, at: Tensor, half: Tensor) -> Tensor:
+    """Variance of f at points `at` (j x D) with their `latent.half`: `j`."""
+    own = latent.prior(at[:, None, :], at[:, None, :])[:, 0, 0]
+    return (own - half.square().sum(dim=-1)).clamp_min(0.0)
 
 
 class MappingPolicy:

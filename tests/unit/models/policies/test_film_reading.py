@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.policies.film_reading import after, change, latents_after_flight
+from models.policies.film_reading import FilmReading, after, latents_after_flight
 from models.tensors import to_array, to_tensor
 from tests.oracles.small_campaign import FLIGHT, NEW, READ, compositions, fitted, question
 
@@ -13,9 +13,16 @@ def test_the_mean_moves_by_as_much_as_the_covariance_falls():
     model, dense = fitted()
     (latent,) = model.latents()
     at = to_tensor(AT)
-    W = to_array(change(latent, at, latent.half(at), to_tensor(NEW.points())[None]))[0]
+    W = to_array(FilmReading(latent, to_tensor(NEW.points())[None]).change(at, latent.half(at)))[0]
     before, left = dense.posterior(AT)[1], dense.after_mean(NEW.points()).posterior(AT)[1]
     np.testing.assert_allclose(W @ W.T, before - left, atol=2e-6)
+
+
+def test_the_films_own_devices_move_as_any_other_point_would():
+    (latent,) = fitted()[0].latents()
+    X = to_tensor(NEW.points())
+    reading = FilmReading(latent, X[None])
+    np.testing.assert_allclose(to_array(reading.own_change()), to_array(reading.change(X, latent.half(X))), atol=1e-12)
 
 
 @pytest.mark.parametrize("flight", [[FLIGHT], [FLIGHT, READ[0]], [FLIGHT, FLIGHT, NEW]])

@@ -7,7 +7,7 @@ from scipy.integrate import trapezoid
 from scipy.stats import norm
 
 from models.dataset import Dataset
-from models.policies.knowledge_gradient import FilmKnowledge, likely_best
+from models.policies.knowledge_gradient import FilmKnowledge, contenders
 from models.tensors import to_array, to_tensor
 from tests.oracles.dense_process import draws, mean_and_error
 from tests.oracles.small_campaign import AWKWARD, FLIGHT, NEW, PROBLEM, READ, compositions, film_lab, fitted
@@ -32,7 +32,8 @@ def test_one_device_is_the_quadrature(row):
     """One reading y = m + s t moves the whole mean along one line, of which the best is a function of t alone."""
     model, dense = fitted()
     x = NEW.points()[[row]]
-    mean, slope = dense.posterior(POOL)[0], moves(dense, POOL, x)[:, 0]
+    pool = np.vstack([POOL, x])
+    mean, slope = dense.posterior(pool)[0], moves(dense, pool, x)[:, 0]
     sd = np.sqrt(dense.readings(x)[1][0, 0])
     t = np.linspace(-9.0, 9.0, 20_001)  # the best has kinks: an even rule, not an adaptive one
     expected = trapezoid((mean + np.outer(t, slope * sd)).max(axis=1) * norm.pdf(t), t)
@@ -43,9 +44,9 @@ def test_one_device_is_the_quadrature(row):
 def simulated(dense, X, count=100_000):
     """Gain of a film, by reading it again and again: the best posterior mean afterwards less the one today."""
     mean, covariance = dense.readings(X)
-    y = draws(mean, covariance, count, 1)
-    best = (dense.posterior(POOL)[0] + (y - mean) @ moves(dense, POOL, X).T).max(axis=1)
-    return mean_and_error(best - dense.posterior(POOL)[0].max())
+    y, pool = draws(mean, covariance, count, 1), np.vstack([POOL, X])
+    best = (dense.posterior(pool)[0] + (y - mean) @ moves(dense, pool, X).T).max(axis=1)
+    return mean_and_error(best - dense.posterior(pool)[0].max())
 
 
 @pytest.mark.parametrize("beliefs", [{}, {"noise": 0.2}, {"film": 0.5}], ids=["as it is", "noisy", "film effect"])
@@ -61,11 +62,11 @@ def test_beyond_a_film_in_flight_only_what_is_added_counts():
     model, dense = fitted()
     X, in_flight = NEW.points(), FLIGHT.points()
     mean, covariance = dense.readings(in_flight)
-    y = draws(mean, covariance, 100_000, 1)
-    today = dense.posterior(POOL)[0] + (y - mean) @ moves(dense, POOL, in_flight).T
+    y, pool = draws(mean, covariance, 100_000, 1), np.vstack([POOL, X])
+    today = dense.posterior(pool)[0] + (y - mean) @ moves(dense, pool, in_flight).T
     later = dense.after(in_flight, mean)
     z = draws(np.zeros(5), later.readings(X)[1], len(y), 2)
-    expected, error = mean_and_error((today + z @ moves(later, POOL, X).T).max(axis=1) - today.max(axis=1))
+    expected, error = mean_and_error((today + z @ moves(later, pool, X).T).max(axis=1) - today.max(axis=1))
     gain = knowledge(model, flight=[FLIGHT], count=16384).gain(to_tensor(X)[None]).item()
     assert expected > 20 * error
     assert gain == pytest.approx(expected, rel=0.03, abs=4 * error)
@@ -94,7 +95,7 @@ def test_a_larger_film_effect_makes_a_film_worth_less():
 def test_points_left_out_of_the_pool_would_change_little():
     model, dense = fitted()
     pool = compositions(1500)
-    kept = to_array(likely_best(model.latents()[0], to_tensor(pool)))
+    kept = to_array(contenders(model.latents()[0], to_tensor(pool), 256))
     assert len(kept) == 256
     mean, _ = dense.posterior(pool)
     assert pool[mean.argmax()].tolist() in kept.tolist()
@@ -131,8 +132,27 @@ def test_value_and_gradient_are_finite_everywhere(film, beliefs, points):
     assert acquisition.gain(X).item() >= 0.0
 
 
-def test_a_pool_of_one_point_has_nothing_to_learn():
-    assert knowledge(fitted()[0], POOL[:1]).gain(to_tensor(NEW.points())[None]).item() < 1e-12
+def test_a_pool_of_one_point_that_is_the_films_own_has_nothing_to_learn():
+    X = NEW.points()[[0]]
+    assert knowledge(fitted()[0], X).gain(to_tensor(X)[None]).item() < 1e-12
+
+
+@pytest.mark.parametrize("far", [True, False], ids=["the pool is better", "the film is better"])
+def test_a_pool_that_hangs_together_with_nothing_still_lets_a_film_teach_of_its_own_devices(far):
+    """Lengthscales so short that devices and pool know nothing of each other: each device is a draw of its own."""
+    model, dense = fitted(lengthscale=1e-3, film=1e-9)
+    X = NEW.points()
+    order = np.argsort(dense.posterior(model.state.X)[0])
+    pool = model.state.X[order[-3:] if far else order[:3]]
+    both = np.vstack([pool, X])
+    mean, _ = dense.posterior(both)
+    assert (mean[:3].max() > mean[3:].max()) == far
+    y_mean, covariance = dense.readings(X)
+    y = draws(y_mean, covariance, 100_000, 1)
+    expected, error = mean_and_error((mean + (y - y_mean) @ moves(dense, both, X).T).max(axis=1) - mean.max())
+    gain = knowledge(model, pool).gain(to_tensor(X)[None]).item()
+    assert expected > 20 * error
+    assert gain == pytest.approx(expected, rel=0.03, abs=4 * error)
 
 
 def test_equal_readings_are_no_obstacle():

@@ -37,8 +37,14 @@ def test_the_value_is_the_logarithm_of_the_variance_that_goes():
 def test_several_processes_count_alike():
     one, other = fitted()[0].latents(), fitted(lengthscale=0.2)[0].latents()
     X, pool = to_tensor(NEW.points())[None], to_tensor(POOL)
-    gone = [FilmMapping(latents, pool).reduction(X).item() for latents in (one, other, (*one, *other))]
-    assert gone[2] == pytest.approx((gone[0] + gone[1]) / 2.0)
+    alone = [FilmMapping(latents, pool[k::2]).reduction(X).item() for k, latents in enumerate((one, other))]
+    assert FilmMapping((*one, *other), pool).reduction(X).item() == pytest.approx(sum(alone) / 2.0)
+
+
+def test_more_processes_than_points_are_no_obstacle():
+    latents = fitted()[0].latents() * 3
+    mapping = FilmMapping(latents, to_tensor(POOL[:2]))
+    assert mapping.gain(to_tensor(NEW.points())[None]).item() > 0.0
 
 
 @pytest.mark.parametrize("film", AWKWARD.values(), ids=AWKWARD)

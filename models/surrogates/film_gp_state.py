@@ -13,7 +13,7 @@ from models.errors import IncompatibleCheckpoint, InvalidDataset, NotEnoughData
 from models.problem import Problem
 from models.surrogates.evidence import Readings
 from models.surrogates.hyperparameters import Hyperparameters
-from models.surrogates.noise_basis import noise_centres, noise_features, noise_points
+from models.surrogates.noise_basis import PLACES, noise_centres, reading_features
 from models.surrogates.replicates import shrunk
 from models.surrogates.scaling import LARGEST, robust_units, space_ranges
 from models.surrogates.settling import Settled
@@ -75,9 +75,9 @@ class FilmGPState:
     clock: Array = field(default_factory=lambda: np.array([0.0, 1.0]))
     """Time from which drift is counted, the first of a calibration sample, and the span of all times, in s."""
     noise_centres: Array = field(default_factory=lambda: np.empty((0, 0)))
-    """`B x (D + 1)` centres of the noise features; none where the noise is the same everywhere."""
+    """`B x D` centres of the noise features; none where the noise is the same everywhere."""
     noise_doubt: Array = field(default_factory=lambda: np.empty((0, 0, 0)))
-    """`m x B x B` covariances of the weights of the noise. Empty: they are taken as certain."""
+    """`m x (B + P) x (B + P)` covariances of the weights of the noise. Empty: they are taken as certain."""
     averaged: tuple[tuple[Hyperparameters, ...], ...] = ()
     """Per objective, equally likely sets; empty where `hyperparameters` speak alone."""
 
@@ -163,8 +163,8 @@ class FilmGPState:
         """`j x B` features of the noise of the rows read, 0 for calibration samples; None if it varies nowhere."""
         if not self.noise_centres.size:
             return None
-        points = noise_points(x, self.positions[read] if self.positions.size else None)
-        return np.where(material[:, None], noise_features(points, self.noise_centres), 0.0)
+        features = reading_features(x, self.noise_centres, self.positions[read] if self.positions.size else None)
+        return np.where(material[:, None], features, 0.0)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The state as named arrays, for a checkpoint."""
@@ -235,12 +235,12 @@ class FilmGPState:
 
     def with_noise_centres(self) -> Self:
         """The same, with features of the noise at the readings of this state."""
-        points = noise_points(self.scaled(self.X), self.positions if self.positions.size else None)
-        return replace(self, noise_centres=noise_centres(points[~self.calibrations()]))
+        return replace(self, noise_centres=noise_centres(self.scaled(self.X)[~self.calibrations()]))
 
     def doubt(self, column: int) -> Array:
-        """`B x B` covariance of the weights of the noise of objective `column`."""
-        return self.noise_doubt[column] if self.noise_doubt.size else np.zeros((len(self.noise_centres),) * 2)
+        """`(B + P) x (B + P)` covariance of the weights of the noise of objective `column`."""
+        none = np.zeros((len(self.noise_centres) + len(PLACES),) * 2)
+        return self.noise_doubt[column] if self.noise_doubt.size else none
 
     def drifts(self, column: int) -> bool:
         """Whether a calibration sample was read at two times or more: without one, drift is a film's offset."""

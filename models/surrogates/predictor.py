@@ -17,7 +17,7 @@ from models.surrogates.conditioning import Conditioner
 from models.surrogates.evidence import Readings
 from models.surrogates.film_gp_state import FilmGPState
 from models.surrogates.hyperparameters import Hyperparameters
-from models.surrogates.noise_basis import mean_noise, noise_features, noise_points
+from models.surrogates.noise_basis import mean_noise, reading_features
 
 Array = NDArray[np.float64]
 
@@ -50,7 +50,7 @@ class _Component:
         h, ones = self._h, np.ones(len(x))
         if h.noise_spread == 0.0:
             return h.noise_variance * ones, h.film_variance * ones
-        features = noise_features(noise_points(x), self._state.noise_centres)
+        features = reading_features(x, self._state.noise_centres)
         factor = mean_noise(features, h.noise_spread, h.noise_weights, self._doubt)
         return h.noise_variance * factor, h.film_variance * ones
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from models.surrogates.film_gp_state import FilmGPState
 from models.surrogates.hyperparameters import Hyperparameters
-from models.surrogates.noise_basis import MIDDLE, centre_factor, correlation_scale
+from models.surrogates.noise_basis import PLACE_SHARE, PLACES, Array, centre_factor, correlation_scale, typical_place
 from models.tensors import to_tensor
 
 Variance = Callable[[Tensor, Tensor | None], Tensor]
@@ -28,18 +28,39 @@ def reading_variance(state: FilmGPState, column: int, h: Hyperparameters) -> Var
     """
     if h.noise_spread == 0.0:
         return lambda X, _positions: torch.full(X.shape[:-1], h.noise_variance, dtype=X.dtype)
-    lower, width, centres = to_tensor(state.lower), to_tensor(state.width), to_tensor(state.noise_centres)
+    lower, width = to_tensor(state.lower), to_tensor(state.width)
+    material = Basis((1.0 - PLACE_SHARE) ** 0.5, state.noise_centres)
+    place = Basis(PLACE_SHARE**0.5, PLACES)
+    typical = PLACE_SHARE**0.5 * to_tensor(typical_place())
     weights, doubt, spread = to_tensor(h.noise_weights), to_tensor(state.doubt(column)), h.noise_spread
-    eye = torch.eye(len(centres), dtype=centres.dtype)
-    whiten = torch.linalg.solve_triangular(to_tensor(centre_factor(state.noise_centres)), eye, upper=False).mT
-    scale = correlation_scale(centres.shape[1])
 
     def variance(X: Tensor, positions: Tensor | None) -> Tensor:
-        where = torch.full(X.shape[:-1], MIDDLE, dtype=X.dtype) if positions is None else positions.expand(X.shape[:-1])
-        u = torch.cat([(X - lower) / width, where[..., None]], dim=-1)
-        features = torch.exp(-scale * ((u[..., None, :] - centres) ** 2).sum(-1)) @ whiten
+        of_place = typical if positions is None else place(positions[..., None])
+        features = torch.cat([material((X - lower) / width), of_place.expand(*X.shape[:-1], -1)], dim=-1)
         own = ((features @ doubt) * features).sum(-1)
         rest = (1.0 - (features * features).sum(-1)).clamp_min(0.0)
         return h.noise_variance * torch.exp(spread * (features @ weights) + 0.5 * spread**2 * (own + rest))
 
     return variance
+
+
+class Basis:
+    """Eq. (2) of `noise_basis.py` times an amplitude, differentiable in the points."""
+
+    def __init__(self, amplitude: float, centres: Array) -> None:
+        """Whiten once.
+
+        Args:
+            amplitude: Factor of all features.
+            centres: C, `B x D`.
+        """
+        eye = torch.eye(len(centres), dtype=torch.float64)
+        factor = to_tensor(centre_factor(centres))
+        self._centres, self._scale = to_tensor(centres), correlation_scale(centres.shape[1])
+        self._whiten = amplitude * torch.linalg.solve_triangular(factor, eye, upper=False).mT
+
+    def __call__(self, u: Tensor) -> Tensor:
+        """Features of `... x D` points, `... x B`."""
+        squared = ((u[..., None, :] - self._centres) ** 2).sum(-1)
+        features: Tensor = torch.exp(-self._scale * squared) @ self._whiten
+        return features

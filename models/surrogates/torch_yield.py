@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from models.surrogates.noise_basis import centre_factor, correlation_scale
+from models.surrogates.torch_noise import Basis
 from models.surrogates.yield_model import PLACES, Array, YieldModel
 from models.tensors import to_tensor
 
@@ -23,7 +23,7 @@ def survival_of(model: YieldModel, lower: Array, width: Array) -> Survival:
     """
     low, wide = to_tensor(lower), to_tensor(width)
     parts = [(model.a_x, model.centres)] if model.a_x > 0.0 else []
-    material, place = [_Basis(a, c) for a, c in parts], _Basis(model.a_t, PLACES) if model.a_t > 0.0 else None
+    material, place = [Basis(a, c) for a, c in parts], Basis(model.a_t, PLACES) if model.a_t > 0.0 else None
     mean, gained = to_tensor(model.mean), to_tensor(model.gained)
 
     def survival(X: Tensor, positions: Tensor | None) -> Tensor:
@@ -40,18 +40,3 @@ def survival_of(model: YieldModel, lower: Array, width: Array) -> Survival:
         return chance
 
     return survival
-
-
-class _Basis:
-    """Whitened features of `noise_basis.py`, times an amplitude."""
-
-    def __init__(self, amplitude: float, centres: Array) -> None:
-        eye = torch.eye(len(centres), dtype=torch.float64)
-        factor = to_tensor(centre_factor(centres))
-        self._centres, self._scale = to_tensor(centres), correlation_scale(centres.shape[1])
-        self._whiten = amplitude * torch.linalg.solve_triangular(factor, eye, upper=False).mT
-
-    def __call__(self, u: Tensor) -> Tensor:
-        squared = ((u[..., None, :] - self._centres) ** 2).sum(-1)
-        features: Tensor = torch.exp(-self._scale * squared) @ self._whiten
-        return features

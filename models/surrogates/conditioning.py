@@ -79,16 +79,16 @@ class Conditioner:
         FitFailed: If the covariance of the readings has no Cholesky factor.
     """
 
-    def __init__(self, data: Readings, h: Hyperparameters, exact: int = EXACT) -> None:
+    def __init__(self, data: Readings, h: Hyperparameters, exact: int | None = None) -> None:
         """Condition.
 
         Args:
             data: The readings.
             h: Hyperparameters.
-            exact: Readings up to which every one is conditioned on.
+            exact: Readings up to which every one is conditioned on, if not `EXACT`.
         """
         self.data, self.h = data, h
-        self.sparse = len(data.y) > exact
+        self.sparse = len(data.y) > (EXACT if exact is None else exact)
         self.conditioning = self._by_inducing() if self.sparse else self._by_all()
 
     def leave_film_out(self) -> tuple[Array, Array]:

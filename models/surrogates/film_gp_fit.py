@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from hashlib import sha256
 
 import numpy as np
 
@@ -20,6 +21,8 @@ from models.surrogates.settling import settle
 UNITS = ("lower", "width", "centre", "scale", "clock")
 KEPT = (*UNITS, "hyperparameters", "averaged", "fitted", "noise_centres", "noise_doubt")
 """What a state that was fitted lends to other readings."""
+FITTED = 1200
+"""Most readings to which hyperparameters are fitted; more hardly move them, and a fit grows with the cube."""
 
 
 def fit_state(
@@ -30,7 +33,7 @@ def fit_state(
     previous: FilmGPState | None,
     progress: Callable[[str], None],
 ) -> tuple[FilmGPState, list[Fit]]:
-    """Fit the hyperparameters of every objective.
+    """Fit the hyperparameters of every objective, to some of the films where there are more than `FITTED` readings.
 
     Args:
         problem: Search space, directions, options of the surrogate.
@@ -46,6 +49,38 @@ def fit_state(
         NotEnoughData: If an objective was read at fewer than two distinct points.
         FitFailed: If the evidence has no finite value anywhere.
     """
+    part = some_films(dataset)
+    state, fits = _fit(problem, part, seed=seed, previous=previous, progress=progress)
+    if len(part) == len(dataset):
+        return state, fits
+    progress("condition")
+    state = condition_state(problem, dataset, state)
+    return replace(state, fitted=(~np.isnan(state.Y)).sum(0)), fits
+
+
+def some_films(dataset: Dataset) -> Dataset:
+    """All of a small dataset; of a large one whole films of `FITTED` readings or a few more, and every calibration.
+
+    Films are taken in the order of a digest of their names: as good as at random, and as readings arrive the same films
+    are taken again, so that the hyperparameters do not jump.
+    """
+    films, number, size = np.unique(dataset.films, return_inverse=True, return_counts=True)
+    if len(dataset) <= FITTED:
+        return dataset
+    order = np.argsort([sha256(name.encode()).hexdigest() for name in films.tolist()], kind="stable")
+    taken = order[: 1 + int(np.searchsorted(np.cumsum(size[order]), FITTED))]
+    return dataset.take(np.isin(number.reshape(-1), taken) | dataset.calibration)
+
+
+def _fit(
+    problem: Problem,
+    dataset: Dataset,
+    *,
+    seed: int,
+    previous: FilmGPState | None,
+    progress: Callable[[str], None],
+) -> tuple[FilmGPState, list[Fit]]:
+    """`fit_state` to every reading."""
     state = FilmGPState.unfitted(problem, dataset)
     if problem.surrogate.noise.heteroscedastic:
         state = state.with_noise_centres()

@@ -27,6 +27,7 @@ class Fit:
 
     hyperparameters: Hyperparameters
     log_evidence: float
+    readings: int
     starts: int
     evaluations: int
     warm: bool
@@ -34,7 +35,7 @@ class Fit:
 
     def report(self) -> dict[str, float | int | bool]:
         """All but the hyperparameters, JSON-able."""
-        return {k: getattr(self, k) for k in ("log_evidence", "starts", "evaluations", "warm")}
+        return {k: getattr(self, k) for k in ("log_evidence", "readings", "starts", "evaluations", "warm")}
 
 
 def fit(
@@ -93,6 +94,7 @@ def fit(
     return Fit(
         layout.hyperparameters(best.x),
         evidence(best.x)[0],
+        len(data.y),
         starts,
         sum(int(r.nfev) for r in results),
         warm=before is not None,

@@ -87,12 +87,12 @@ class Outcome:
         return np.array([np.nan if v is None else sign * (task.best - v) for v in values])
 
 
-def standard_error(values: Array) -> float:
-    """Of the mean; NaN for a single value."""
-    return float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan
+def standard_error(values: Array) -> float | None:
+    """Of the mean; None for a single value."""
+    return float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else None
 
 
-def paired(one: Array, other: Array) -> dict[str, float]:
+def paired(one: Array, other: Array) -> dict[str, float | None]:
     """Paired comparison of two arms in a figure of which less is better: a negative difference is a win of `one`."""
     difference = one - other
     wins, losses = int((difference < 0.0).sum()), int((difference > 0.0).sum())
@@ -106,3 +106,12 @@ def paired(one: Array, other: Array) -> dict[str, float]:
         "paired_t_p": float(ttest_rel(one, other).pvalue) if varied else 1.0,
         "sign_test_p": float(binomtest(wins, wins + losses).pvalue) if wins + losses else 1.0,
     }
+
+
+def in_words(test: Mapping[str, float | None]) -> str:
+    """A paired comparison as part of a sentence."""
+    error = test["standard_error"] or 0.0
+    return (
+        f"{test['difference']:+.3g} ± {error:.2g} over {test['pairs']} pairs, less in {test['wins']}, more in"
+        f" {test['losses']}; paired t p = {test['paired_t_p']:.2g}, sign test p = {test['sign_test_p']:.2g}"
+    )

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.decisions.campaign import Asked, Choice
+from benchmarks.decisions.figures import CALIBRATION
 from models.catalog import FilmGP
 from models.propose import propose
 from models.surrogates.base import ModelBundle
@@ -54,4 +55,5 @@ def calibration(asked: Asked, bundle: ModelBundle) -> dict[str, float]:
     report = bundle.metrics["objectives"][0]["leave_film_out"]
     if report is None:
         return {}
-    return {**report, "log_density": report["log_density"] + float(np.log(asked.task.sd[0]))}
+    figures = {name: report[name] for name in CALIBRATION}
+    return figures | {"log_density": report["log_density"] + float(np.log(asked.task.sd[0]))}

@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 
-from benchmarks.decisions.figures import Outcome, Pair, paired, standard_error
+from benchmarks.decisions.figures import Outcome, Pair, in_words, paired, standard_error
 from benchmarks.decisions.records import Record
 from benchmarks.decisions.task import Task
 from benchmarks.provenance import markdown_table, provenance
@@ -131,12 +131,7 @@ def _sentences(figures: Table) -> list[str]:
     for arm, tests in figures["tests"].items():
         lines.append(f"- {OURS} against {arm}: ratio of regrets {tests['ratio']:.2f}")
         for name, words in (("regret", "regret"), ("films_to_goal", "films to the goal"), ("area", "mean regret")):
-            t = tests[name]
-            lines.append(
-                f"  - {words}: {t['difference']:+.3g} ± {t['standard_error']:.2g} over {t['pairs']} pairs, better in"
-                f" {t['wins']}, worse in {t['losses']}; paired t p = {t['paired_t_p']:.2g},"
-                f" sign test p = {t['sign_test_p']:.2g}"
-            )
+            lines.append(f"  - {words}: {in_words(tests[name])}")
     versions = ", ".join(f"{arm}: {version}" for arm, version in figures["versions"].items())
     return [*lines, "", f"Versions: {versions}."]
 
@@ -148,7 +143,7 @@ def plot(path: Path, panels: Mapping[str, Mapping[str, Outcome]], unit: str) -> 
         for number, (arm, outcome) in enumerate(found.items()):
             films = np.arange(1, outcome.regret.shape[1] + 1)
             mean = outcome.regret.mean(axis=0)
-            error = outcome.regret.std(axis=0, ddof=1) / np.sqrt(len(outcome.records))
+            error = [standard_error(column) or 0.0 for column in outcome.regret.T]
             axis.plot(films, mean, label=f"{arm} ({len(outcome.records)})", color=f"C{number}")
             axis.fill_between(films, mean - error, mean + error, alpha=0.2, color=f"C{number}", linewidth=0.0)
         axis.set(title=title, xlabel="films", ylabel=f"regret of the best value measured / {unit}", ylim=(0.0, None))

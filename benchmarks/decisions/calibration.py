@@ -1,0 +1,112 @@
+"""How far to trust the model in the campaigns that Filmloop ran: whole films left out, with and without film effect.
+
+    python -m benchmarks.decisions.calibration --tasks oer-plate-3496 oer-plate-3851 oer-plate-4098 --offset 0 0.6
+
+Each finished campaign of Filmloop, as the raw files of T1, T2 and T3 have it, is measured again, film by film, with
+the same noise; so both models are fitted to the same readings.
+"""
+
+import argparse
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.decisions import continuous, t1
+from benchmarks.decisions.campaign import extended
+from benchmarks.decisions.figures import CALIBRATION, in_words, paired, standard_error
+from benchmarks.decisions.noise import Noise
+from benchmarks.decisions.records import RESULTS, Record, Records
+from benchmarks.decisions.report import OURS
+from benchmarks.decisions.task import Task
+from benchmarks.provenance import heading, markdown_table, provenance
+from models.catalog import FilmGP
+from models.dataset import Dataset
+from models.film import Film
+from models.train import train
+
+Array = NDArray[np.float64]
+
+
+def load(name: str) -> Task:
+    """Any task with one objective."""
+    return t1.load(name) if name in t1.TASKS else continuous.load(name)
+
+
+def replayed(task: Task, record: Record) -> Dataset:
+    """The readings of a finished campaign, measured again."""
+    width = task.problem.space.dimension + len(task.problem.space.process_columns)
+    dataset = Dataset.empty(width, len(task.problem.objectives))
+    for number, ends in enumerate(record["made"]):
+        a, b, process = (np.array(part, dtype=float) for part in ends)
+        film = Film(a, b, process, task.problem.film.mixing())
+        reading = Noise(offset=record["offset"]).measure(task, record["seed"], number, film)
+        dataset = extended(dataset, film, reading.y, number)
+    return dataset
+
+
+def report(task: Task, record: Record, *, film_effect: bool) -> list[float]:
+    """Coverage and mean log density, in units of the property's sd, of one model on one campaign's readings."""
+    problem = task.problem.model_copy(update={"surrogate": FilmGP(film_effect=film_effect)})
+    bundle = train(problem, replayed(task, record), seed=record["seed"])
+    found = bundle.metrics["objectives"][0]["leave_film_out"]
+    return [*(found[name] for name in CALIBRATION[:-1]), found["log_density"] + float(np.log(task.sd[0]))]
+
+
+def last_campaigns(folder: Path, tasks: Sequence[str], offset: float, seeds: int) -> list[Record]:
+    """Filmloop's campaigns of its last version on each task, in order."""
+    records = [r for name in ("t1", "t2_t3") for r in Records(folder / "raw" / f"{name}.jsonl").all()]
+    kept: list[Record] = []
+    for task in tasks:
+        own = [r for r in records if (r["task"], r["arm"], r["offset"]) == (task, OURS, offset) and r["seed"] < seeds]
+        kept += [r for r in own if r["version"] == own[-1]["version"]]
+    return kept
+
+
+def main() -> None:
+    """Print and write one row per group of tasks, offset and model."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tasks", nargs="+", action="append", help="tasks of one row; may be given several times")
+    parser.add_argument("--offset", type=float, nargs="+", default=[0.0, 0.6])
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    groups = options.tasks or [list(t1.TASKS), *([name] for name in continuous.TASKS)]
+    rows, lines = [], []
+    for group in groups:
+        for offset in options.offset:
+            records = last_campaigns(options.results, group, offset, options.seeds)
+            if not records:
+                continue
+            both = {effect: _figures(records, film_effect=effect) for effect in (True, False)}
+            words = {"tasks": ", ".join(group), "offset": offset, "campaigns": len(records)}
+            rows += [{**words, "film effect": effect, **_means(found)} for effect, found in both.items()]
+            test = paired(both[True][:, -1], both[False][:, -1])
+            line = f"- {words['tasks']}, offset {offset:g}: log density with minus without film effect"
+            lines.append(f"{line} {in_words(test)}")
+    title = "Calibration of the model in Filmloop's own campaigns, whole films left out"
+    page = "\n".join(
+        [heading(title), f"versions: {provenance()['versions']}", "", markdown_table(rows), "", *lines, ""]
+    )
+    print(page)
+    (options.results / "calibration.md").write_text(page, encoding="utf-8")
+
+
+def _figures(records: Sequence[Record], *, film_effect: bool) -> Array:
+    return np.array([report(load(record["task"]), record, film_effect=film_effect) for record in records])
+
+
+def _means(found: Array) -> dict[str, float | None]:
+    means: dict[str, float | None] = dict(
+        zip((n.replace("_", " ") for n in CALIBRATION), found.mean(axis=0).tolist(), strict=True)
+    )
+    return means | {"s.e. of log density": standard_error(found[:, -1])}
+
+
+if __name__ == "__main__":
+    main()

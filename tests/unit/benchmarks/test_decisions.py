@@ -52,7 +52,7 @@ def test_a_film_of_a_plate_has_the_measured_values_at_lattice_points_and_their_m
 def test_the_best_value_and_its_share_are_those_of_all_film_points(plate):
     values = [plate.values(film, np.zeros((5, 6))).nominal.min() for film in plate.listed]
     assert plate.best == pytest.approx(min(values))
-    assert plate.best < plate.top_percent < np.median(values)
+    assert plate.best < plate.goal < np.median(values)
 
 
 def test_noise_is_the_same_for_every_arm_and_a_switch_leaves_the_rest_as_it_was(wafer):
@@ -128,7 +128,7 @@ def test_paired_figures_are_those_of_a_hand_count(wafer):
     ]
     outcome = Outcome("one", {wafer.name: wafer}, records)
     np.testing.assert_allclose(outcome.regret[1], [2.0, 2.0, 1.0])
-    np.testing.assert_allclose(outcome.films_to_top, [3.0, 4.0])
+    np.testing.assert_allclose(outcome.films_to_goal, [3.0, 4.0])
     test = paired(np.array([1.0, 2.0, 3.0, 4.0]), np.array([2.0, 2.0, 5.0, 5.0]))
     assert (test["difference"], test["wins"], test["losses"]) == (-1.0, 3, 0)
     assert test["sign_test_p"] == pytest.approx(0.25)

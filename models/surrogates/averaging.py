@@ -3,22 +3,26 @@
 With m the most probable theta, P P^T the prior's covariance and H the Hessian of -log p(theta | y) at m,
 
     P^T H P = V diag(e) V^T,     theta_i = m + P V diag(max(e, e_0))^(-1/2) t_i,     t_i ~ Student's t       (1)
-    w_i = p(y | theta_i) p(theta_i) / q(theta_i),                                                          (2)
+    w_i = p(y | theta_i) p(theta_i) / q(theta_i)                                                           (2)
 
-q the density of the draws (1). The sets are drawn by their weights (2) from quasi-random t_i, evenly: the k-th of C
-sets is the theta_i at which the sum of the weights passes (k + 1/2) / C. The weights of the log noise stay as fitted.
+with q the density of the draws. As many come from a t distribution with the moments of the prior, which finds what lies
+far from m: lengthscales may be long. From both, weighted by (2), follow the moments of a third t distribution (3), from
+which as many come again; q is that of all three together. C sets are taken by weight, evenly: the k-th is the theta_i
+at which the sum of the weights passes (k + 1/2) / C. The weights of the log noise stay as fitted.
 
-Source: importance resampling, Rubin 1988, Using the SIR algorithm to simulate posterior distributions; systematic
-resampling: Kitagawa 1996; what averaging is worth: Snoek, Larochelle, Adams 2012, Practical Bayesian optimization of
-machine learning algorithms (arXiv 1206.2944).
+Source: importance resampling, Rubin 1988, Using the SIR algorithm to simulate posterior distributions; one density for
+all draws: Owen and Zhou 2000, Safe and effective importance sampling; even resampling: Kitagawa 1996, Monte Carlo
+filter and smoother; what averaging is worth: Snoek, Larochelle, Adams 2012, Practical Bayesian optimization of machine
+learning algorithms (arXiv 1206.2944).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaincinv, ndtri
+from scipy.special import gammaincinv, logsumexp, ndtri
 from scipy.stats import qmc
 
 from models.errors import FitFailed
@@ -27,14 +31,16 @@ from models.surrogates.hyperparameters import Hyperparameters, log_prior, prior_
 
 Array = NDArray[np.float64]
 
-MOST_READINGS = 200
+MOST_READINGS = 150
 """Beyond, the readings settle the hyperparameters, and an average would cost more than it changes."""
-DRAWS = 128
-"""Sets that are drawn and weighed; a power of 2, as the quasi-random numbers want it."""
+DRAWS = 64
+"""Sets that are drawn at a time; a power of 2, as the quasi-random numbers want it."""
 DEGREES = 6.0
 """Degrees of freedom of the t distribution: wider tails than those of the posterior."""
 LEAST_CURVATURE = 0.5
 """e_0 of eq. (1), in units of the prior's: no direction is drawn much wider than the prior."""
+PRIOR_SHARE = 0.02
+"""Of the prior's covariance, added to that of eq. (3)."""
 STEP = 1e-3
 """Of the differences that give H from gradients."""
 
@@ -59,16 +65,57 @@ class Averaging:
     def __call__(self, data: Readings, found: Hyperparameters) -> tuple[Hyperparameters, ...]:
         """Draw C sets around the most probable one, `found`; all are `found` if none has a finite evidence."""
         posterior = _Posterior(data, found, self.elements, self.progress)
-        root = posterior.proposal_root()
-        t, log_q = _student(len(root), self.seed)
-        theta = posterior.mode + t @ root.T
-        weights = np.array([posterior(row)[0] for row in theta]) - log_q
-        if not np.isfinite(weights).any():
+        first = [_Proposal(posterior.mode, posterior.root()), _Proposal(posterior.prior_mean, posterior.prior_root)]
+        theta = np.vstack([proposal.draws(self.seed + k) for k, proposal in enumerate(first)])
+        density = posterior.densities(theta)
+        if not np.isfinite(density).any():
             return (found,) * self.count
-        weights = np.exp(weights - weights.max())
-        passed = np.cumsum(weights) / weights.sum()
+        fitted = _Proposal.fitted(theta, _weights(theta, density, first), posterior.prior_root)
+        more = fitted.draws(self.seed + len(first))
+        theta, density = np.vstack([theta, more]), np.concatenate([density, posterior.densities(more)])
+        passed = np.cumsum(_weights(theta, density, [*first, fitted]))
         chosen = np.searchsorted(passed, (np.arange(self.count) + 0.5) / self.count)
         return tuple(posterior.hyperparameters(theta[k]) for k in np.minimum(chosen, len(theta) - 1))
+
+
+@dataclass(frozen=True)
+class _Proposal:
+    """The t distribution of eq. (1) or (3)."""
+
+    centre: Array
+    """`p`."""
+    root: Array
+    """`p x p` root of its spread."""
+
+    @classmethod
+    def fitted(cls, theta: Array, weights: Array, prior_root: Array) -> Self:
+        """Eq. (3): with the moments of weighted draws (S x p), and a share of the prior's covariance."""
+        centre = np.asarray(weights @ theta)
+        away = theta - centre
+        covariance = (away.T * weights) @ away + PRIOR_SHARE * prior_root @ prior_root.T
+        return cls(centre, np.asarray(np.linalg.cholesky(covariance)))
+
+    def draws(self, seed: int) -> Array:
+        """Quasi-random draws, `DRAWS x p`."""
+        uniform = qmc.Sobol(len(self.centre) + 1, seed=seed).random(DRAWS)
+        inner = np.clip(uniform, 1e-9, 1.0 - 1e-9)
+        spread = 2.0 * gammaincinv(0.5 * DEGREES, inner[:, -1]) / DEGREES
+        return np.asarray(self.centre + ndtri(inner[:, :-1]) / np.sqrt(spread)[:, None] @ self.root.T)
+
+    def density(self, theta: Array) -> Array:
+        """Log density at `S x p`, up to a constant."""
+        t = np.linalg.solve(self.root, (theta - self.centre).T)
+        size = len(self.centre)
+        tail = 0.5 * (DEGREES + size) * np.log1p((t * t).sum(0) / DEGREES)
+        return np.asarray(-tail - np.linalg.slogdet(self.root)[1])
+
+
+def _weights(theta: Array, density: Array, proposals: Sequence[_Proposal]) -> Array:
+    """Eq. (2) with sum 1, for draws (S x p) of posterior density `density` (S) that all `proposals` made together."""
+    proposed = logsumexp([proposal.density(theta) for proposal in proposals], axis=0)
+    logarithms = density - proposed
+    weights = np.exp(logarithms - logarithms.max())
+    return np.asarray(weights / weights.sum())
 
 
 class _Posterior:
@@ -81,6 +128,8 @@ class _Posterior:
         theta = found.theta()
         split = len(theta) - layout.weights
         self.mode, self._weights = theta[:split], theta[split:]
+        self.prior_mean = np.array([p.mean for p in self._prior[:split]])
+        self.prior_root = np.asarray(np.linalg.cholesky(prior_covariance(self._prior[:split])))
 
     def __call__(self, theta: Array) -> tuple[float, Array]:
         """Value and gradient; minus infinity where the covariance has no Cholesky factor."""
@@ -98,21 +147,15 @@ class _Posterior:
         """The set at theta."""
         return self._layout.hyperparameters(np.concatenate([theta, self._weights]))
 
-    def proposal_root(self) -> Array:
+    def densities(self, theta: Array) -> Array:
+        """Values at `S x p`."""
+        return np.array([self(row)[0] for row in theta])
+
+    def root(self) -> Array:
         """P V diag(max(e, e_0))^(-1/2) of eq. (1)."""
         size = len(self.mode)
         steps = STEP * np.eye(size)
         rows = [(self(self.mode - step)[1] - self(self.mode + step)[1]) / (2.0 * STEP) for step in steps]
         hessian = 0.5 * (np.array(rows) + np.array(rows).T)
-        prior = np.linalg.cholesky(prior_covariance(self._prior[:size]))
-        curvature, directions = np.linalg.eigh(prior.T @ hessian @ prior)
-        return np.asarray(prior @ directions / np.sqrt(np.maximum(curvature, LEAST_CURVATURE)))
-
-
-def _student(size: int, seed: int) -> tuple[Array, Array]:
-    """Quasi-random draws of the multivariate t distribution, `DRAWS x size`, and their log densities but a constant."""
-    uniform = qmc.Sobol(size + 1, seed=seed).random(DRAWS)
-    inner = np.clip(uniform, 1e-9, 1.0 - 1e-9)
-    spread = 2.0 * gammaincinv(0.5 * DEGREES, inner[:, -1]) / DEGREES
-    t = ndtri(inner[:, :-1]) / np.sqrt(spread)[:, None]
-    return t, -0.5 * (DEGREES + size) * np.log1p((t * t).sum(1) / DEGREES)
+        curvature, directions = np.linalg.eigh(self.prior_root.T @ hessian @ self.prior_root)
+        return np.asarray(self.prior_root @ directions / np.sqrt(np.maximum(curvature, LEAST_CURVATURE)))

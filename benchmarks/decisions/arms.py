@@ -7,11 +7,14 @@ from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 
+from pydantic import TypeAdapter
+
 from benchmarks.decisions.baselines import MeanImprovement, Random
 from benchmarks.decisions.campaign import Chooser
 from benchmarks.decisions.filmloop_arm import Filmloop, WithoutFilmEffect
 from benchmarks.decisions.peers.combi import Combi
 from benchmarks.decisions.peers.points import TwoPoints
+from models.catalog import PolicyChoice, policies_for
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,11 @@ def _botorch() -> str:
     return f"botorch {version('botorch')}"
 
 
+def _policy(name: str) -> PolicyChoice:
+    policy: PolicyChoice = TypeAdapter(PolicyChoice).validate_python({"name": name})
+    return policy
+
+
 NIMO = "nimo 2.1.8, physbo 3.2.1"
 
 ARMS: dict[str, Arm] = {
@@ -48,4 +56,9 @@ ARMS: dict[str, Arm] = {
     "baybe": Arm(partial(TwoPoints, "baybe"), lambda: "baybe 0.15.0"),
     "optuna": Arm(partial(TwoPoints, "optuna"), lambda: "optuna 5.0.0"),
     "mean-ei-all-films": Arm(MeanImprovement, _botorch),
+    **{
+        f"filmloop-{name}": Arm(partial(Filmloop, {"policy": _policy(name)}), science_version)
+        for name in policies_for(1)
+    },
 }
+"""`filmloop` has a campaign's defaults, `filmloop-<policy>` another policy of the catalogue."""

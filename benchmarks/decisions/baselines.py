@@ -1,5 +1,6 @@
 """Arms without Filmloop's science: random films, and the mean expected improvement over all films."""
 
+import time
 import warnings
 from dataclasses import dataclass
 
@@ -52,22 +53,26 @@ class MeanImprovement:
         """
         if asked.task.listed is None:
             raise ValueError(f"the films of {asked.task.name} cannot be listed")
+        began = time.process_time()
         model, rows = _fitted(asked)
         y = asked.problem.objectives[0].to_maximised(asked.dataset.Y[rows, 0])
-        films = asked.task.listed
-        with torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore", NumericsWarning)  # it asks for the logarithm, whose mean is another rule
-            points = to_tensor(np.vstack([film.points() for film in films]))
-            gains = to_array(ExpectedImprovement(model, best_f=float(y.max()))(points[:, None, :]))
-            pool = asked.task.pool()
+        score = _mean_gain(model, float(y.max()), asked.task.listed)
+        score[[any(film is made for made in asked.made) for film in asked.task.listed]] = -np.inf
+        film, seconds = asked.task.listed[int(np.argmax(score))], time.process_time() - began
+        pool = asked.task.pool()
+        with torch.no_grad():
             mean = to_array(model.posterior(to_tensor(pool)).mean[:, 0])
-        score = gains.reshape(len(films), -1).mean(axis=1)
-        score[[any(film is made for made in asked.made) for film in films]] = -np.inf
-        return Choice(_film(films, score), pool[int(np.argmax(mean))], _held_out(asked, model, rows))
+        return Choice(film, pool[int(np.argmax(mean))], _held_out(asked, model, rows), seconds)
 
 
-def _film(films: tuple[Film, ...], score: Array) -> Film:
-    return films[int(np.argmax(score))]
+def _mean_gain(model: SingleTaskGP, best: float, films: tuple[Film, ...]) -> Array:
+    """Expected improvement on `best`, averaged over each film's devices, `F`."""
+    points = to_tensor(np.vstack([film.points() for film in films]))
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", NumericsWarning)  # it asks for the logarithm, whose mean is another rule
+        gains = to_array(ExpectedImprovement(model, best_f=best)(points[:, None, :]))
+    mean: Array = gains.reshape(len(films), -1).mean(axis=1)
+    return mean
 
 
 def _fitted(asked: Asked) -> tuple[SingleTaskGP, NDArray[np.bool_]]:

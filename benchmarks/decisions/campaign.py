@@ -43,7 +43,7 @@ class Choice:
     calibration: dict[str, float] = field(default_factory=dict)
     """Coverage and mean log density, whole films left out; log density in units of the property's sd."""
     cpu_seconds: float | None = None
-    """What the decision took, where it was made in another process."""
+    """What the decision alone took, as far as the arm knows it apart from what was only asked for the table."""
 
 
 class Chooser(Protocol):

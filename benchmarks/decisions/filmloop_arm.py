@@ -1,5 +1,6 @@
 """Filmloop itself as an arm: `train` and `propose` in process, as its worker calls them."""
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,11 +27,13 @@ class Filmloop:
 
     def decide(self, asked: Asked) -> Choice:
         """Train on what is known, warm from the last time, then choose."""
+        began = time.process_time()
         problem = asked.problem.model_copy(update=self.options)
         bundle = train(problem, asked.dataset, seed=asked.seed, previous=self.previous)
         self.previous = bundle
         chosen = propose(problem, bundle, asked.dataset, pending=[], count=1, seed=asked.seed)[0]
-        return Choice(chosen.film, _recommended(asked, bundle), calibration(asked, bundle))
+        seconds = time.process_time() - began
+        return Choice(chosen.film, _recommended(asked, bundle), calibration(asked, bundle), seconds)
 
 
 def _recommended(asked: Asked, bundle: ModelBundle) -> Array | None:

@@ -112,12 +112,13 @@ def write(folder: Path, study: str, tables: Mapping[str, Table], facts: Mapping[
         The Markdown page.
     """
     first = next(iter(tables.values()))
-    commits = {"provenance": provenance(), **facts}
+    where = provenance()
+    commits = {"commit": where["commit"], "provenance": where, **facts}
     folder.mkdir(parents=True, exist_ok=True)
     document = {"study": study, **commits, **first, "tables": dict(tables)}
     (folder / f"{study}.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     lines = [f"# Decisions: {study.upper().replace('_', ' and ')}", ""]
-    lines += [f"- {key}: {value}" for key, value in {**provenance(), **facts}.items()]
+    lines += [f"- {key}: {value}" for key, value in {**where, **facts}.items()]
     for title, figures in tables.items():
         lines += ["", f"## {title}", "", markdown_table(figures["rows"]), "", *_sentences(figures)]
     page = "\n".join(lines) + "\n"

@@ -123,12 +123,18 @@ def _insight(session: Session, campaign_id: str, noun: str) -> Insight:
     campaign = campaigns.get(session, campaign_id)
     found = models.newest_with(session, campaign_id, noun)
     if found is None:
-        several = len(datasets.head(session, campaign_id).problem.objectives) > 1
-        instead = {"pareto": "recommendation", "recommendation": "pareto"}[noun]
-        hint = f" (ask for its {instead})" if several == (noun == "recommendation") else " yet"
-        raise NotFound(f"{noun}{hint} of campaign", campaign_id)
+        raise NotFound(_missing(datasets.head(session, campaign_id).problem, noun), campaign_id)
     version, said = found
     return Insight(campaign_id, version.id, version.revision, version.revision < campaign.revision, said)
+
+
+def _missing(problem: Problem, noun: str) -> str:
+    """What there is not, and what there is instead."""
+    if noun == "pareto" and len(problem.objectives) == 1:
+        return "Pareto front (one objective has a recommendation) in campaign"
+    if noun == "recommendation" and len(problem.objectives) > 1:
+        return "recommendation (several objectives have a Pareto front) in campaign"
+    return f"model yet that tells the {noun} of campaign"
 
 
 def _calibration(version: ModelVersion, problem: Problem) -> Calibration:

@@ -97,7 +97,7 @@ def campaign(loop, tmp_path):
 
 
 def test_before_the_first_model_nothing_is_known_and_that_is_said(api, campaign):
-    for noun, named in (("recommendation", "recommendation yet"), ("pareto", "ask for its recommendation")):
+    for noun, named in (("recommendation", "no model yet"), ("pareto", "one objective has a recommendation")):
         answer = campaign.ask(api, noun)
         assert answer.status_code == 404
         assert named in answer.json()["detail"]

@@ -1,5 +1,6 @@
 """What every policy in the catalogue promises, whatever it does."""
 
+from dataclasses import fields, replace
 from typing import get_args
 
 import numpy as np
@@ -8,9 +9,10 @@ import pytest
 from models.catalog import PolicyChoice, RandomFilms
 from models.composition import CategoricalVariable, ContinuousVariable, GroupRule, SearchSpace
 from models.dataset import Dataset
-from models.film import FilmGeometry, film_violations
+from models.film import FilmChoice, FilmGeometry, film_violations
 from models.propose import propose
 from models.registry import POLICIES, policy_for
+from models.surrogates.film_gp import FilmGP
 from tests.oracles import film_lab
 
 SMALL = {"mc_samples": 32, "raw_films": 48, "restarts": 2, "pool": 128}
@@ -103,3 +105,74 @@ def test_films_in_flight_move_the_choice(problem, data):
     (alone,) = ask(problem, data)
     (beside,) = ask(problem, data, pending=[alone.film])
     assert not np.array_equal(alone.film.points(), beside.film.points())
+
+
+def two_points(data):
+    return data.take(np.array([0, 1]))
+
+
+def equal_values(data):
+    return replace(data, Y=np.full_like(data.Y, 3.0))
+
+
+def repeated(data):
+    """The first film again, under another name: every point twice."""
+    first = data.take(data.films == data.films[0])
+    names = np.char.add(first.names, "-again")
+    return joined(first, replace(first, films=np.full(len(first), "again"), names=names, Y=first.Y + 0.1))
+
+
+def mostly_dead(data):
+    alive = np.arange(len(data)) < 2
+    return replace(data, Y=np.where(alive[:, None], data.Y, np.nan), dead=~alive)
+
+
+def joined(one, other):
+    parts = {f.name: np.concatenate([getattr(one, f.name), getattr(other, f.name)]) for f in fields(one)}
+    return Dataset(**parts)
+
+
+@pytest.mark.parametrize("edge", [two_points, equal_values, repeated, mostly_dead], ids=lambda edge: edge.__name__)
+def test_awkward_readings_are_no_obstacle(problem, data, edge):
+    (answer,) = ask(problem, edge(data))
+    assert film_violations(answer.film, SPACE, GEOMETRY) == []
+    assert answer.gain is None or 0.0 <= answer.gain < np.inf
+
+
+def test_without_any_reading_a_film_is_proposed(problem):
+    (answer,) = propose(problem, None, Dataset.empty(7, len(problem.objectives)), pending=[], count=1, seed=0)
+    assert film_violations(answer.film, SPACE, GEOMETRY) == []
+    assert answer.source == ("random" if problem.policy.name == "random" else "space_filling")
+
+
+def test_several_equally_likely_processes_decide_together(problem, data):
+    state = film_lab.surrogate(problem, data).state
+    sets = [
+        (h, replace(h, lengthscales=0.5 * h.lengthscales), replace(h, film_variance=0.1)) for h in state.hyperparameters
+    ]
+    model = FilmGP(replace(state, averaged=tuple(sets)))
+    assert len(model.latents()) == 3
+    bundle = replace(film_lab.bundle(problem, data), surrogate=model)
+    answers = propose(problem, bundle, data, pending=[], count=2, seed=0)
+    assert [v for a in answers for v in film_violations(a.film, SPACE, GEOMETRY)] == []
+    assert all(a.gain is None or 0.0 <= a.gain < np.inf for a in answers)
+
+
+def test_films_of_more_devices_than_enter_an_acquisition_are_proposed(problem, data):
+    many = problem.model_copy(update={"film": FilmGeometry(devices=40, span_min=0.05, span_max=0.3)})
+    (answer,) = ask(many, data)
+    assert answer.film.points().shape == (40, 7)
+    assert film_violations(answer.film, SPACE, many.film) == []
+
+
+def test_where_films_are_listed_one_of_them_is_chosen(problem, data):
+    made = propose(problem.model_copy(update={"policy": RandomFilms()}), None, data, pending=[], count=12, seed=3)
+    listed = tuple(listed_choice(answer.film) for answer in made)
+    choices = problem.model_copy(update={"film": GEOMETRY.model_copy(update={"choices": listed})})
+    (answer,) = ask(choices, data)
+    assert listed_choice(answer.film) in listed
+
+
+def listed_choice(film):
+    a, b = (dict(zip(SPACE.elements, np.round(end, 12).tolist(), strict=True)) for end in (film.a, film.b))
+    return FilmChoice(a=a, b=b, process=SPACE.decode_process(film.process))

@@ -28,7 +28,7 @@ from models.catalog import (
 from models.policies.base import Policy, Question, Recommendation
 from models.policies.pool import even_pool
 
-NOISY = 0.5
+NOISY = 1.0
 """Share of the property's own spread that offset and noise may have before single readings are not believed."""
 POOL = 256
 """Points over which the spread of the property is judged."""

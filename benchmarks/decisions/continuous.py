@@ -24,6 +24,8 @@ Array = NDArray[np.float64]
 DEVICES = 13
 FILMS = 15
 STARTS = 2
+POOL = 2000
+"""Points that are asked for the best posterior mean: a model is asked after every film."""
 FIRST_FILMS = 10_000
 """Added to the seed of the first films, so that the random arm does not draw them again."""
 
@@ -81,8 +83,8 @@ class Continuous:
         return [answer.film for answer in answers]
 
     def pool(self) -> Array:
-        """Points of the landscape."""
-        return self.lattice
+        """Points of the landscape, at most `POOL`."""
+        return self.lattice[:POOL]
 
     def truth(self, points: Array) -> Array:
         """True values, `j x m`."""

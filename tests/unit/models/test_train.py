@@ -3,7 +3,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
+from models.catalog import FilmGP, NoiseModel
 from models.dataset import Dataset
 from models.errors import FitFailed, InvalidDataset, NotEnoughData
 from models.train import train
@@ -76,7 +78,15 @@ def test_metrics_are_json_and_name_what_was_done():
         "coverage_90",
         "coverage_95",
         "log_density",
+        "readings",
+        "reliability",
+        "ranks",
+        "film_residuals",
     }
+    assert {film["film"] for film in report["objectives"][0]["leave_film_out"]["film_residuals"]} == set(
+        small_lab.dataset(5).films.tolist()
+    )
+    assert [row["variable"] for row in report["sensitivities"]["signal"]] == ["Fe", "Ga", "Pd", "anneal"]
     assert not first.metrics["fit"][0]["warm"]
     assert report["fit"][0]["warm"]
     assert report["seconds"] > 0
@@ -192,3 +202,77 @@ def test_progress_is_called_often_and_may_stop_the_work():
 
     with pytest.raises(KeyboardInterrupt):
         train(PROBLEM, small_lab.dataset(), seed=0, progress=stop)
+
+
+def test_a_wild_reading_is_named_and_costs_the_others_nothing():
+    """One reading off by 40 standard deviations: its film is predicted as if it had not been taken."""
+    data, film = small_lab.dataset(6, seed=1), slice(14, 21)
+    y = data.Y[:, 0].copy()
+    y[17] += 2.0
+    spoilt, without = changed(data, y=y), data.take(np.arange(len(data)) != 17)
+    believing = PROBLEM.model_copy(update={"surrogate": FilmGP(noise=NoiseModel(outliers="none"))})
+
+    def error(bundle):
+        away = bundle.predict(PROBLEM, data.X[film]).mean[:, 0] - small_lab.truth(data.X[film])
+        return float(away.std())  # but for the film's own offset
+
+    robust = train(PROBLEM, spoilt, seed=0)
+    (outlier,) = robust.metrics["objectives"][0]["outliers"]
+    assert (outlier["reading"], outlier["film"]) == (data.names[17], data.films[17])
+    assert outlier["counts_for"] < 0.02
+    assert spoilt.canonical().Y[outlier["row"], 0] == y[17]
+    assert error(robust) == pytest.approx(error(train(PROBLEM, without, seed=0)), rel=0.2)
+    swayed = train(believing, spoilt, seed=0)
+    assert swayed.metrics["objectives"][0]["outliers"] == []
+    assert error(swayed) > 10.0 * error(robust)
+
+
+def test_saturated_readings_are_at_least_their_limit():
+    """Readings above 4 V all read 4 V: told so, the model expects more than the limit there, untold it does not."""
+    data = small_lab.dataset(8, offset=0.0)
+    above = data.Y > 4.0
+    y = np.minimum(data.Y, 4.0)
+    told = replace(data, Y=y, censored=above.astype(np.int8))
+    assert above.sum() > 5
+    true = small_lab.truth(data.X)[above[:, 0]]
+    knows, believes = (
+        train(PROBLEM, d, seed=0).predict(PROBLEM, data.X[above[:, 0]]).mean[:, 0] for d in (told, replace(data, Y=y))
+    )
+    assert np.sqrt(np.mean((knows - true) ** 2)) < 0.6 * np.sqrt(np.mean((believes - true) ** 2))
+
+
+def test_a_minimised_property_has_its_sides_turned():
+    data = small_lab.dataset(8, offset=0.0)
+    above = data.Y > 4.0
+    told = replace(data, Y=np.minimum(data.Y, 4.0), censored=above.astype(np.int8))
+    up, down = (
+        train(small_lab.problem(direction=way), told, seed=0).predict(small_lab.problem(direction=way), data.X[:20])
+        for way in ("maximise", "minimise")
+    )
+    np.testing.assert_allclose(up.mean, down.mean, atol=0.1)
+
+
+def test_dead_devices_are_evidence_of_the_yield_and_no_readings():
+    data = small_lab.dataset(8)
+    dead = data.X[:, 0] > 0.5
+    told = replace(data, Y=np.where(dead[:, None], np.nan, data.Y), dead=dead)
+    bundle = train(PROBLEM, told, seed=0)
+    assert bundle.metrics["objectives"][0]["readings"] == int((~dead).sum())
+    assert bundle.metrics["yield"]["varies_with_material"]
+    survival = bundle.surrogate.survival()
+    chance = survival(torch.as_tensor(np.array([[0.9, 0.05, 0.05, 0.5], [0.1, 0.5, 0.4, 0.5]])), None)
+    assert chance[0] < 0.4
+    assert chance[1] > 0.85
+    again = type(bundle.surrogate).from_arrays(bundle.surrogate.arrays()).survival()
+    assert torch.equal(again(torch.as_tensor(data.X), None), survival(torch.as_tensor(data.X), None))
+    assert train(PROBLEM, data, seed=0).surrogate.survival() is None
+
+
+def test_repeated_readings_share_what_they_say_of_their_noise():
+    data = small_lab.dataset(5)
+    rng = np.random.default_rng(0)
+    variance = 0.05**2 * rng.chisquare(2, data.Y.shape) / 2 / 3
+    told = replace(data, Yvar=variance, replicates=np.full(data.Y.shape, 3.0))
+    readings = train(PROBLEM, told, seed=0).surrogate.state.readings(0)
+    raw = variance[:, 0]
+    assert np.ptp(np.log(readings.known_variance)) < 0.8 * np.ptp(np.log(raw))

@@ -27,6 +27,7 @@ def propose(
     pending: Sequence[Film],
     count: int,
     seed: int,
+    left: int | None = None,
     progress: Progress = silent,
 ) -> list[Recommendation]:
     """Choose the next `count` films, one after the other: each chosen one is in flight for the next.
@@ -40,6 +41,7 @@ def propose(
         pending: Films in flight with their devices that are not yet read.
         count: Number of films to choose.
         seed: From which every random choice is drawn.
+        left: Films that the campaign may still ask for, these among them; None if it has no end.
         progress: Called often with a short phase word; may raise to stop.
 
     Returns:
@@ -53,9 +55,10 @@ def propose(
     ordered = tuple(sorted(pending, key=lambda film: film.points().tobytes()))
     question = Question(problem, dataset.of_films().canonical(), ordered, seed, surrogate, progress)
     chosen: list[Recommendation] = []
-    for _ in range(count):
+    for number in range(count):
         known = films_known(question)
-        question = replace(question, seed=_derived(seed, known))
+        remaining = None if left is None else max(1, left - number)
+        question = replace(question, seed=_derived(seed, known), left=remaining)
         policy, note = _policy(question, known)
         answer = policy.recommend(question)
         chosen.append(replace(_with_prediction(answer, problem, bundle), reason=f"{answer.reason}{note}"))

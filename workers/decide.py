@@ -106,6 +106,7 @@ def _decide(sessions: Sessions, settings: Settings, job: DecisionInput) -> bool:
         pending=job.pending,
         count=job.count,
         seed=job.seed,
+        left=job.left,
         progress=progress,
     )
     model = None if bundle is None else _kept(settings, job, bundle)

@@ -4,18 +4,15 @@
 | --- | --- | --- |
 | two or more objectives | `hypervolume_improvement` | trade-offs are wanted, not one best value |
 | limits on other properties | `expected_improvement` | of the policies for one objective it heeds them |
-| a single film says little of its material | `knowledge_gradient` | it repeats what is worth repeating |
-| otherwise | `expected_improvement` | |
+| the budget leaves the last films | `knowledge_gradient` | no later film profits: what counts is to know the best |
+| otherwise | `expected_improvement` | it finds the best films soonest, whatever the noise |
 
-How little one film says is its own offset and the noise of one reading, against how the property varies over the
-region. The limit was measured: see `docs/science.md`, section 3.
+The rules were measured: see `docs/science.md`, section 3. Noise alone never spoke for another policy.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from models.catalog import (
     Auto,
@@ -26,12 +23,9 @@ from models.catalog import (
     PolicyChoice,
 )
 from models.policies.base import Policy, Question, Recommendation
-from models.policies.pool import even_pool
 
-NOISY = 1.0
-"""Share of the property's own spread that offset and noise may have before single readings are not believed."""
-POOL = 256
-"""Points over which the spread of the property is judged."""
+LAST = 2
+"""Films before the end of the budget that go to knowing the best one."""
 
 
 class Picked(NamedTuple):
@@ -69,22 +63,7 @@ def pick(question: Question, options: Auto) -> Picked:
         return Picked(HypervolumeImprovement(**shared), f"{objectives} objectives are sought")
     if question.problem.outcomes:
         return Picked(ExpectedImprovement(**shared), "it heeds the limits on other properties")
-    unsure, spread = film_error(question), spread_of_property(question)
-    unit = question.problem.objectives[0].unit
-    against = f"against the property's own {spread:.2g} {unit}"
-    if unsure > NOISY * spread:
-        why = f"one reading of a film errs by {unsure:.2g} {unit}, too much {against} to be believed alone"
-        return Picked(KnowledgeGradient(**shared), why)
-    return Picked(ExpectedImprovement(**shared), f"one reading of a film errs by {unsure:.2g} {unit} only, {against}")
-
-
-def film_error(question: Question) -> float:
-    """Standard deviation of one reading of a new film about f, in physical units: its offset and its noise."""
-    model = question.model()
-    return float(np.hypot(model.noise_sd[0], model.film_effect_sd[0]))
-
-
-def spread_of_property(question: Question) -> float:
-    """Standard deviation of f over the region as the model sees it, what it does not know included; physical units."""
-    seen = question.model().predict(even_pool(question, POOL))
-    return float(np.sqrt(seen.mean[:, 0].var() + np.square(seen.sd[:, 0]).mean()))
+    if question.left is not None and question.left <= LAST:
+        last = "this is the last film" if question.left == 1 else f"these are the last {question.left} films"
+        return Picked(KnowledgeGradient(**shared), f"{last} of the budget, and what counts is to know the best")
+    return Picked(ExpectedImprovement(**shared), "one objective is sought and more films will come")

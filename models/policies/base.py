@@ -76,6 +76,8 @@ class Question:
     seed: int
     surrogate: Surrogate | None
     progress: Progress
+    left: int | None = None
+    """Films that the campaign may still ask for, this one among them; None if it has no end."""
 
     def rng(self) -> np.random.Generator:
         """A fresh generator: the same question gives the same numbers."""

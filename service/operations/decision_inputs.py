@@ -10,7 +10,7 @@ from models.dataset import Dataset
 from models.film import Film
 from models.problem import Problem
 from service.operations.recommendations import unread_film
-from service.operations.refill import wanted_films
+from service.operations.refill import films_left, wanted_films
 from service.store import campaigns, datasets, films, models, proposals
 from service.store.datasets import SnapshotRow
 from service.store.tables import JobRow
@@ -52,6 +52,8 @@ class DecisionInput:
     seed: int
     previous: ModelReference | None
     """The newest model version."""
+    left: int | None = None
+    """Films that the budget leaves; None if there is none."""
 
 
 def read_input(session: Session, job: JobRow) -> tuple[DecisionInput, Sequence[SnapshotRow]]:
@@ -78,6 +80,7 @@ def read_input(session: Session, job: JobRow) -> tuple[DecisionInput, Sequence[S
         count=wanted_films(session, config),
         seed=_seed(problem.seed, campaign.revision, known),
         previous=_newest_model(session, campaign.id),
+        left=films_left(session, config),
     )
     return decision, rows
 

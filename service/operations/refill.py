@@ -45,7 +45,12 @@ def refill(session: Session, campaign_id: str, *, pending_changed: bool = False)
 
 def wanted_films(session: Session, config: CampaignConfigRow) -> int:
     """How many proposals should be ready: the queue's depth, or what the budget leaves if that is less."""
+    left = films_left(session, config)
+    return config.queue_depth if left is None else min(config.queue_depth, left)
+
+
+def films_left(session: Session, config: CampaignConfigRow) -> int | None:
+    """How many films the budget leaves; None if there is no budget."""
     if config.budget_films is None:
-        return config.queue_depth
-    spent = proposals.count(session, config.campaign_id, proposals.SPENT)
-    return max(0, min(config.queue_depth, config.budget_films - spent))
+        return None
+    return max(0, config.budget_films - proposals.count(session, config.campaign_id, proposals.SPENT))

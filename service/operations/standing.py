@@ -67,9 +67,14 @@ def _scatter(decision: DecisionInput, model: Known) -> tuple[float | None, float
 
 
 def best(problem: Problem, model: Known | None, insights: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What is expected at the best composition; of several objectives the hypervolume of what was measured."""
+    """What is expected at the best composition; of several objectives the hypervolume of what was measured.
+
+    Before a model is explained, its map says it for one objective, at mid process.
+    """
+    known = insights or {}
     if len(problem.objectives) > 1:
-        found = ((insights or {}).get("pareto") or {}).get("hypervolume_measured") or {}
+        found = (known.get("pareto") or {}).get("hypervolume_measured") or {}
     else:
-        found = ((None if model is None else model.posterior) or {}).get("best") or {}
+        of_map = ((None if model is None else model.posterior) or {}).get("best")
+        found = known.get("recommendation") or of_map or {}
     return {"best_mean": found.get("mean"), "best_sd": found.get("sd")}

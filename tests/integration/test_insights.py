@@ -120,9 +120,11 @@ def test_the_recommendation_is_the_newest_there_is_and_says_when_it_is_behind(ap
 
 
 def test_a_model_is_explained_once(api, campaign):
-    assert campaign.decide(1.0, insights={"recommendation": RECOMMENDED})
+    assert campaign.decide(1.0, insights={"recommendation": RECOMMENDED | {"mean": 3.75}})
+    assert campaign.ask(api, "stop-advice").json()["history"][-1]["best_mean"] == 3.75
     assert not campaign.decide(1.0, insights={"recommendation": RECOMMENDED | {"mean": 9.0}})
-    assert campaign.ask(api, "recommendation").json()["mean"] == 3.5
+    assert campaign.ask(api, "recommendation").json()["mean"] == 3.75
+    assert [s["best_mean"] for s in campaign.ask(api, "stop-advice").json()["history"]] == [3.75, 3.75]
 
 
 def test_the_front_comes_with_its_hypervolume(api, campaign):

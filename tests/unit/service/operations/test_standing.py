@@ -72,4 +72,9 @@ def test_of_several_objectives_the_hypervolume_is_what_is_best_and_there_is_no_o
     front = {"pareto": {"hypervolume_measured": {"mean": 6.0, "sd": 0.5}, "hypervolume_believed": {"mean": 9.0}}}
     assert best(sought, Model(), front) == {"best_mean": 6.0, "best_sd": 0.5}
     assert best(sought, Model(), None) == {"best_mean": None, "best_sd": None}
+
+
+def test_of_one_objective_the_recommendation_goes_before_the_map():
     assert best(problem(ONE), Model(), None) == {"best_mean": 2.0, "best_sd": 0.25}
+    told = {"recommendation": {"mean": 3.0, "sd": 0.5, "rivals": []}}
+    assert best(problem(ONE), Model(), told) == {"best_mean": 3.0, "best_sd": 0.5}

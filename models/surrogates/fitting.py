@@ -17,6 +17,8 @@ Array = NDArray[np.float64]
 
 INFEASIBLE = 1e300
 """Negative log evidence where the covariance has no Cholesky factor: the line search turns back."""
+MOST_EVALUATIONS = 300
+"""Of the evidence in one climb; a fifth of them is usual."""
 WILD = 100.0
 """Size of a reading, in standardised units, up to which the ranges of the priors are wide enough."""
 
@@ -46,6 +48,7 @@ def fit(
     starts: int,
     previous: Hyperparameters | None,
     progress: Callable[[str], None],
+    most: int = MOST_EVALUATIONS,
 ) -> Fit:
     """Find the hyperparameters of largest evidence times prior.
 
@@ -56,6 +59,7 @@ def fit(
         starts: How many climbs in all.
         previous: Where the first climb starts.
         progress: Called at each evaluation.
+        most: Evaluations after which a climb ends where it is.
 
     Returns:
         The best end of all climbs.
@@ -85,7 +89,7 @@ def fit(
         return -value - density, -gradient - slope
 
     results = [
-        minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 200, "ftol": 1e-8})
+        minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxfun": most, "ftol": 1e-8})
         for start in _starts(prior, seed, starts, before)
     ]
     best = min(results, key=lambda r: float(r.fun))

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.surrogates.evidence import Evidence, Readings
-from models.surrogates.fitting import Fit, fit
+from models.surrogates.fitting import MOST_EVALUATIONS, Fit, fit
 from models.surrogates.hyperparameters import NOISE_VARIANCE, Hyperparameters, Layout, log_prior
 
 Array = NDArray[np.float64]
@@ -30,8 +30,14 @@ Array = NDArray[np.float64]
 SPREADS = (0.5, 1.0)
 """tau: noise variances that differ by a factor of 1.6 or 2.7 are nothing unusual. Larger ones were tried: real readings
 that were left out, and not only the fitted ones, are then predicted worse."""
-WORTH_A_TRY = -2.0
-"""Expected gain, eq. (2), from which the varying noise is fitted: a slope says little of large variations."""
+DEAR = 600
+"""Readings beyond which the climb to varying noise ends early."""
+ENOUGH = 16
+"""Evaluations of that climb: with 780 readings it ends 0.1 below the top, of 121.8 to be gained, in 0.5 s for 1.2."""
+WORTH_A_TRY = 0.0
+"""Expected gain, eq. (2), from which the varying noise is fitted. Of 17 data sets with even or uneven noise the sign of
+(2) was that of (3) in 16, and the 17th gained 0.0.
+"""
 
 
 def fit_noise(
@@ -62,7 +68,8 @@ def fit_noise(
         return plain
     free = replace(layout, weights=data.features.shape[1], noise_spread=spread)
     before = previous if previous is not None and previous.layout().weights == free.weights else plain.hyperparameters
-    varying = fit(data, layout=free, seed=seed, starts=1, previous=before, progress=progress)
+    most = MOST_EVALUATIONS if len(data.y) <= DEAR else ENOUGH
+    varying = fit(data, layout=free, seed=seed, starts=1, previous=before, progress=progress, most=most)
     evaluations = plain.evaluations + varying.evaluations
     best = max((plain, varying), key=lambda found: log_posterior(data, found, layout.elements))
     return replace(best, evaluations=evaluations, starts=starts + 1)

@@ -15,7 +15,7 @@ from models.surrogates.evidence import Readings
 from models.surrogates.hyperparameters import Hyperparameters
 from models.surrogates.noise_basis import PLACES, noise_centres, reading_features
 from models.surrogates.replicates import shrunk
-from models.surrogates.scaling import LARGEST, robust_units, space_ranges
+from models.surrogates.scaling import LARGEST, robust_units, seen_to_whole, space_ranges
 from models.surrogates.settling import Settled
 from models.surrogates.yield_model import YieldModel, devices_seen
 
@@ -266,7 +266,8 @@ def _units(y: Array, side: NDArray[np.int8], dataset: Dataset) -> tuple[float, f
         raise NotEnoughData(f"{own.sum()} readings at {distinct} distinct points; at least 2 points are needed")
     if np.abs(y[read]).max() > LARGEST:
         raise InvalidDataset(f"a reading of {y[read][np.abs(y[read]).argmax()]:g} is larger than {LARGEST:g}")
-    return robust_units(y[read])
+    centre, scale = robust_units(y[read])
+    return centre, scale * seen_to_whole(len(np.unique(dataset.films[read])))
 
 
 def _stated(known: Array, replicates: Array) -> tuple[Array, Array]:

@@ -12,6 +12,8 @@ MIDDLE_80 = 2.5631031310892007
 """Width of the middle 80 % of a standard normal distribution."""
 SMALLEST = 1e-100
 """Least scale of readings; anything smaller is rounding."""
+UNSEEN = 2.0
+"""How much further the property reaches than the readings of a single film, in scales of these readings."""
 LARGEST = 1e100
 """Largest size of a reading, in its own or in standardised units: its square must not overflow."""
 
@@ -52,3 +54,13 @@ def robust_units(values: Array) -> tuple[float, float]:
     low, high = np.quantile(values, [0.1, 0.9])
     candidates = (float(high - low) / MIDDLE_80, float(np.std(values)), abs(centre), 1.0)
     return centre, next(scale for scale in candidates if scale > max(1e-12 * abs(centre), SMALLEST))
+
+
+def seen_to_whole(films: int) -> float:
+    """Factor from the scale of the readings on `films` films, one at least, to that of the whole search space.
+
+    Devices of one film are alike, so that few films show less than the property does. Measured on three real plates of
+    six elements, the root mean square of all values about the readings' centre was 2.3, 1.5, 1.2 and 1.2 scales after
+    2, 4, 8 and 13 films; without this factor early intervals are too narrow, however the rest is averaged.
+    """
+    return 1.0 + UNSEEN / films

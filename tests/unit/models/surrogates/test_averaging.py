@@ -1,10 +1,13 @@
 """Sets of hyperparameters: are they draws from the posterior, and do predictions average over them?"""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from models.surrogates.averaging import MOST_READINGS, Averaging
 from models.surrogates.evidence import Readings
+from models.surrogates.film_gp import FilmGP
 from models.surrogates.fitting import fit
 from models.surrogates.hyperparameters import Layout, prior_covariance
 from models.train import train
@@ -79,8 +82,7 @@ def surrogate(count):
 
 def test_predictions_are_those_of_all_sets_together():
     model, X = surrogate(8), small_lab.probe(5)
-    each = [model.state.sets(0)[k] for k in range(8)]
-    alone = [type(model)(type(model.state)(**{**vars(model.state), "averaged": ((h,),)})).predict(X) for h in each]
+    alone = [FilmGP(replace(model.state, averaged=((h,),))).predict(X) for h in model.state.sets(0)]
     means, variances = np.array([p.mean for p in alone]), np.array([p.sd for p in alone]) ** 2
     prediction = model.predict(X)
     assert prediction.mean == pytest.approx(means.mean(0), rel=1e-9)

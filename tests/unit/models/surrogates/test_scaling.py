@@ -9,7 +9,7 @@ from models.composition import (
     LinearRule,
     SearchSpace,
 )
-from models.surrogates.scaling import robust_units, space_ranges
+from models.surrogates.scaling import robust_units, seen_to_whole, space_ranges
 
 
 def test_ranges_follow_from_the_rules_of_all_elements():
@@ -64,3 +64,26 @@ def test_wild_readings_do_not_move_the_units():
 )
 def test_units_without_a_spread(values, expected):
     assert robust_units(np.array(values)) == pytest.approx(expected)
+
+
+def test_few_films_show_less_than_the_property_does():
+    """Films are lines through a drawn function of three fractions; all of it is at hand to compare."""
+    rng = np.random.default_rng(0)
+    points = rng.dirichlet(np.ones(3), 250)
+    ratios = {}
+    for films in (2, 8):
+        ends = rng.dirichlet(np.ones(3), (40, films, 2))
+        s = np.linspace(0.0, 1.0, 7)[:, None]
+        found = []
+        for lines in ends:
+            x = np.vstack([points, *((1.0 - s) * a + s * b for a, b in lines)])
+            distance = np.sqrt(5.0 * (((x[:, None] - x) / 0.4) ** 2).sum(-1))
+            covariance = (1.0 + distance + distance**2 / 3.0) * np.exp(-distance) + 1e-8 * np.eye(len(x))
+            f = np.linalg.cholesky(covariance) @ rng.standard_normal(len(x))
+            centre, scale = robust_units(f[250:])
+            found.append(np.log(np.sqrt(np.mean((f[:250] - centre) ** 2)) / scale))
+        ratios[films] = np.exp(np.mean(found))
+    assert seen_to_whole(2) / ratios[2] == pytest.approx(1.0, rel=0.5)
+    assert seen_to_whole(8) / ratios[8] == pytest.approx(1.0, rel=0.35)
+    assert ratios[2] > ratios[8]
+    assert seen_to_whole(2) > seen_to_whole(8) > 1.0

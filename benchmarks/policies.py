@@ -3,8 +3,8 @@
     python -m benchmarks.policies --seeds 30 --policies expected_improvement knowledge_gradient auto
 
 Four elements, 400 listed films of 7 devices, spans of 10 to 40 at.%. Each seed draws a property from a Gaussian process
-of known hyperparameters, noise and film offsets; the model conditions on the readings and fits nothing, so that policies
-differ and nothing else does. Two random films first, 12 in all, the end told to the policy. All policies see the same
+of known hyperparameters, noise and film offsets; the model conditions on the readings and fits nothing: policies differ
+and nothing else does. Two random films first, 12 in all, the end told to the policy. All policies see the same
 property, the same first films, and the same noise of film k. Finished campaigns are kept as JSON lines, not repeated.
 """
 

@@ -13,8 +13,9 @@ over joint draws of all properties and directions u: each draw has directions of
 together by one maximum, for any K; where devices may be dead, by its expectation over the living (`living.py`). With
 one objective u = 1, and (2) is constrained noisy expected improvement.
 
-The search climbs the logarithm of a smoothed (2): x^m - y^m = (x - y)(x^(m-1) + .. + y^(m-1)), with a fat-tailed
-positive part of x - y, and fat-tailed limits, so that devices far from any gain still know where to go.
+The search climbs the logarithm of a smoothed (2). x^m - y^m = (x - y)(x^(m-1) + .. + y^(m-1)), and for the positive
+part of t = x - y stands (t + (t^2 + 4 tau^2)^(1/2)) / 2. A limit is one more term of the minimum in (1), a steep ramp
+that leaves 0 at the limit. Both have fat tails, so that devices far from any gain still know where to go.
 
 | symbol | meaning | shape |
 | --- | --- | --- |
@@ -22,15 +23,13 @@ positive part of x - y, and fat-tailed limits, so that devices far from any gain
 | b, K, D | films in a batch, devices, columns | |
 
 Source: Daulton et al. 2021, noisy expected hypervolume improvement (arXiv 2105.08195), whose boxes and
-inclusion-exclusion over 2^K sets of devices eq. (1) replaces; smoothing after Ament et al. 2023 (arXiv 2310.20708).
+inclusion-exclusion over 2^K sets of devices eq. (1) replaces; fat tails after Ament et al. 2023 (arXiv 2310.20708).
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-from botorch.utils.safe_math import log_fatmoid, log_fatplus, logmeanexp
 from torch import Tensor
 
 from models.pareto import directions
@@ -39,12 +38,12 @@ from models.policies.living import first_alive
 from models.surrogates.latent import Latent
 from models.tensors import normal_draws, to_tensor
 
-PER_FACE = 8
-"""Directions of each draw through each face of the unit cube."""
-SMOOTHING = 1e-3
-"""Width over which the positive part is smoothed: a share of each objective's width."""
+PER_FACE = 4
+"""Directions of each draw through each face of the unit cube: the draws differ by more than these can settle."""
+SMOOTHING = 3e-4
+"""Tau: the width over which the positive part is smoothed, a share of each objective's width."""
 BLUR = 1e-2
-"""Width, in standardised units, over which a limit is smoothed."""
+"""Distance from a limit, in standardised units, within which a gain of one width is faded out."""
 TOGETHER = 4_000_000
 """Most values of eq. (1) held at once."""
 
@@ -111,6 +110,7 @@ class FilmHypervolume:
             return _Component(scaled, limited, to_tensor(directions(share, PER_FACE, len(aims), seed + part)))
 
         self._components = [component(part) for part in range(parts)]
+        self._objectives = len(aims)
         self._progress, self._chances = progress, chances
 
     def value(self, X: Tensor) -> Tensor:
@@ -122,18 +122,31 @@ class FilmHypervolume:
         return self._over_films(X, self._gain)
 
     def _value(self, X: Tensor) -> Tensor:
-        log_gains = torch.cat([c.log_improvements(X) for c in self._components], dim=-1)
-        if self._chances is None:
-            return logmeanexp(log_gains.amax(dim=-2), dim=-1)
-        log_gains, weights = first_alive(log_gains, self._chances(X))
-        return logmeanexp(torch.logsumexp(weights + log_gains, dim=-2), dim=-1)
+        return self._living(X, smooth=True).mean(dim=-1).log()
 
     def _gain(self, X: Tensor) -> Tensor:
-        gains = torch.cat([c.improvements(X) for c in self._components], dim=-1)
+        return self._living(X, smooth=False).mean(dim=-1)
+
+    def _living(self, X: Tensor, *, smooth: bool) -> Tensor:
+        """What a film adds in every draw and direction, over its devices that live: `b x (S L)`."""
+        reach = torch.cat([c.reach(X, smooth=smooth) for c in self._components], dim=-1)
+        known = torch.cat([c.known for c in self._components])
         if self._chances is None:
-            return gains.amax(dim=-2).mean(dim=-1)
-        gains, weights = first_alive(gains, self._chances(X))
-        return (weights.exp() * gains).sum(dim=-2).mean(dim=-1)
+            return self._added(reach.amax(dim=-2), known, smooth=smooth)
+        ordered, weights = first_alive(reach, self._chances(X))
+        return (weights.exp() * self._added(ordered, known, smooth=smooth)).sum(dim=-2)
+
+    def _added(self, reach: Tensor, known: Tensor, *, smooth: bool) -> Tensor:
+        """The hypervolume between two reaches, `... x (S L)`; of eq. (2), or smoothed and always above 0."""
+        change, far = reach - known, reach.clamp_min(SMOOTHING)
+        positive = change.clamp_min(0.0)
+        if smooth:
+            tail = (change.square() + 4.0 * SMOOTHING**2).sqrt() + change.abs()
+            positive = positive + 2.0 * SMOOTHING**2 / tail  # in this form no digit is lost far from any gain
+        powers = torch.ones_like(known)
+        for power in range(1, self._objectives):
+            powers = powers * far + known**power
+        return positive * powers
 
     def _over_films(self, X: Tensor, asked: Callable[[Tensor], Tensor]) -> Tensor:
         """Ask for as many films at once as fit."""
@@ -181,50 +194,37 @@ class _Limited:
         """Whether values are within the limits."""
         return (values >= self.lower) & (values <= self.upper)
 
-    def log_allows(self, values: Tensor) -> Tensor:
-        """Smoothed logarithm of the same."""
-        total = torch.zeros_like(values)
-        if math.isfinite(self.lower):
-            total = total + log_fatmoid(values - self.lower, tau=BLUR)
-        if math.isfinite(self.upper):
-            total = total + log_fatmoid(self.upper - values, tau=BLUR)
-        return total
+    def ramp(self, values: Tensor) -> Tensor:
+        """How far inside the limits values are, in `BLUR`."""
+        return torch.minimum(values - self.lower, self.upper - values) / BLUR
 
 
 class _Component:
     """Draws of one process per property, with the directions (S x L x m) of each draw."""
 
     def __init__(self, aims: Sequence[_Scaled], limits: Sequence[_Limited], u: Tensor) -> None:
-        self._aims, self._limits, self._u = aims, limits, u
+        self._aims, self._limits, self._inverse = aims, limits, 1.0 / u
         self.size = u.shape[0] * u.shape[1]
-        allowed = [limit.allows(limit.draws.reference) for limit in limits]
-        reach = self._reach([aim.known() for aim in aims], allowed)
-        self._known: Tensor = reach.amax(dim=-3).clamp_min(0.0)
+        reach = self._reach([aim.known() for aim in aims])
+        for limit in limits:
+            reach = torch.where(limit.allows(limit.draws.reference)[..., None], reach, 0.0)
+        self.known: Tensor = reach.amax(dim=-3).clamp_min(0.0).flatten()
+        """How far Z reaches, `(S L)`."""
 
-    def improvements(self, X: Tensor) -> Tensor:
-        """What each device adds by itself in every draw and direction, `b x K x (S L)`."""
-        allowed = [limit.allows(limit.draws.at(X)) for limit in self._limits]
-        reach, m = self._reach([aim.at(X) for aim in self._aims], allowed).clamp_min(0.0), len(self._aims)
-        return (reach**m - self._known**m).clamp_min(0.0).flatten(start_dim=-2)
-
-    def log_improvements(self, X: Tensor) -> Tensor:
-        """Its smoothed logarithm, `b x K x (S L)`."""
-        reach, m = self._reach([aim.at(X) for aim in self._aims], []), len(self._aims)
-        log_gain = log_fatplus(reach - self._known, tau=SMOOTHING)
-        if m > 1:
-            far = reach.clamp_min(SMOOTHING)
-            powers = torch.stack([far**j * self._known ** (m - 1 - j) for j in range(m)])
-            log_gain = log_gain + powers.sum(dim=0).log()
+    def reach(self, X: Tensor, *, smooth: bool) -> Tensor:
+        """Eq. (1) at the devices of films (b x K x D) in every draw and direction, `b x K x (S L)`."""
+        reach = self._reach([aim.at(X) for aim in self._aims])
         for limit in self._limits:
-            log_gain = log_gain + limit.log_allows(limit.draws.at(X))[..., None]
-        flat: Tensor = log_gain.flatten(start_dim=-2)
-        return flat
+            values = limit.draws.at(X)
+            if smooth:
+                reach = torch.minimum(reach, limit.ramp(values)[..., None])
+            else:
+                reach = torch.where(limit.allows(values)[..., None], reach, 0.0)
+        return reach.flatten(start_dim=-2)
 
-    def _reach(self, values: Sequence[Tensor], allowed: Sequence[Tensor]) -> Tensor:
-        """Eq. (1), `... x S x L`, of values `... x S` of each objective; 0 where a mask `... x S` does not allow it."""
-        reach = values[0][..., None] / self._u[..., 0]
+    def _reach(self, values: Sequence[Tensor]) -> Tensor:
+        """Eq. (1) without limits, `... x S x L`, of values `... x S` of each objective."""
+        reach = values[0][..., None] * self._inverse[..., 0]
         for i, other in enumerate(values[1:], start=1):
-            reach = torch.minimum(reach, other[..., None] / self._u[..., i])
-        for mask in allowed:
-            reach = torch.where(mask[..., None], reach, 0.0)
+            reach = torch.minimum(reach, other[..., None] * self._inverse[..., i])
         return reach

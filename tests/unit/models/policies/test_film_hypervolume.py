@@ -149,13 +149,15 @@ def test_devices_that_may_be_dead_count_as_in_every_way_they_can_live():
     alive = np.array([0.9, 0.2, 0.6, 1.0, 0.5])
     model = fitted()
     acq = acquisition(model, draws=256, chances=lambda X: to_tensor(alive).expand(len(X), 5))
-    each = acquisition(model, draws=256)._components[0].improvements(to_tensor(trade_off_lab.NEW)[None])[0]
+    (part,) = acquisition(model, draws=256)._components
+    reach = to_array(part.reach(to_tensor(trade_off_lab.NEW)[None], smooth=False))[0]
     expected = 0.0
     for number in range(32):
         lives = np.array([number >> k & 1 for k in range(5)], dtype=bool)
         if lives.any():
             chance = np.prod(np.where(lives, alive, 1.0 - alive))
-            expected += chance * to_array(each)[lives].max(axis=0).mean()
+            far = np.maximum(reach[lives].max(axis=0), 0.0)
+            expected += chance * np.maximum(far**2 - to_array(part.known) ** 2, 0.0).mean()
     X = to_tensor(trade_off_lab.NEW)[None].requires_grad_()
     assert acq.gain(X).item() == pytest.approx(expected, rel=1e-6)
     assert acq.value(X).exp().item() == pytest.approx(expected, rel=0.02)

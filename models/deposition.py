@@ -125,6 +125,9 @@ class DepositionGrid(BaseModel):
     constant_within: Fraction = 0.005
     """Pair grading: largest change of a fixed element's fraction along a film; half an atomic percent if not given."""
 
+    ratio_within: float = Field(default=0.2, ge=0.0, le=1.0, allow_inf_nan=False)
+    """Largest share by which a film's own flux ratio may miss the geometry's: how even its thickness has to be."""
+
     @model_validator(mode="after")
     def _distinct(self) -> Self:
         elements = [source.element for source in self.sources]

@@ -17,8 +17,8 @@ from models.structures import FilmStructure
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-GRID_FILMS = 12
-"""Films per structure that are rounded to the deposition grid before a campaign is refused for want of any."""
+GRID_FILMS = 128
+"""Films that are rounded to the deposition grid, beside the centre of each structure, before a campaign is refused."""
 GRID_TRIES = 64
 """Structures that are tried for it."""
 NAMED_SUPPORTS = 32
@@ -96,7 +96,7 @@ def _on_grid(space_json: str, geometry_json: str) -> Film | None:
     rng, rounding = np.random.default_rng(0), Rounding(space, geometry)
     for steps in (0, None):  # the centres first: nearly always one of them is enough
         for structure in found:
-            for w in structure.region.sample(1 if steps == 0 else GRID_FILMS, rng, steps):
+            for w in structure.region.sample(1 if steps == 0 else -(-GRID_FILMS // len(found)), rng, steps):
                 for film in rounding.nearest(structure.wanted(w, geometry.mixing())):
                     if not film_violations(film, space, geometry):
                         return film

@@ -118,9 +118,16 @@ def commanded_film(
     if geometry.grid is None:
         raise ValueError("commands need a deposition grid")
     rate = geometry.grid.table(space.elements).rate
-    ends, totals = fractions(rate * np.array([commands.a, commands.b]))
-    s = mixing(geometry.device_positions(), float(totals[1] / totals[0]))
+    told = np.array([commands.a, commands.b])
+    ends, _ = fractions(rate * told)
+    s = mixing(geometry.device_positions(), _ratio(geometry.grid, told, space))
     return Film(ends[0], ends[1], process, s, commands=commands)
+
+
+def _ratio(grid: DepositionGrid, told: NDArray[np.float64], space: SearchSpace) -> float:
+    """Total flux at end B over that at end A, of commands 2 x d."""
+    totals = told @ grid.table(space.elements).rate
+    return float(totals[1] / totals[0]) if totals[0] else float("inf")
 
 
 def named_commands(a: Mapping[str, float], b: Mapping[str, float], space: SearchSpace) -> Commands:
@@ -159,8 +166,11 @@ def _grid_violations(film: Film, space: SearchSpace, geometry: FilmGeometry, gri
         least, most = table.commands(np.array([table.least, table.most]))[:, k]
         span = f"off or {least:g} to {most:g} {grid.unit} at both ends"
         broken.append(f"deposition grid: {space.elements[k]} {span}: is {told[:, k]}")
-    if not on.any():
-        return [*broken, "deposition grid: no source is on"]
+    if not told.any(axis=1).all():
+        return [*broken, "deposition grid: no source is on at an end"]
+    ratio = _ratio(grid, told, space)
+    if abs(ratio / geometry.flux_ratio - 1.0) > grid.ratio_within + TOLERANCE:
+        broken.append(f"flux ratio {geometry.flux_ratio:g} within a share of {grid.ratio_within:g}: is {ratio:.12g}")
     made = commanded_film(film.commands, film.process, space, geometry)
     for name, nominal, followed in (("A", film.a, made.a), ("B", film.b, made.b), ("positions", film.s, made.s)):
         if nominal.shape != followed.shape or np.abs(nominal - followed).max() > TOLERANCE:

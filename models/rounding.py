@@ -7,6 +7,7 @@ symbols, and for what pair grading means on a grid. Process variables with a ste
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +24,9 @@ TOTALS = 32
 """Total fluxes at which a wanted film is tried."""
 LEAST_TOTAL = 0.4
 """Smallest of them, relative to the largest that the sources can deliver: less flux means coarser fractions."""
-REPAIRED = 6
+REPAIRED = 3
 """Roundings that are led back inside the rules."""
-REPAIRS = 40
+REPAIRS = 20
 """Most steps of one way back."""
 
 
@@ -117,7 +118,7 @@ class Rounding:
 
     def _around(self, table: SourceTable, counts: Counts, wanted: Wanted) -> Counts:
         """Counts (2 x d) one step away, `j x 2 x d`."""
-        moved: Counts = counts + _moves(wanted.support, wanted.pair)
+        moved: Counts = counts + _moves(wanted.support.tobytes(), wanted.pair)
         inside = (moved == self._within(table, moved, wanted)).all(axis=(1, 2))
         around: Counts = moved[inside]
         return around
@@ -131,10 +132,15 @@ class Rounding:
         change = np.abs(ends[:, 0] - ends[:, 1])
         span = change.max(axis=1)
         over += np.maximum(span - geometry.span_max, 0.0) + np.maximum(geometry.span_min - span, 0.0)
-        if geometry.grading == "pair" and geometry.grid is not None:
+        grid = geometry.grid
+        if grid is not None:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                ratio = totals[:, 1] / totals[:, 0] / geometry.flux_ratio
+            over += np.maximum(np.abs(ratio - 1.0) - grid.ratio_within, 0.0)
+        if grid is not None and geometry.grading == "pair":
             fixed = counts[:, 0] == counts[:, 1]
             drift = np.where(fixed, change, 0.0).max(axis=1)
-            over += np.maximum(drift - geometry.grid.constant_within, 0.0)
+            over += np.maximum(drift - grid.constant_within, 0.0)
         return np.where((totals > 0.0).all(axis=1), over, np.inf)
 
     def _repaired(self, table: SourceTable, counts: Counts, wanted: Wanted) -> Counts:
@@ -155,11 +161,13 @@ class Rounding:
         return np.array(ended)
 
 
-def _moves(support: Mask, pair: Pair) -> Counts:
+@lru_cache(maxsize=1024)
+def _moves(mask: bytes, pair: Pair) -> Counts:
     """Single steps: one command up or down; one up while another goes down; `j x 2 x d`.
 
     A source that does not trade moves at both ends alike.
     """
+    support = np.frombuffer(mask, dtype=bool)
     d, elements = len(support), np.flatnonzero(support)
     one = np.eye(d, dtype=np.int64)
     none = np.zeros(d, dtype=np.int64)

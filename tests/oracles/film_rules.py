@@ -116,6 +116,9 @@ def _commands(space, geometry, film):
         off = told == (0.0, 0.0)
         if not off and not all(source.lower - NEAR <= c <= source.upper + NEAR for c in told):
             broken.append(f"{e} told {told}")
+    u, v = _fluxes(space, geometry, film)
+    if abs(v.sum() / u.sum() / geometry.flux_ratio - 1.0) > geometry.grid.ratio_within + NEAR:
+        broken.append("flux ratio")
     for end, told in ((film.a, film.commands.a), (film.b, film.commands.b)):
         flux = np.array([sources[e].rate * c for e, c in zip(space.elements, told, strict=True)])
         if np.abs(flux / flux.sum() - end).max() > NEAR:

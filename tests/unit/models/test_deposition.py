@@ -13,7 +13,7 @@ SOURCES = (
     Source(element="Fe", rate=1.0, step=5.0, lower=20.0, upper=200.0),
     Source(element="Ga", rate=2.0, step=0.1, upper=50.0),
 )
-GEOMETRY = FilmGeometry(devices=7, grid=DepositionGrid(unit="W", sources=SOURCES))
+GEOMETRY = FilmGeometry(devices=7, grid=DepositionGrid(unit="W", sources=SOURCES, ratio_within=1.0))
 NONE = np.empty(0)
 
 
@@ -43,13 +43,20 @@ def test_a_film_on_the_grid_breaks_no_rule():
         ([15.0, 10.0, 40.0], [50.0, 30.0, 80.0], "Fe off or 20 to 200 W at both ends"),
         ([0.0, 10.0, 40.0], [50.0, 30.0, 80.0], "Fe off or 20 to 200 W at both ends"),
         ([50.0, 10.0, 40.0], [50.0, 30.0, 120.0], "Pd off or 0 to 100 W at both ends"),
-        ([0.0, 0.0, 0.0], [0.0, 0.0, 0.0], "no source is on"),
+        ([0.0, 0.0, 0.0], [0.0, 0.0, 0.0], "no source is on at an end"),
     ],
 )
 def test_commands_that_a_source_cannot_follow_are_named(a, b, named):
     told = Commands(np.array(a), np.array(b))
     film = Film(np.array([0.5, 0.3, 0.2]), np.array([0.4, 0.3, 0.3]), NONE, GEOMETRY.mixing(), commands=told)
     assert any(named in rule for rule in film_violations(film, SPACE, GEOMETRY))
+
+
+def test_a_film_much_thicker_at_one_end_is_named():
+    even = GEOMETRY.model_copy(update={"grid": GEOMETRY.grid.model_copy(update={"ratio_within": 0.1})})
+    thicker = commanded([100.0, 10.0, 40.0], [100.0, 20.0, 40.0])  # fluxes 140 and 160
+    assert film_violations(thicker, SPACE, even) == ["flux ratio 1 within a share of 0.1: is 1.14285714286"]
+    assert film_violations(thicker, SPACE, GEOMETRY) == []
 
 
 def test_fractions_that_do_not_follow_from_the_commands_are_named():

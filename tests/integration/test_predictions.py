@@ -170,3 +170,29 @@ def test_a_damaged_model_is_reported_and_harms_nothing_else(api, lab, settings, 
     answer = ask(api, f"model-versions/{model}", compositions=[FE])
     assert (answer.status_code, answer.json()["type"]) == (500, "urn:filmloop:problem:artifact-damaged")
     assert api.get(f"/v1/model-versions/{model}").status_code == 200
+
+
+def test_every_property_is_told_in_its_own_direction_and_unit(api, lab, settings, model):
+    objectives = [*MINIMISE["objectives"], {"property": "hardness", "unit": "GPa"}]
+    outcomes = [{"property": "roughness", "unit": "nm", "upper": 5.0}]
+    problem = MINIMISE | {"objectives": objectives, "outcomes": outcomes, "policy": {"name": "hypervolume_improvement"}}
+    one = data(np.random.default_rng(3))
+    Y = np.hstack([one.Y, 200.0 + one.Y, 0.05 * one.Y])
+    three = Dataset(one.X, Y, np.full_like(Y, np.nan), one.films, one.times, dead=one.dead)
+    trained = train(Problem.model_validate(problem), three, seed=1)
+    stored = artifacts.store(settings.artifacts_dir, to_bytes(trained))
+    several = lab.campaign(problem=problem)
+    with lab.sessions.begin() as session:
+        session.execute(insert(ArtifactRow).values(sha256=stored.sha256, size=stored.size))
+        row = session.get_one(ModelVersionRow, model)
+        row.campaign_id, row.artifact_sha256 = several, stored.sha256
+    said = ask(api, f"campaigns/{several}", compositions=[FE]).json()["properties"]
+    assert [(p["property"], p["unit"]) for p in said] == [
+        ("magnetisation", "emu/cm3"),
+        ("hardness", "GPa"),
+        ("roughness", "nm"),
+    ]
+    # Pure Fe at mid temperature, by the truth of `data`: 100 - 50 - 20 / 2.
+    for one_property, truth in zip(said, (40.0, 240.0, 2.0), strict=True):
+        assert one_property["mean"][0] == pytest.approx(truth, abs=4.0 * one_property["reading_sd"][0])
+        assert one_property["reading_sd"][0] < 0.2 * truth

@@ -77,14 +77,15 @@ def _devices(structure: FilmStructure, w: Array, s: Array) -> Array:
 
 
 def _anchors(question: Question, acquisition: FilmAcquisition, devices: Array, rng: np.random.Generator) -> Array:
-    """Single points with the largest gain, then with the best posterior mean, read ones among them, `j x (d + p)`."""
+    """Single points with the largest gain, then with the best posterior means, read ones among them, `j x (d + p)`."""
     some = devices[rng.choice(len(devices), min(POOL, len(devices)), replace=False)]
     pool = np.concatenate([question.read().X, some])
     with torch.no_grad():
         gains = to_array(acquisition.value(to_tensor(pool)[:, None, :]))
-    mean = question.model().predict(pool).mean[:, 0]
-    best = [np.argsort(-values, kind="stable")[: ANCHORS // 2] for values in (gains, mean)]
-    chosen: Array = pool[np.concatenate(best)]
+    m = len(question.problem.objectives)
+    means = question.model().predict(pool).mean[:, :m]
+    best = [np.argsort(-values, kind="stable")[: ANCHORS // 2 // m] for values in means.T]
+    chosen: Array = pool[np.concatenate([np.argsort(-gains, kind="stable")[: ANCHORS // 2], *best])]
     return chosen
 
 
@@ -118,10 +119,11 @@ def _around_read(question: Question, drawn: Drawn, rng: np.random.Generator) -> 
 
 
 def _read_films(question: Question, d: int) -> Array:
-    """Both ends and the process of the films with the best readings, `j x (2d + p)`, j at most `READ`."""
+    """Both ends and the process of the films with the best readings of any objective, `j x (2d + p)`, j <= `READ`."""
     read = question.read()
-    y = question.problem.objectives[0].to_maximised(read.Y[:, 0])
-    names = read.films[np.argsort(-np.nan_to_num(y, nan=-np.inf), kind="stable")]
+    y = np.column_stack([o.to_maximised(read.Y[:, k]) for k, o in enumerate(question.problem.objectives)])
+    order = np.argsort(-np.nan_to_num(y, nan=-np.inf), axis=0, kind="stable")
+    names = read.films[order.ravel()]  # the best of each objective, the second of each, ...
     rows = []
     for name in list(dict.fromkeys(names.tolist()))[:READ]:
         points = read.X[read.films == name]

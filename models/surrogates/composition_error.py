@@ -72,13 +72,13 @@ def with_composition_error(state: FilmGPState, elements: int, sd: float) -> Film
     Raises:
         FitFailed: If a covariance of the readings has no Cholesky factor.
     """
-    state = replace(state, added=np.empty((0, 0)))
+    state = replace(state, added=np.empty((0, 0)), composition_error=np.empty(0))
     if sd == 0.0:
         return state
     for _ in range(PASSES):
         columns = [_added(state, k, elements, sd) for k in range(state.Y.shape[1])]
         state = replace(state, added=np.column_stack(columns))
-    return state
+    return replace(state, composition_error=np.array([sd, elements]))
 
 
 def _added(state: FilmGPState, column: int, elements: int, sd: float) -> Array:

@@ -29,7 +29,7 @@ from models.surrogates.fit_report import column_report, named, sensitivities, yi
 from models.surrogates.hyperparameters import Hyperparameters
 from models.surrogates.latent import Latent
 from models.surrogates.scaling import space_ranges
-from models.surrogates.torch_noise import reading_variance
+from models.surrogates.torch_noise import misread_variance, reading_variance
 from models.surrogates.torch_yield import Survival, survival_of
 from models.tensors import to_array, to_tensor
 
@@ -175,13 +175,14 @@ class FilmGP(GPyTorchModel):
         def prior(X1: Tensor, X2: Tensor) -> Tensor:
             return column.prior((X1 - self._lower) / scaling, (X2 - self._lower) / scaling)
 
+        own, misread = reading_variance(self.state, output, column.h), misread_variance(self.state, column)
         return Latent(
             prior=prior,
             variance=column.variance,
             points=column.z * scaling + self._lower,
             project=column.project,
             whitened=column.whitened,
-            noise=reading_variance(self.state, output, column.h),
+            noise=lambda X, positions: own(X, positions) + misread(X, positions),
             film_variance=column.h.film_variance,
             centre=float(self.state.centre[output]),
             scale=float(self.state.scale[output]),

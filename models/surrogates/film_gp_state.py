@@ -72,6 +72,8 @@ class FilmGPState:
     """`n x m` pseudo-readings in physical units, NaN where Y says what it says. Empty: all NaN."""
     site_variance: Array = field(default_factory=lambda: np.empty((0, 0)))
     """`n x m` variances of the pseudo-readings, in physical units."""
+    composition_error: Array = field(default_factory=lambda: np.empty(0))
+    """Standard deviation of a measured fraction, and the number of fractions d. Empty: fractions are right."""
     clock: Array = field(default_factory=lambda: np.array([0.0, 1.0]))
     """Time from which drift is counted, the first of a calibration sample, and the span of all times, in s."""
     noise_centres: Array = field(default_factory=lambda: np.empty((0, 0)))

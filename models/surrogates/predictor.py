@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from models.errors import IncompatibleCheckpoint
 from models.objective import Objective
+from models.surrogates.composition_error import composition_variance, mean_gradient
 from models.surrogates.conditioning import Conditioner
 from models.surrogates.evidence import Readings
 from models.surrogates.film_gp_state import FilmGPState
@@ -43,16 +44,21 @@ class _Component:
 
     def __init__(self, state: FilmGPState, column: int, data: Readings, h: Hyperparameters) -> None:
         self._state, self._h, self._doubt = state, h, state.doubt(column)
-        self.moments = Conditioner(data, h).conditioning.moments
+        self._read = Conditioner(data, h).conditioning
+        self.moments = self._read.moments
 
     def spread(self, x: Array) -> tuple[Array, Array]:
         """Variance of a reading (at an unknown position) and of a film's offset at `j x D` points."""
         h, ones = self._h, np.ones(len(x))
-        if h.noise_spread == 0.0:
-            return h.noise_variance * ones, h.film_variance * ones
-        features = reading_features(x, self._state.noise_centres)
-        factor = mean_noise(features, h.noise_spread, h.noise_weights, self._doubt)
-        return h.noise_variance * factor, h.film_variance * ones
+        noise = h.noise_variance * ones
+        if h.noise_spread > 0.0:
+            features = reading_features(x, self._state.noise_centres)
+            noise *= mean_noise(features, h.noise_spread, h.noise_weights, self._doubt)
+        if self._state.composition_error.size:
+            sd, elements = self._state.composition_error
+            gradient = mean_gradient(x / h.lengthscales, self._read.z, self._read.project @ self._read.whitened, h)
+            noise += composition_variance(gradient, self._state.width, int(elements), sd)
+        return noise, h.film_variance * ones
 
 
 @dataclass(frozen=True)

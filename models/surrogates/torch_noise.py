@@ -5,11 +5,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from models.surrogates.conditioned import Conditioned
 from models.surrogates.film_gp_state import FilmGPState
 from models.surrogates.hyperparameters import Hyperparameters
 from models.surrogates.noise_basis import PLACE_SHARE, PLACES, Array, centre_factor, correlation_scale, typical_place
 from models.tensors import to_tensor
 
+NEAREST = 1e-20
+"""Least squared distance, 5 r^2: the square root has no slope at 0."""
 Variance = Callable[[Tensor, Tensor | None], Tensor]
 
 
@@ -40,6 +43,33 @@ def reading_variance(state: FilmGPState, column: int, h: Hyperparameters) -> Var
         own = ((features @ doubt) * features).sum(-1)
         rest = (1.0 - (features * features).sum(-1)).clamp_min(0.0)
         return h.noise_variance * torch.exp(spread * (features @ weights) + 0.5 * spread**2 * (own + rest))
+
+    return variance
+
+
+def misread_variance(state: FilmGPState, read: Conditioned) -> Variance:
+    """Variance that an error of the measured composition adds to a reading, as `reading_variance` gives its own.
+
+    Eq. (1) and (2) of `composition_error.py`, differentiable in the points; 0 where fractions are right.
+
+    Args:
+        state: Says how far fractions are off.
+        read: The posterior of the objective.
+    """
+    if not state.composition_error.size:
+        return lambda X, _positions: torch.zeros(X.shape[:-1], dtype=X.dtype)
+    sd, elements = float(state.composition_error[0]), int(state.composition_error[1])
+    lower, width, weights = to_tensor(state.lower), to_tensor(state.width), read.project @ read.whitened
+
+    def variance(X: Tensor, _positions: Tensor | None) -> Tensor:
+        z = (X - lower) / width / read.lengthscales
+        squared = (z * z).sum(-1, keepdim=True) + (read.z * read.z).sum(-1) - 2.0 * (z @ read.z.mT)
+        u = (5.0 * squared).clamp_min(NEAREST).sqrt()
+        pull = (5.0 / 3.0) * (1.0 + u) * torch.exp(-u) * weights
+        gradient = read.h.output_variance * (pull @ read.z - pull.sum(-1, keepdim=True) * z) / read.lengthscales
+        by_fraction = gradient[..., :elements] / width[:elements]
+        along: Tensor = (by_fraction**2).sum(-1) - by_fraction.sum(-1) ** 2 / elements
+        return sd**2 * along.clamp_min(0.0)
 
     return variance
 

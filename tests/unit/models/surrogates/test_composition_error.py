@@ -2,10 +2,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from models.catalog import FilmGP, NoiseModel
 from models.checkpoint import from_bytes, to_bytes
 from models.surrogates.composition_error import composition_variance, mean_gradient
+from models.surrogates.predictor import Predictor
+from models.tensors import to_tensor
 from models.train import train
 from tests.oracles import noisy_lab, small_lab
 
@@ -69,6 +72,29 @@ def test_what_is_added_is_how_far_the_property_itself_would_scatter(steep, aware
     ratio = np.sqrt(s.added[:, 0]) / scatter
     assert np.mean((ratio[steepest] > 0.7) & (ratio[steepest] < 1.4)) > 0.9
     assert np.median(np.sqrt(s.added[~steepest, 0])) < 0.6 * np.median(np.sqrt(s.added[steepest, 0]))
+
+
+def test_readings_to_come_are_told_to_scatter_by_it_too(steep, aware):
+    """Near what was read; far from it nobody knows how steep the property is."""
+    surrogate, truth = aware.surrogate, steep[1]
+    near = surrogate.state.X[::3] + 1e-3 * np.array([1.0, -1.0, 0.0, 1.0])
+    wrong = SD * np.random.default_rng(2).standard_normal((2000, 1, 3))
+    X = np.repeat(near[None], 2000, axis=0)
+    X[..., :3] += wrong - wrong.mean(2, keepdims=True)
+    scatter = truth(X.reshape(-1, 4)).reshape(2000, -1).std(0)
+    (latent,) = surrogate.latents()
+    told = latent.scale * np.sqrt(latent.noise(to_tensor(near), None).numpy())
+    steepest = scatter > np.median(scatter)
+    own = surrogate.noise_sd[0]
+    ratio = told[steepest] / np.hypot(scatter[steepest], own)
+    assert np.mean((ratio > 0.7) & (ratio < 1.4)) > 0.9
+    said = Predictor.from_arrays(surrogate.arrays()).predict(near).noise_sd[:, 0]
+    np.testing.assert_allclose(said, told, rtol=1e-8)
+    X = to_tensor(near[:2]).requires_grad_()
+    assert torch.autograd.gradcheck(lambda points: latent.noise(points, None), (X,))
+    at_reading = to_tensor(surrogate.state.X[:1]).requires_grad_()
+    (slope,) = torch.autograd.grad(latent.noise(at_reading, None).sum(), at_reading)
+    assert torch.isfinite(slope).all()
 
 
 def test_steep_readings_count_less_and_predictions_know_it():

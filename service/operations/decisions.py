@@ -119,7 +119,7 @@ def publish_decision(
 def explain_decision(
     sessions: Sessions, decision: DecisionInput, artifact: StoredArtifact, explanation: Callable[[], Mapping[str, Any]]
 ) -> bool:
-    """Find out what researchers ask of the model of a published decision, and write it; robots did not wait for it.
+    """Find out what researchers ask of the model of a published decision, and write it; robots do not wait for it.
 
     Args:
         sessions: Where the record is.

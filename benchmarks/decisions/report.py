@@ -26,7 +26,7 @@ def outcomes(
     arms: Sequence[str],
     *,
     offset: float,
-    films: Mapping[str, int],
+    films: int | None,
     seeds: int,
 ) -> dict[str, Outcome]:
     """The campaigns of each arm, of its last version in the file, that can be paired.
@@ -36,7 +36,7 @@ def outcomes(
         tasks: Those to pool.
         arms: Those to show.
         offset: Film offset, in sd.
-        films: Budget of each task.
+        films: Budget, if not each task's own.
         seeds: Seeds 0 ... seeds - 1 count.
 
     Returns:
@@ -47,7 +47,10 @@ def outcomes(
         own = [
             r
             for r in records
-            if r["arm"] == arm and r["task"] in tasks and r["offset"] == offset and r["films"] == films[r["task"]]
+            if r["arm"] == arm
+            and r["task"] in tasks
+            and r["offset"] == offset
+            and r["films"] == (films or tasks[r["task"]].films)
         ]
         last = [r for r in own if r["version"] == own[-1]["version"] and r["seed"] < seeds]
         if last:
@@ -103,7 +106,7 @@ def _against(ours: Outcome, other: Outcome) -> dict[str, Any]:
     }
 
 
-def write(folder: Path, study: str, tables: Mapping[str, Table], facts: Mapping[str, Any]) -> str:
+def write(folder: Path, study: str, title: str, tables: Mapping[str, Table], facts: Mapping[str, Any]) -> str:
     """Keep the tables as `<study>.json` and `<study>.md`.
 
     The figures of the first table are repeated at the top of the JSON document.
@@ -117,10 +120,10 @@ def write(folder: Path, study: str, tables: Mapping[str, Table], facts: Mapping[
     folder.mkdir(parents=True, exist_ok=True)
     document = {"study": study, **commits, **first, "tables": dict(tables)}
     (folder / f"{study}.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    lines = [f"# Decisions: {study.upper().replace('_', ' and ')}", ""]
+    lines = [f"# {title}", ""]
     lines += [f"- {key}: {value}" for key, value in {**where, **facts}.items()]
-    for title, figures in tables.items():
-        lines += ["", f"## {title}", "", markdown_table(figures["rows"]), "", *_sentences(figures)]
+    for name, figures in tables.items():
+        lines += ["", f"## {name}", "", markdown_table(figures["rows"]), "", *_sentences(figures)]
     page = "\n".join(lines) + "\n"
     (folder / f"{study}.md").write_text(page, encoding="utf-8")
     return page

@@ -1,8 +1,8 @@
-"""What every table of the decision benchmark shares: its command line, and the campaigns that are missing."""
+"""What every study of the decision benchmark shares: its command, and the campaigns that are missing."""
 
 import argparse
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -10,11 +10,57 @@ from benchmarks.decisions.arms import ARMS
 from benchmarks.decisions.campaign import run
 from benchmarks.decisions.noise import Noise
 from benchmarks.decisions.records import RESULTS, Key, Record, Records
+from benchmarks.decisions.report import outcomes, plot, table, write
 from benchmarks.decisions.task import Task
 from benchmarks.provenance import provenance
 
 Load = Callable[[str], Task]
 """From the name of a task to the task."""
+
+
+def conduct(
+    study: str,
+    doc: str | None,
+    tasks: Sequence[str],
+    load: Load,
+    arms: Sequence[str],
+    *,
+    pooled: bool,
+    facts: Mapping[str, str],
+    unit: str,
+) -> None:
+    """The command of a study: run what is missing, then print and write its tables and its plot.
+
+    Args:
+        study: Name of its files.
+        doc: What `--help` says.
+        tasks: Names of its tasks.
+        load: From a name to the task.
+        arms: Arms that are run if none are named.
+        pooled: Whether one table holds all tasks; else there is one for each.
+        facts: What stands above the tables.
+        unit: Unit of regret in the plot.
+    """
+    options = parser(doc, tasks, arms).parse_args()
+    records = Records(options.results / "raw" / f"{study}.jsonl")
+    if not options.table_only:
+        run_missing(records, load, options)
+    if options.run_only:
+        return
+    loaded = {name: load(name) for name in options.tasks}
+    groups = {"": loaded} if pooled else {f"{name}, ": {name: task} for name, task in loaded.items()}
+    panels = {
+        f"{title}film offset {offset:g} sd": outcomes(
+            records.all(), group, options.arms, offset=offset, films=options.films, seeds=options.seeds
+        )
+        for title, group in groups.items()
+        for offset in options.offset
+    }
+    panels = {title: found for title, found in panels.items() if found}
+    tables = {title: table(found) for title, found in panels.items()}
+    title = (doc or study).splitlines()[0]
+    print(write(options.results, study, title, tables, {"tasks": ", ".join(loaded), **facts}))
+    plot(options.results / f"{study}.png", panels, unit)
 
 
 def parser(doc: str | None, tasks: Sequence[str], arms: Sequence[str]) -> argparse.ArgumentParser:

@@ -11,9 +11,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from benchmarks.decisions.plates import PLATES, Plate
-from benchmarks.decisions.records import Records
-from benchmarks.decisions.report import outcomes, plot, table, write
-from benchmarks.decisions.study import parser, run_missing
+from benchmarks.decisions.study import conduct
 
 TASKS = tuple(f"oer-plate-{number}" for number in PLATES)
 DEFAULT_ARMS = (
@@ -33,24 +31,7 @@ def load(task: str) -> Plate:
 
 def main() -> None:
     """Run what is missing, then print and write the table."""
-    options = parser(__doc__, TASKS, DEFAULT_ARMS).parse_args()
-    records = Records(options.results / "raw" / "t1.jsonl")
-    if not options.table_only:
-        run_missing(records, load, options)
-    if options.run_only:
-        return
-    tasks = {task: load(task) for task in options.tasks}
-    films = {name: options.films or task.films for name, task in tasks.items()}
-    panels = {
-        f"film offset {offset:g} sd": outcomes(
-            records.all(), tasks, options.arms, offset=offset, films=films, seeds=options.seeds
-        )
-        for offset in options.offset
-    }
-    tables = {title: table(found) for title, found in panels.items()}
-    facts = {"plates": list(tasks), "films": next(iter(films.values())), "unit of regret": "mV"}
-    print(write(options.results, "t1", tables, facts))
-    plot(options.results / "t1.png", panels, "mV")
+    conduct("t1", __doc__, TASKS, load, DEFAULT_ARMS, pooled=True, facts={"unit of regret": "mV"}, unit="mV")
 
 
 if __name__ == "__main__":

@@ -11,34 +11,16 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from benchmarks.decisions.continuous import TASKS, load
-from benchmarks.decisions.records import Records
-from benchmarks.decisions.report import outcomes, plot, table, write
-from benchmarks.decisions.study import parser, run_missing
+from benchmarks.decisions.study import conduct
 
 DEFAULT_ARMS = ("filmloop", "nimo-combi-all-pairs", "random")
 
 
 def main() -> None:
     """Run what is missing, then print and write the tables."""
-    options = parser(__doc__, tuple(TASKS), DEFAULT_ARMS).parse_args()
-    records = Records(options.results / "raw" / "t2_t3.jsonl")
-    if not options.table_only:
-        run_missing(records, load, options)
-    if options.run_only:
-        return
-    tasks = {task: load(task) for task in options.tasks}
-    films = {name: options.films or task.films for name, task in tasks.items()}
-    panels = {
-        f"{name}, film offset {offset:g} sd": outcomes(
-            records.all(), {name: task}, options.arms, offset=offset, films=films, seeds=options.seeds
-        )
-        for name, task in tasks.items()
-        for offset in options.offset
-    }
-    tables = {title: table(found) for title, found in panels.items()}
-    units = ", ".join(f"{name}: {task.unit}" for name, task in tasks.items())
-    print(write(options.results, "t2_t3", tables, {"unit of regret": units}))
-    plot(options.results / "t2_t3.png", panels, "unit of the property")
+    facts = {"unit of regret": "V on the wafer, uOhm cm for the Hall resistivity"}
+    unit = "unit of the property"
+    conduct("t2_t3", __doc__, tuple(TASKS), load, DEFAULT_ARMS, pooled=False, facts=facts, unit=unit)
 
 
 if __name__ == "__main__":

@@ -24,9 +24,7 @@ from numpy.typing import NDArray
 
 from benchmarks.decisions import hall
 from benchmarks.decisions.continuous import DEVICES, Continuous
-from benchmarks.decisions.records import Records
-from benchmarks.decisions.report import outcomes, plot, table, write
-from benchmarks.decisions.study import parser, run_missing
+from benchmarks.decisions.study import conduct
 from models.catalog import HypervolumeImprovement
 from models.composition import ContinuousVariable, ElementBounds, SearchSpace
 from models.film import FilmGeometry
@@ -137,24 +135,9 @@ def _lattice() -> Array:
 
 def main() -> None:
     """Run what is missing, then print and write the table."""
-    options = parser(__doc__, (NAME,), DEFAULT_ARMS).parse_args()
-    records = Records(options.results / "raw" / "trade_off.jsonl")
-    if not options.table_only:
-        run_missing(records, load, options)
-    if options.run_only:
-        return
-    only = task()
-    films = {NAME: options.films or only.films}
-    panels = {
-        f"film offset {offset:g} sd": outcomes(
-            records.all(), {NAME: only}, options.arms, offset=offset, films=films, seeds=options.seeds
-        )
-        for offset in options.offset
-    }
-    tables = {title: table(found) for title, found in panels.items()}
     facts = {"regret": "1 - share of the hypervolume of the whole front", "goal": f"a share of {GOAL}"}
-    print(write(options.results, "trade_off", tables, facts))
-    plot(options.results / "trade_off.png", panels, "share of the hypervolume")
+    unit = "share of the hypervolume"
+    conduct("trade_off", __doc__, (NAME,), load, DEFAULT_ARMS, pooled=True, facts=facts, unit=unit)
 
 
 if __name__ == "__main__":

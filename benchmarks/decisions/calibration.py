@@ -7,6 +7,7 @@ the same noise; so both models are fitted to the same readings.
 """
 
 import argparse
+import json
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -90,10 +91,10 @@ def main() -> None:
             line = f"- {words['tasks']}, offset {offset:g}: log density with minus without film effect"
             lines.append(f"{line} {in_words(test)}")
     title = "Calibration of the model in Filmloop's own campaigns, whole films left out"
-    page = "\n".join(
-        [heading(title), f"versions: {provenance()['versions']}", "", markdown_table(rows), "", *lines, ""]
-    )
+    page = "\n".join([heading(title), markdown_table(rows), "", *lines, ""])
     print(page)
+    document = {"study": "calibration", "provenance": provenance(), "rows": rows, "comparisons": lines}
+    (options.results / "calibration.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     (options.results / "calibration.md").write_text(page, encoding="utf-8")
 
 

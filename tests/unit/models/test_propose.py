@@ -8,7 +8,7 @@ from models.composition import ContinuousVariable, SearchSpace
 from models.dataset import Dataset
 from models.film import Film, FilmGeometry
 from models.propose import propose
-from tests.oracles import film_lab
+from tests.oracles import film_lab, noisy_lab
 
 SPACE = SearchSpace(
     elements=("A", "B", "C"), process=(ContinuousVariable(name="T", unit="K", lower=300.0, upper=900.0),)
@@ -108,3 +108,15 @@ def test_the_film_keeps_the_positions_of_the_geometry():
     problem = film_lab.problem_of(SPACE, geometry, SpaceFilling(raw_films=16))
     (answer,) = propose(problem, None, Dataset.empty(4), pending=[], count=1, seed=0)
     assert np.array_equal(answer.film.s, geometry.mixing())
+
+
+def test_a_calibration_sample_is_no_film_and_no_place_to_beat():
+    """A coupon that reads a thousand times as much changes neither the count of films nor the film that is chosen."""
+    problem, data, _ = campaign(2, initial=3)
+    coupon = replace(data.take(np.arange(2)), films=np.array(["coupon"] * 2), calibration=np.ones(2, dtype=bool))
+    both = noisy_lab.joined(data, replace(coupon, Y=1e3 * coupon.Y))
+    model = film_lab.bundle(problem, data)
+    for count in (1, 2):
+        one, other = (propose(problem, model, d, pending=[], count=count, seed=0)[-1] for d in (data, both))
+        assert one.reason == other.reason
+        np.testing.assert_array_equal(one.film.points(), other.film.points())

@@ -190,6 +190,15 @@ def test_a_coupon_is_no_film_and_its_value_and_place_count_for_nothing():
     np.testing.assert_allclose(said.mean, one.predict(PROBE).mean, rtol=1e-8)
 
 
+def test_order_plays_no_part_with_a_coupon_either():
+    _, both, _ = noisy_lab.with_drift(5)
+    shuffled = both.take(np.random.default_rng(0).permutation(len(both)))
+    asked = problem(drift=True, heteroscedastic=True)
+    one, other = (train(asked, data, seed=0).surrogate.predict(PROBE) for data in (both, shuffled))
+    np.testing.assert_array_equal(one.mean, other.mean)
+    np.testing.assert_array_equal(one.sd, other.sd)
+
+
 def test_old_ranges_do_not_serve_a_new_space(monkeypatch):
     monkeypatch.setattr("models.surrogates.film_gp.ALWAYS_FITTED", 20)
     data = small_lab.dataset(4)

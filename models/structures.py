@@ -143,15 +143,28 @@ def _built(space_json: str, geometry_json: str, seed: int, present: tuple[bytes,
     choices = [(m, p, g, c) for m in masks for p, g in gradings(m, geometry) for c in categories(space)]
     if len(choices) > MOST_STRUCTURES:
         choices, complete = _ordered(choices, known, np.random.default_rng(seed)), False
-    rules = FilmRules(space, geometry)
+    rules, key = FilmRules(space, geometry), (space_json, geometry_json)
     built: list[FilmStructure] = []
     for tried, choice in enumerate(choices):
         if len(built) == MOST_STRUCTURES or (built and tried >= 2 * MOST_STRUCTURES):
             break
         mask, pair, spanning, fixed = choice
-        region = rules.region(mask, pair, spanning)
+        region = _region(*key, mask.tobytes(), pair, spanning)
         built += [FilmStructure(mask, pair, fixed, rules.free, region)] if region is not None else []
     return Structures(tuple(built), complete)
+
+
+@lru_cache(maxsize=4)
+def _rules(space_json: str, geometry_json: str) -> FilmRules:
+    return FilmRules(SearchSpace.model_validate_json(space_json), FilmGeometry.model_validate_json(geometry_json))
+
+
+@lru_cache(maxsize=4096)
+def _region(
+    space_json: str, geometry_json: str, mask: bytes, pair: tuple[int, int] | None, spanning: Spanning | None
+) -> Polytope | None:
+    """Where there are too many structures, every decision draws others; those it shares with earlier ones are kept."""
+    return _rules(space_json, geometry_json).region(np.frombuffer(mask, dtype=bool), pair, spanning)
 
 
 def _ordered(choices: list[Choice], known: list[Mask], rng: np.random.Generator) -> list[Choice]:

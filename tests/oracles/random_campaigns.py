@@ -41,7 +41,7 @@ def _bounds(rng, elements, inside):
         if rng.random() < 2.0 / len(elements):
             lower, upper = max(0.0, x - 0.3 * rng.random()), min(1.0, x + 0.5 * rng.random())
             kinds = ({"lower": lower, "upper": upper}, {"upper": upper}, {"absent_or_at_least": x * rng.random()})
-            made.append(ElementBounds(element=e, **kinds[rng.integers(3)]))
+            made.append(ElementBounds(element=e, **kinds[rng.integers(3 if len(elements) < 7 else 2)]))
     return tuple(made)
 
 
@@ -52,7 +52,8 @@ def _groups(rng, elements, inside):
         if not members.any():
             continue
         total = float(inside[members].sum())
-        most = int(rng.integers(1, members.sum() + 1)) if rng.random() < 0.5 else None
+        few = rng.random() < (0.5 if len(elements) < 7 else 0.2)
+        most = int(rng.integers(1, members.sum() + 1)) if few else None
         low = 0.0 if most else max(0.0, total - 0.3 * rng.random())
         named = tuple(e for e, m in zip(elements, members, strict=True) if m)
         made.append(GroupRule(name=f"g{k}", elements=named, lower=low, upper=min(1.0, total + 0.3), max_present=most))

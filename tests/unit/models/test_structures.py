@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from models.composition import CategoricalVariable, ContinuousVariable, ElementBounds, GroupRule, SearchSpace
+from models.composition import (
+    CategoricalVariable,
+    ContinuousVariable,
+    ElementBounds,
+    GroupRule,
+    LinearRule,
+    SearchSpace,
+)
 from models.feasibility import film_clash
 from models.film import FilmGeometry, film_violations
 from models.structures import MOST_STRUCTURES, film_structures, legal_film
@@ -125,3 +132,23 @@ def test_a_span_of_zero_leaves_uniform_films(grading):
         for w in ws:
             film = legal_film(structure, w, THREE, geometry)
             assert np.abs(film.a - film.b).max() < 1e-9
+
+
+def test_known_relations_are_linear_rules():
+    """Charge balance, valence electrons and mean radius of every device, each computed from its own definition."""
+    charges, radii = {"La": 3.0, "Sr": 2.0, "Mn": 3.0, "O": -2.0}, {"La": 103.0, "Sr": 118.0, "Mn": 65.0, "O": 140.0}
+    space = SearchSpace(
+        elements=tuple(charges),
+        bounds=tuple(ElementBounds(element=e, lower=0.05) for e in charges),
+        linear=(
+            LinearRule(name="charge balance", coefficients=charges, lower=0.0, upper=0.0),
+            LinearRule(name="mean radius in pm", coefficients=radii, lower=118.0, upper=122.0),
+        ),
+    )
+    geometry = FilmGeometry(devices=5, span_min=0.02)
+    rng = np.random.default_rng(0)
+    films = [legal_film(g, w, space, geometry) for g, ws in film_structures(space, geometry).draw(40, rng) for w in ws]
+    X = np.vstack([film.compositions() for film in films])
+    assert np.abs(X @ list(charges.values())).max() < 1e-8
+    assert 118.0 - 1e-6 < (X @ list(radii.values())).min()
+    assert (X @ list(radii.values())).max() < 122.0 + 1e-6

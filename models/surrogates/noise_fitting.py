@@ -48,6 +48,7 @@ def fit_noise(
     starts: int,
     previous: Hyperparameters | None,
     progress: Callable[[str], None],
+    plain: Fit | None = None,
 ) -> Fit:
     """Find the hyperparameters of largest evidence times prior, with noise that varies if that explains more.
 
@@ -58,11 +59,13 @@ def fit_noise(
         starts: How many climbs in all.
         previous: Where the first climb starts.
         progress: Called at each evaluation.
+        plain: The fit of noise that is the same everywhere, if it is made already.
 
     Raises:
         FitFailed: If no climb ends at a finite value.
     """
-    plain = fit(data, layout=layout, seed=seed, starts=starts, previous=previous, progress=progress)
+    if plain is None:
+        plain = fit(data, layout=layout, seed=seed, starts=starts, previous=previous, progress=progress)
     spread = None if data.features is None else promising_spread(data, plain.hyperparameters)
     if data.features is None or spread is None:
         return plain

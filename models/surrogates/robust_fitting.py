@@ -25,10 +25,11 @@ from models.surrogates.settling import Settled, settle
 REFITS = 5
 """Most refits after readings were weighed anew; each starts at the last one's end."""
 WORTH_A_REFIT = 0.1
-"""Least change of what a reading counts, as `Settled.change` has it."""
-
+"""Least change of what a reading counts, as `Settled.change` has it; where fits are dear, of the mean inflation, which
+is about the share by which wild readings swell the noise."""
 CHEAP = 300
-"""Readings up to which a refit starts from the prior's mean too."""
+"""Readings up to which every tale is told and a refit starts from the prior's mean too. Among more, a wild reading has
+neighbours that contradict it, and leads no fit astray."""
 SMOOTHER = 2.0
 """Factor of the lengthscales at which readings are asked whether they are wild or the property jumps."""
 
@@ -73,26 +74,42 @@ class RobustFit:
         if self.raw.features is None:
             return even
         carried = previous if previous is not None and previous.noise_spread > 0.0 else even.fit.hyperparameters
-        best = self._settled(self._varying(even.settled, 1, carried), even.settled)
-        if even.settled.held().any():
+        best = self._settled(self._varying(even.settled, 1, carried, even.fit), even.settled)
+        held = int(even.settled.held().sum())
+        if held > (0 if self._cheap else 2.0 * SHARE * len(self.raw.y)):
             best = max(best, self._other_tale(first, carried, even.settled), key=self._score)
-        evaluations = best.fit.evaluations + even.fit.evaluations
-        return best._replace(fit=replace(best.fit, evaluations=evaluations, starts=starts, warm=first.warm))
+        return best._replace(fit=replace(best.fit, starts=starts, warm=first.warm))
 
-    def _refit_starts(self) -> int:
-        """Where a fit is cheap, also from the prior's mean: a wild reading may have led the first fit astray."""
-        return 2 if len(self.raw.y) <= CHEAP else 1
+    @property
+    def _cheap(self) -> bool:
+        return len(self.raw.y) <= CHEAP
+
+    def _worth_a_refit(self, now: Settled, before: Settled) -> bool:
+        """Whether readings count so differently that the hyperparameters would."""
+        if self._cheap:
+            return now.change(before) >= WORTH_A_REFIT
+        swollen = abs(float(np.mean(now.inflation) - np.mean(before.inflation)))
+        sites = replace(now, inflation=before.inflation).change(before)
+        return max(swollen, sites) >= WORTH_A_REFIT
 
     def _even(self, settled: Settled, starts: int, previous: Hyperparameters | None) -> Fit:
         """Fit noise that is the same everywhere."""
         data = settled.applied(replace(self.raw, features=None))
         return fit(data, layout=self.layout, seed=self.seed, starts=starts, previous=previous, progress=self.progress)
 
-    def _varying(self, settled: Settled, starts: int, previous: Hyperparameters | None) -> Fit:
-        """Fit noise that may vary, where the readings have features."""
+    def _varying(self, settled: Settled, starts: int, previous: Hyperparameters | None, even: Fit | None = None) -> Fit:
+        """Fit noise that may vary, where the readings have features; `even` if that of even noise is made already."""
         data = settled.applied(self.raw)
+        if even is not None:
+            even = replace(even, log_evidence=Evidence(data, self.layout)(even.hyperparameters.theta())[0])
         return fit_noise(
-            data, layout=self.layout, seed=self.seed, starts=starts, previous=previous, progress=self.progress
+            data,
+            layout=self.layout,
+            seed=self.seed,
+            starts=starts,
+            previous=previous,
+            progress=self.progress,
+            plain=even,
         )
 
     def _weighed(self, found: Fit, settled: Settled) -> SettledFit:
@@ -100,9 +117,9 @@ class RobustFit:
         for _ in range(REFITS):
             before = settled
             settled = self._settled(found, settled).settled
-            if settled.change(before) < WORTH_A_REFIT:
+            if not self._worth_a_refit(settled, before):
                 break
-            again = self._even(settled, self._refit_starts(), found.hyperparameters)
+            again = self._even(settled, 1 + self._cheap, found.hyperparameters)
             found = replace(
                 again, evaluations=again.evaluations + found.evaluations, starts=found.starts, warm=found.warm
             )
@@ -113,10 +130,12 @@ class RobustFit:
 
         A few readings around a wild one are also explained by a property that jumps: from there no reading looks wild.
         """
+        if not (self.robust and self._cheap):
+            return even
         h = first.hyperparameters
         smooth = replace(first, hyperparameters=replace(h, lengthscales=SMOOTHER * h.lengthscales))
         doubted = self._settled(smooth, believed).settled
-        if not self.robust or not (doubted.held() & ~even.settled.held()).any():
+        if not (doubted.held() & ~even.settled.held()).any():
             return even
         again = self._weighed(self._even(doubted, 1, smooth.hyperparameters), doubted)
         return max(even, again, key=self._score)

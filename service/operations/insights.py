@@ -15,7 +15,8 @@ from models.stopping import Advice, Standing, Stopping, advise
 from service.errors import NotFound
 from service.operations.models import ModelVersion
 from service.operations.models import page as model_page
-from service.store import campaigns, datasets, decisions, models, proposals
+from service.operations.refill import films_left
+from service.store import campaigns, datasets, decisions, models
 from service.store.tables import DecisionRow
 
 RESOLVED_VOLUME = 0.01
@@ -109,9 +110,7 @@ def stop_advice(session: Session, campaign_id: str, options: Stopping, limit: in
     campaign = campaigns.get(session, campaign_id)
     problem = datasets.head(session, campaign_id).problem
     config = campaigns.config(session, campaign_id, campaign.config_revision)
-    left = None
-    if config.budget_films is not None:
-        left = max(0, config.budget_films - proposals.count(session, campaign_id, proposals.SPENT))
+    left = films_left(session, config)
     history = decisions.newest(session, campaign_id, limit)
     unit = " x ".join(o.unit for o in problem.objectives)
     standings, smallest = [_standing(row) for row in history], _volume(problem, history)

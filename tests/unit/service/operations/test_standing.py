@@ -36,7 +36,23 @@ def decision(sought, variances):
     Yvar = np.tile(np.array(variances)[:, None], (1, m))
     dead = np.arange(n) == n - 1
     dataset = Dataset(np.full((n, 2), 0.5), Y, Yvar, films, np.zeros(n), dead=dead)
-    return DecisionInput("j", 1, 1, "c", sought, 1, 3, "", dataset, (), 2, 1, 7, None)
+    return DecisionInput(
+        job_id="j",
+        fence=1,
+        attempt=1,
+        campaign_id="c",
+        problem=sought,
+        config_revision=1,
+        revision=3,
+        snapshot_hash="",
+        dataset=dataset,
+        pending=(),
+        films_known=2,
+        count=1,
+        left=None,
+        seed=7,
+        previous=None,
+    )
 
 
 def line(sought, variances, *offered, model=None):

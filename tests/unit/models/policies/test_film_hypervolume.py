@@ -135,6 +135,21 @@ def test_value_and_gradient_are_finite(objectives, points):
     assert torch.isfinite(gradient).all()
 
 
+def test_value_and_gradient_are_finite_where_nothing_is_left_to_gain():
+    """A model that is sure, and a film at readings that others beat in everything; one known point is enough."""
+    model = fitted(output=1e-3, noise=1e-4, film=0.0)
+    reference, width = frame(model, 2)
+    aims = [Aim(model.latents(k), float(reference[k]), float(width[k])) for k in range(2)]
+    above = (model.state.Y - reference) / width
+    best, worst = int(above.min(axis=1).argmax()), int(above.sum(axis=1).argmin())
+    acq = FilmHypervolume(aims, [], to_tensor(model.state.X[[best]]), devices=5, draws=64, seed=0)
+    X = to_tensor(model.state.X[[worst] * 5])[None].requires_grad_()
+    (gradient,) = torch.autograd.grad(acq.value(X).sum(), X)
+    assert acq.gain(X).item() == 0.0
+    assert torch.isfinite(acq.value(X)).all()
+    assert torch.isfinite(gradient).all()
+
+
 def test_averaged_components_share_the_draws():
     model = fitted()
     reference, width = frame(model, 2)

@@ -12,7 +12,7 @@ import argparse
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -80,11 +80,15 @@ def _of(end: Array) -> dict[str, float]:
     return dict(zip(ELEMENTS, end.tolist(), strict=True))
 
 
-def model(problem: Problem, dataset: Dataset, noise: float, offset: float) -> FilmGP:
+def model(dataset: Dataset, noise: float, offset: float) -> FilmGP:
     """The process that drew the property, given the readings; in its own units, without a fit."""
-    state = FilmGPState.unfitted(problem, dataset.canonical())
     known = Hyperparameters(np.full(len(ELEMENTS), LENGTHSCALE), 1.0, noise**2, max(offset, 1e-4) ** 2)
-    return FilmGP(replace(state, hyperparameters=(known,), centre=np.zeros(1), scale=np.ones(1)))
+    d, film = len(ELEMENTS), np.unique(dataset.films, return_inverse=True)[1]
+    fitted = np.array([len(dataset)])
+    zeros, ones = np.zeros(d), np.ones(d)
+    return FilmGP(
+        FilmGPState(zeros, ones, dataset.X, dataset.Y, dataset.Yvar, film, np.zeros(1), np.ones(1), (known,), fitted)
+    )
 
 
 def campaign(policy: str, seed: int, noise: float, offset: float) -> dict[str, Any]:
@@ -96,20 +100,25 @@ def campaign(policy: str, seed: int, noise: float, offset: float) -> dict[str, A
     f = (world.root @ rng.standard_normal(len(world.points))).reshape(len(world.films), DEVICES)
     errors = noise * rng.standard_normal((FILMS, DEVICES)) + offset * rng.standard_normal((FILMS, 1))
     starts = rng.choice(len(world.films), 2, replace=False)
-    number = {film.points().tobytes(): k for k, film in enumerate(world.films)}
     dataset, made, measured, recommended = Dataset.empty(len(ELEMENTS)), [], [], []
     for k in range(FILMS):
         chosen = int(starts[min(k, 1)])
         if k >= len(starts):
-            bundle = ModelBundle(model(problem, dataset, noise, offset), columns_of(problem), 0, {}, "", {})
+            bundle = ModelBundle(model(dataset, noise, offset), columns_of(problem), 0, {}, "", {})
             (answer,) = propose(problem, bundle, dataset, pending=[], count=1, seed=seed, left=FILMS - k)
-            chosen = number[answer.film.points().tobytes()]
+            chosen = _number(world, answer.film)
         made.append(chosen)
         dataset = _extended(dataset, world.films[chosen], f[chosen] + errors[k], k)
-        mean = model(problem, dataset, noise, offset).predict(world.points).mean[:, 0]
+        mean = model(dataset, noise, offset).predict(world.points).mean[:, 0]
         measured.append(float(f.max() - f[made].max()))
         recommended.append(float(f.max() - f.reshape(-1)[int(np.argmax(mean))]))
     return {"measured": measured, "recommended": recommended, "repeats": FILMS - len(set(made))}
+
+
+def _number(world: World, film: Film) -> int:
+    """Which of the listed films it is."""
+    points = world.points.reshape(len(world.films), DEVICES, -1)
+    return int(np.abs(points - film.points()).max(axis=(1, 2)).argmin())
 
 
 def _extended(dataset: Dataset, film: Film, y: Array, number: int) -> Dataset:

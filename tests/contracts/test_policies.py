@@ -15,7 +15,7 @@ from models.registry import POLICIES, policy_for
 from models.surrogates.film_gp import FilmGP
 from tests.oracles import film_lab
 
-SMALL = {"mc_samples": 32, "raw_films": 48, "restarts": 2, "pool": 128}
+SMALL = {"mc_samples": 16, "raw_films": 24, "restarts": 1, "pool": 64}
 
 
 def small(kind):

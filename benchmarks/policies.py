@@ -35,7 +35,7 @@ from models.problem import Problem
 from models.propose import propose
 from models.structures import film_structures
 from models.surrogates.base import ModelBundle, columns_of
-from models.surrogates.conditioned import CONSTANT_VARIANCE
+from models.surrogates.evidence import CONSTANT_VARIANCE
 from models.surrogates.film_gp import FilmGP
 from models.surrogates.film_gp_state import FilmGPState
 from models.surrogates.hyperparameters import Hyperparameters

@@ -28,8 +28,8 @@ from models.surrogates.hyperparameters import NOISE_VARIANCE, Hyperparameters, L
 Array = NDArray[np.float64]
 
 SPREADS = (0.5, 1.0)
-"""tau: noise variances that differ by a factor of 1.6 or 2.7 are nothing unusual. With 2 as well, readings that were left
-out were predicted better in some data sets and worse in others."""
+"""tau: noise variances that differ by a factor of 1.6 or 2.7 are nothing unusual. With 2 as well, readings that were
+left out were predicted better in some data sets and worse in others."""
 DEAR = 600
 """Readings beyond which the climb to varying noise ends early."""
 ENOUGH = 16

@@ -30,6 +30,8 @@ APART = 0.03
 """Two films differ if a coordinate of their ends does by more than this share of its range."""
 BATCH = 256
 """Films scored together: large enough for the matrix products, small enough for the cache."""
+CHEAP = 400
+"""Readings up to which a value is cheap. With more, fewer scouts climb: their time grows with the square."""
 CLOSE_ENOUGH = 1e-4
 """A refinement ends when a step improves the value by less."""
 KEPT = 128
@@ -76,7 +78,8 @@ def best_films(question: Question, acquisition: FilmAcquisition, options: FilmSe
         return []
     scored = score(acquisition, _most_promising(score(acquisition, starts, s[::2])), s)
     extent = question.structures.extent
-    scouts = refine(_scouts(scored, SCOUTS * options.restarts, extent), acquisition, s, steps=SCOUT_STEPS)
+    most = max(1.0, SCOUTS * min(1.0, CHEAP / max(1, len(question.dataset))))
+    scouts = refine(_scouts(scored, round(most * options.restarts), extent), acquisition, s, steps=SCOUT_STEPS)
     best = distinct(sorted(scouts, key=_worst_last), options.restarts, extent)
     refined = refine(best, acquisition, s, steps=STEPS)
     return sorted([*refined, *scouts, *scored], key=_worst_last)

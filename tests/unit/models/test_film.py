@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from models.composition import ContinuousVariable, GroupRule, SearchSpace
+from models.composition import CategoricalVariable, ContinuousVariable, GroupRule, SearchSpace
 from models.errors import InvalidComposition
 from models.film import Film, FilmGeometry, film_violations, mixing
 from tests.oracles.wedge import deposited
@@ -87,3 +87,29 @@ def test_a_process_outside_the_cube_is_named():
     space = SearchSpace(elements=("A", "B"), process=(ContinuousVariable(name="T", unit="K", lower=1.0, upper=2.0),))
     hot = Film(np.array([1.0, 0.0]), np.array([0.0, 1.0]), np.array([1.5]), np.array([0.0, 1.0]))
     assert any("process within the unit cube" in v for v in film_violations(hot, space, FilmGeometry(devices=2)))
+
+
+OVEN = ContinuousVariable(name="T", unit="K", lower=300.0, upper=900.0, step=250.0)
+STEPPED = SearchSpace(elements=("A", "B"), process=(OVEN, CategoricalVariable(name="s", choices=("x", "y"))))
+
+
+@pytest.mark.parametrize(
+    ("process", "broken"),
+    [
+        ([0.0, 1.0, 0.0], []),
+        ([250.0 / 600.0, 0.0, 1.0], []),
+        ([0.5, 0.0, 1.0], ["T in steps of 250 K: is 600"]),
+        ([1.0, 0.0, 1.0], ["T in steps of 250 K: is 900"]),
+        ([0.0, 0.5, 0.5], ["s is one of ['x', 'y']: its columns are [0.5 0.5]"]),
+        ([0.0, 1.0, 1.0], ["s is one of ['x', 'y']: its columns are [1. 1.]"]),
+    ],
+)
+def test_process_values_between_steps_and_choices_are_named(process, broken):
+    made = Film(np.array([1.0, 0.0]), np.array([0.0, 1.0]), np.array(process), np.array([0.0, 1.0]))
+    assert film_violations(made, STEPPED, FilmGeometry(devices=2)) == broken
+
+
+@pytest.mark.parametrize("step", [0.0, -1.0, 700.0, 1e-6])
+def test_a_step_that_does_not_divide_the_range_is_refused(step):
+    with pytest.raises(ValidationError):
+        ContinuousVariable(name="T", unit="K", lower=300.0, upper=900.0, step=step)

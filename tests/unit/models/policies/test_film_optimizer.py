@@ -39,13 +39,13 @@ def value(acquisition, candidate):
         return acquisition.value(to_tensor(candidate.structure.points(candidate.w[None], S)))[0].item()
 
 
-def test_the_best_film_beats_ten_thousand_random_ones(question, acquisition):
+def test_of_ten_thousand_random_films_none_gains_a_hundredth_more_than_the_best(question, acquisition):
     best = best_films(question, acquisition, OPTIONS)[0]
     drawn = question.structures.draw(10_000, np.random.default_rng(0))
     points = to_tensor(np.concatenate([structure.points(w, S) for structure, w in drawn]))
     with torch.no_grad():
         random = torch.cat([acquisition.value(part) for part in torch.split(points, 1000)])
-    assert best.value >= random.max().item()
+    assert best.value >= random.max().item() - 0.01  # the value is the logarithm of the gain
 
 
 def test_candidates_come_best_first_with_the_gain_they_claim(question, acquisition):
@@ -95,3 +95,12 @@ def test_a_mirror_image_is_no_other_film(question):
     candidates = [Candidate(structure, x, 0.0) for x in (w, w + 1e-3, mirrored, far)]
     assert distinct(candidates, 9, question.structures.extent) == [candidates[0], candidates[3]]
     assert distinct(candidates, 1, question.structures.extent) == candidates[:1]
+
+
+def test_how_far_films_lie_apart_is_judged_by_how_far_they_can(question):
+    """One atomic percent is nothing where fractions reach from 0 to 1, and half of everything where they reach 2."""
+    structure = question.structures.items[0]
+    w = np.array([0.40, 0.30, 0.30, 0.38, 0.31, 0.31])
+    candidates = [Candidate(structure, x, 0.0) for x in (w, w + np.array([0.01, -0.01, 0.0, 0.0, 0.0, 0.0]))]
+    assert len(distinct(candidates, 9, np.ones(3))) == 1
+    assert len(distinct(candidates, 9, np.full(3, 0.02))) == 2

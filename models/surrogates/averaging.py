@@ -33,6 +33,8 @@ Array = NDArray[np.float64]
 
 MOST_READINGS = 150
 """Beyond, the readings settle the hyperparameters, and an average would cost more than it changes."""
+READINGS_TIMES_SETS = 600
+"""A decision costs as much more as there are sets: fewer where there are many readings."""
 DRAWS = 64
 """Sets that are drawn at a time; a power of 2, as the quasi-random numbers want it."""
 DEGREES = 6.0
@@ -45,22 +47,23 @@ STEP = 1e-3
 """Of the differences that give H from gradients."""
 
 
+def sets_for(readings: int, most: int) -> int:
+    """How many sets, at most `most`, say so much more than one that they are worth their cost."""
+    return min(most, READINGS_TIMES_SETS // readings) if readings <= MOST_READINGS else 1
+
+
 @dataclass(frozen=True)
 class Averaging:
     """How sets of hyperparameters are drawn."""
 
     count: int
-    """Number of sets, C; 1 for none but the most probable one."""
+    """Number of sets, C."""
     elements: int
     """Number of leading columns that are fractions."""
     seed: int
     """Seed of the quasi-random numbers."""
     progress: Callable[[str], None]
     """Called at each evaluation of the evidence; may raise to stop."""
-
-    def says_more(self, data: Readings) -> bool:
-        """Whether readings leave so much open that several sets say more than one."""
-        return self.count > 1 and len(data.y) <= MOST_READINGS
 
     def __call__(self, data: Readings, found: Hyperparameters) -> tuple[Hyperparameters, ...]:
         """Draw C sets around the most probable one, `found`; all are `found` if none has a finite evidence."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from models.dataset import Dataset
 from models.problem import Problem
-from models.surrogates.averaging import Averaging
+from models.surrogates.averaging import Averaging, sets_for
 from models.surrogates.composition_error import with_composition_error
 from models.surrogates.film_gp_state import FilmGPState
 from models.surrogates.fitting import Fit, starts_for
@@ -156,10 +156,11 @@ class _ColumnFit:
 
     def averaged(self, state: FilmGPState) -> tuple[tuple[Hyperparameters, ...], ...]:
         """Equally likely sets per objective; none where the readings settle the hyperparameters of some objective."""
-        draw = Averaging(self.problem.surrogate.averaging, self.problem.space.dimension, self.seed, self.progress)
         columns = [(state.readings(k), h) for k, h in enumerate(state.hyperparameters)]
-        if not all(draw.says_more(data) for data, _ in columns):
+        count = min(sets_for(len(data.y), self.problem.surrogate.averaging) for data, _ in columns)
+        if count == 1:
             return ()
+        draw = Averaging(count, self.problem.space.dimension, self.seed, self.progress)
         return tuple(draw(data, h) for data, h in columns)
 
 

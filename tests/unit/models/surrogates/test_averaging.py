@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.surrogates.averaging import MOST_READINGS, Averaging
+from models.surrogates.averaging import MOST_READINGS, Averaging, sets_for
 from models.surrogates.evidence import Readings
 from models.surrogates.film_gp import FilmGP
 from models.surrogates.fitting import fit
@@ -67,11 +67,12 @@ def test_the_same_seed_draws_the_same_sets():
     assert len({h.output_variance for h in first}) > 4
 
 
-def test_many_readings_are_worth_one_set_only():
-    averaging = Averaging(8, 2, 0, silent)
-    assert averaging.says_more(readings(MOST_READINGS))
-    assert not averaging.says_more(readings(MOST_READINGS + 4))
-    assert not Averaging(1, 2, 0, silent).says_more(readings(8))
+def test_more_readings_are_worth_fewer_sets_and_many_one_only():
+    counts = [sets_for(n, 8) for n in (10, 65, 130, MOST_READINGS, MOST_READINGS + 1)]
+    assert counts == sorted(counts, reverse=True)
+    assert (counts[0], counts[1], counts[-1]) == (8, 8, 1)
+    assert counts[-2] > 1
+    assert sets_for(10, 1) == 1
 
 
 def surrogate(count):

@@ -1,9 +1,9 @@
 """Expected improvement of single devices, averaged over a film: the rule that peers use, kept to compare with.
 
-    alpha(X) = mean_k E[ max(0, f(x_k) - f*) ]                                                             (1)
+    alpha(X) = mean_k P_k E[ max(0, f(x_k) - f*) ]                                                         (1)
 
-with f* the best posterior mean at the points that were read or are in flight. It takes every device for itself: a film
-whose devices are all a little promising beats one that crosses a narrow peak.
+with f* the best posterior mean at the points that were read or are in flight, and P_k the chance of a device to work.
+It takes every device for itself: a film whose devices are all a little promising beats one that crosses a narrow peak.
 
 `two_step` is the rule of NIMO's COMBI: the single point of largest improvement first, and then, of the pair films
 through it, the one of largest (1). Source: the manual of NIMO, AI tool COMBI.
@@ -27,6 +27,7 @@ from models.policies.film_search import Chosen, choose, search, searched
 from models.policies.films_through import films_through
 from models.policies.log_improvement import log_improvement
 from models.policies.pool import promising_pool
+from models.policies.survival import Chances, device_chances
 from models.surrogates.base import Progress
 from models.surrogates.latent import Latent
 from models.tensors import to_array, to_tensor
@@ -35,6 +36,8 @@ POOL = 1024
 """Points among which the best single one is sought."""
 TRIED = 32
 """Best points that are tried until a film goes through one."""
+LEAST_CHANCE = 1e-6
+"""Least chance to work that a device is given."""
 SURE = 1e-12
 """Least variance, relative to the prior's, that a device is given."""
 
@@ -42,22 +45,33 @@ SURE = 1e-12
 class MeanImprovement:
     """Eq. (1) for one decision, the mean over equally likely processes."""
 
-    def __init__(self, latents: Sequence[Latent], reference: Tensor, *, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        latents: Sequence[Latent],
+        reference: Tensor,
+        *,
+        chances: Chances | None = None,
+        progress: Progress | None = None,
+    ) -> None:
         """Look for the value to be beaten, once.
 
         Args:
             latents: The processes of the objective, films in flight among their readings.
             reference: `z x D` points read or in flight.
+            chances: Probability of each device to work; None: all work.
             progress: Called before each batch of films is scored; may raise to stop.
         """
         self._parts = [(latent, latent.mean(reference).amax()) for latent in latents]
-        self._progress = progress
+        self._chances, self._progress = chances, progress
 
     def value(self, X: Tensor) -> Tensor:
         """Logarithm of eq. (1) for films X (b x K x D): `b`."""
         if self._progress is not None:
             self._progress("scoring films")
-        return logmeanexp(torch.cat([self._logs(latent, best, X) for latent, best in self._parts], dim=-1), dim=-1)
+        logs = logmeanexp(torch.stack([self._logs(latent, best, X) for latent, best in self._parts]), dim=0)
+        if self._chances is not None:
+            logs = logs + self._chances(X).clamp_min(LEAST_CHANCE).log()
+        return logmeanexp(logs, dim=-1)
 
     def gain(self, X: Tensor) -> Tensor:
         """Eq. (1), `b`, in standardised units."""
@@ -86,7 +100,12 @@ class MeanExpectedImprovementPolicy:
             NoFeasibleFilm: If no film obeys every rule.
         """
         latents = latents_after_flight(question)
-        acquisition = MeanImprovement(latents, to_tensor(reference_points(question)), progress=question.progress)
+        acquisition = MeanImprovement(
+            latents,
+            to_tensor(reference_points(question)),
+            chances=device_chances(question),
+            progress=question.progress,
+        )
         chosen, how = None, ""
         if self.options.rule == "two_step":
             chosen = self._through_the_best_point(question, acquisition, latents[0].scale)

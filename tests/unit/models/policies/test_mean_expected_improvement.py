@@ -43,6 +43,15 @@ def test_several_processes_count_alike():
     assert gains[2] == pytest.approx((gains[0] + gains[1]) / 2.0)
 
 
+def test_a_device_counts_by_its_chance_to_work():
+    model, _ = fitted()
+    X, reference = to_tensor(NEW.points())[None], to_tensor(model.state.X)
+    chances = np.array([0.9, 0.5, 0.0, 1.0, 0.2])
+    alone = [improvement(model).gain(X[:, [k]]).item() for k in range(5)]
+    weighed = MeanImprovement(model.latents(), reference, chances=lambda X: to_tensor(chances).expand(X.shape[:-1]))
+    assert weighed.gain(X).item() == pytest.approx(np.mean(chances * alone), rel=1e-4)
+
+
 @pytest.mark.parametrize("film", AWKWARD.values(), ids=AWKWARD)
 @pytest.mark.parametrize("beliefs", [{}, {"noise": 1e-9, "film": 0.0}, {"output": 1e-9}], ids=["", "exact", "flat"])
 def test_value_and_gradient_are_finite_everywhere(film, beliefs):

@@ -126,19 +126,22 @@ class RobustFit:
         return SettledFit(found, settled)
 
     def _smoother_tale(self, first: Fit, even: SettledFit, believed: Settled) -> SettledFit:
-        """The better of a fit and one in which the property is smoother and more readings are wild.
+        """The better of a fit and those in which the property is smoother and more readings are wild.
 
         A few readings around a wild one are also explained by a property that jumps: from there no reading looks wild.
+        It is asked for with longer lengthscales, and with those that are expected before any reading.
         """
         if not (self.robust and self._cheap):
             return even
         h = first.hyperparameters
-        smooth = replace(first, hyperparameters=replace(h, lengthscales=SMOOTHER * h.lengthscales))
-        doubted = self._settled(smooth, believed).settled
-        if not (doubted.held() & ~even.settled.held()).any():
-            return even
-        again = self._weighed(self._even(doubted, 1, smooth.hyperparameters), doubted)
-        return max(even, again, key=self._score)
+        expected = self.layout.hyperparameters(np.array([prior.mean for prior in self.layout.priors()]))
+        best = even
+        for smooth in (replace(h, lengthscales=SMOOTHER * h.lengthscales), expected):
+            doubted = settle(self.raw, self.side, smooth, believed, robust=True)
+            if (doubted.held() & ~best.settled.held()).any():
+                again = self._weighed(self._even(doubted, 1, smooth), doubted)
+                best = max(best, again, key=self._score)
+        return best
 
     def _settled(self, found: Fit, start: Settled) -> SettledFit:
         settled = settle(self.raw, self.side, found.hyperparameters, start, robust=self.robust)

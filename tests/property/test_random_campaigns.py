@@ -85,5 +85,6 @@ def test_only_campaigns_without_any_film_are_refused(seed):
         said = ""
     except ValidationError as error:
         said = str(error)
-    assert (f"span {span:g} to 1; A >= {low:g}; A <= {high:g}" in said) is refused
+    named = (f"; A >= {low:g}", f"; A <= {high:g}")
+    assert (f"no free film with span {span:g} to 1; A " in said and any(name in said for name in named)) is refused
     assert bool(said) is refused

@@ -30,7 +30,7 @@ APART = 0.03
 """Two films differ if a coordinate of their ends does by more than this share of its range."""
 BATCH = 256
 """Films scored together: large enough for the matrix products, small enough for the cache."""
-CHEAP = 400
+CHEAP = 800
 """Readings up to which a value is cheap. With more, fewer scouts climb: their time grows with the square."""
 CLOSE_ENOUGH = 1e-4
 """A refinement ends when a step improves the value by less."""

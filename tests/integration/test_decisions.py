@@ -88,7 +88,7 @@ def lab(loop):
 def test_a_decision_reads_what_is_known_and_what_is_in_flight(loop, lab):
     first = loop.decide(lab.campaign)
     assert (first.revision, len(first.dataset), first.pending, first.films_known) == (0, 0, (), 0)
-    assert (first.count, first.previous, first.config_revision) == (1, None, 1)
+    assert (first.count, first.left, first.previous, first.config_revision) == (1, None, None, 1)
     made = [{"Fe": 0.6 - 0.1 * k, "Ga": 0.4 + 0.1 * k} for k in range(3)]
     film = lab.make(compositions=made)
     lab.measure(film, devices=[0])
@@ -278,17 +278,17 @@ def test_a_failed_job_hands_its_attempts_to_the_one_that_waits(loop, lab):
 def test_the_budget_is_never_exceeded_and_said_once(loop):
     lab = Lab(loop, loop.campaign(queue_depth=3, films=4))
     first = loop.decide(lab.campaign)
-    assert first.count == 3
+    assert (first.count, first.left) == (3, 4)
     films = [lab.make(f"robot {k}") for k in range(2)]
     decision = loop.take(lab.campaign)
-    assert decision.count == 2
+    assert (decision.count, decision.left) == (2, 2)
     assert publish_decision(lab.sessions, decision, None, loop.advice(9))
     assert sorted(lab.states()) == ["made", "made", "ready", "ready", "superseded"]
     films += [lab.make(f"robot {k}") for k in range(2)]
     for film in films:
         lab.measure(film)
         last = loop.decide(lab.campaign)
-        assert last.count == 0
+        assert (last.count, last.left) == (0, 0)
     assert lab.states().count("measured") == 4
     assert lab.events().count("budget.reached") == 1
     assert sweep(lab.sessions) == []

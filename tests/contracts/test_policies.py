@@ -36,12 +36,12 @@ SPACE = SearchSpace(
 GEOMETRY = FilmGeometry(devices=6, span_min=0.05, span_max=0.3)
 
 
-@pytest.fixture(params=CATALOGUE, ids=lambda choice: choice.name)
+@pytest.fixture(scope="module", params=CATALOGUE, ids=lambda choice: choice.name)
 def problem(request):
     return film_lab.problem_of(SPACE, GEOMETRY, request.param)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def data(problem):
     return measured(problem)
 

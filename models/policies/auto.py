@@ -4,7 +4,7 @@
 | --- | --- | --- |
 | two or more objectives | `hypervolume_improvement` | trade-offs are wanted, not one best value |
 | limits on other properties | `expected_improvement` | of the policies for one objective it heeds them |
-| the budget leaves the last films | `knowledge_gradient` | no later film profits: what counts is to know the best |
+| the budget leaves the last film | `knowledge_gradient` | no later film profits: what counts is to know the best |
 | otherwise | `expected_improvement` | it finds the best films soonest, whatever the noise |
 
 The rules were measured: see `docs/science.md`, section 3. Noise alone never spoke for another policy.
@@ -24,8 +24,8 @@ from models.catalog import (
 )
 from models.policies.base import Policy, Question, Recommendation
 
-LAST = 2
-"""Films before the end of the budget that go to knowing the best one."""
+LAST = 1
+"""Films before the end of the budget that go to knowing the best one: for one it is the best rule there is."""
 
 
 class Picked(NamedTuple):
@@ -64,6 +64,6 @@ def pick(question: Question, options: Auto) -> Picked:
     if question.problem.outcomes:
         return Picked(ExpectedImprovement(**shared), "it heeds the limits on other properties")
     if question.left is not None and question.left <= LAST:
-        last = "this is the last film" if question.left == 1 else f"these are the last {question.left} films"
-        return Picked(KnowledgeGradient(**shared), f"{last} of the budget, and what counts is to know the best")
+        why = "this is the last film of the budget, and what counts is to know the best"
+        return Picked(KnowledgeGradient(**shared), why)
     return Picked(ExpectedImprovement(**shared), "one objective is sought and more films will come")

@@ -5,7 +5,7 @@ their expected information (Fisher), both without variation,
 
     H = phi^T I phi, less what a change of sigma^2 alone explains,   g = phi^T s                            (1)
     expected gain of tau = 1/2 tau^2 g^T S^-1 g - 1/2 log|S|,   S = 1 + tau^2 H                            (2)
-    gain = log p(y, w) - 1/2 log|S(w)| - log p(y, w = 0)                                                   (3)
+    gain = log p(y, w) - 1/2 log|S(w)| - log p(y, w = 0) - ODDS                                            (3)
 
 (2) is the score test in its Bayesian form: where it says no, nothing more is fitted. (3) is Laplace's approximation to
 the evidence of both models; the varying one is taken where it is larger. S(w)^-1 is the covariance of w given the
@@ -34,9 +34,13 @@ DEAR = 600
 """Readings beyond which the climb to varying noise ends early."""
 ENOUGH = 16
 """Evaluations of that climb: with 780 readings it ends 0.1 below the top, of 121.8 to be gained, in 0.5 s for 1.2."""
+ODDS = 2.0
+"""Log odds against noise that varies before any reading. Without them it is found in half of all campaigns of 8 to 13
+short films over real landscapes whose noise is even, and f is known no better for it; with 4 it is found late.
+"""
 WORTH_A_TRY = 0.0
-"""Expected gain, eq. (2), from which the varying noise is fitted. Of 17 data sets with even or uneven noise the sign of
-(2) was that of (3) in 16, and the 17th gained 0.0.
+"""Expected gain, eq. (2), from which the varying noise is fitted. Of 22 data sets with even or uneven noise the sign of
+(2) was that of (3) but for the odds in 21, and the 22nd gained 0.0.
 """
 
 
@@ -101,7 +105,7 @@ def log_posterior(data: Readings, found: Fit, elements: int = 0) -> float:
     if h.noise_spread == 0.0:
         return value
     _, H = _by_weights(data, h)
-    return value - 0.5 * _log_determinant(np.eye(len(H)) + h.noise_spread**2 * H)
+    return value - 0.5 * _log_determinant(np.eye(len(H)) + h.noise_spread**2 * H) - ODDS
 
 
 def weight_covariance(data: Readings, h: Hyperparameters) -> Array:

@@ -28,6 +28,7 @@ from models.surrogates.film_gp_state import FilmGPState
 from models.surrogates.fit_report import column_report, named, sensitivities, yield_report
 from models.surrogates.hyperparameters import Hyperparameters
 from models.surrogates.latent import Latent
+from models.surrogates.replicates import merged
 from models.surrogates.scaling import space_ranges
 from models.surrogates.torch_noise import misread_variance, reading_variance
 from models.surrogates.torch_yield import Survival, survival_of
@@ -77,6 +78,7 @@ class FilmGP(GPyTorchModel):
             NotEnoughData: If an objective was read at fewer than two distinct points.
             FitFailed: If the evidence has no finite value anywhere.
         """
+        dataset = merged(dataset)
         if isinstance(previous, cls) and previous.is_recent(problem, dataset):
             progress("condition")
             model = previous.condition(problem, dataset)
@@ -110,7 +112,7 @@ class FilmGP(GPyTorchModel):
             NotEnoughData: If an objective was read at fewer than two distinct points.
             FitFailed: If the covariance of the readings has no Cholesky factor.
         """
-        return type(self)(condition_state(problem, dataset, self.state))
+        return type(self)(condition_state(problem, merged(dataset), self.state))
 
     @property
     def hyperparameters(self) -> tuple[Hyperparameters, ...]:

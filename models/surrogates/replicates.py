@@ -14,12 +14,15 @@ likelihood here, where Smyth takes moments.
 """
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.stats import f as f_distribution
+
+from models.dataset import Dataset
 
 Array = NDArray[np.float64]
 
@@ -87,3 +90,34 @@ def shrunk(variance: Array, replicates: Array) -> Array:
     prior = pooled(sample, degrees)
     result[repeated] = (prior.degrees * prior.variance + degrees * sample) / (prior.degrees + degrees) / n
     return result
+
+
+def merged(dataset: Dataset) -> Dataset:
+    """The same readings, repeats of one device without known variance as their mean.
+
+    Repeats share what makes devices differ. As readings of their own they would tell a model that its noise is their
+    small scatter, and what devices differ by would be taken for the property: measured with a scatter of devices three
+    times that of repeats, the log density of f is 0.8 higher with means, and not lower where devices do not differ.
+
+    Args:
+        dataset: Canonical.
+
+    Returns:
+        One row per device and pattern of properties read, at the place and with the name of its first reading; all
+        else as it is.
+    """
+    plain = np.isnan(dataset.Yvar).all(1) & (dataset.replicates == 1).all(1) & (dataset.censored == 0).all(1)
+    rows = np.flatnonzero(plain & ~dataset.dead & ~dataset.calibration)
+    film = np.unique(dataset.films, return_inverse=True)[1].reshape(-1)
+    positions = np.where(np.isnan(dataset.positions), -1.0, dataset.positions)
+    key = np.column_stack([film, positions, dataset.X, np.isnan(dataset.Y)])[rows]
+    first, device = np.unique(key, axis=0, return_index=True, return_inverse=True)[1:]
+    if len(first) == len(rows):
+        return dataset
+    Y, count = dataset.Y.copy(), np.bincount(device.reshape(-1))
+    sums = np.zeros((len(first), Y.shape[1]))
+    np.add.at(sums, device.reshape(-1), Y[rows])
+    Y[rows[first]] = sums / count[:, None]
+    kept = np.ones(len(dataset), dtype=bool)
+    kept[np.setdiff1d(rows, rows[first])] = False
+    return replace(dataset, Y=Y).take(kept)

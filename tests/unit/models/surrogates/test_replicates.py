@@ -1,11 +1,14 @@
 import math
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 from scipy.integrate import quad
 from scipy.stats import chi2
 
-from models.surrogates.replicates import DEGREES, pooled, shrunk
+from models.dataset import Dataset
+from models.surrogates.replicates import DEGREES, merged, pooled, shrunk
+from tests.oracles import small_lab
 
 
 def lab(devices, nu0, s0_squared, repeats, seed):
@@ -84,3 +87,32 @@ def test_units_play_no_part(unit):
 def test_repeats_that_are_all_equal_teach_nothing_and_one_that_differs_lends_to_the_others():
     assert np.isnan(shrunk(np.zeros(3), np.array([2.0, 3.0, 4.0]))).all()
     assert (shrunk(np.array([0.0, 0.1, 0.2]), np.full(3, 3.0)) > 0.0).all()
+
+
+def test_repeats_of_a_device_are_one_reading_and_all_else_stays():
+    data = small_lab.dataset(3).canonical()
+    n = len(data)
+    assert merged(data) is data
+    twice = data.take(np.r_[np.arange(n), 4, 4, 9])
+    Y = twice.Y.copy()
+    Y[n:, 0] += [0.3, 0.6, 1.0]
+    repeated = replace(twice, Y=Y).canonical()
+    one = merged(repeated)
+    assert len(one) == n
+    expected = data.Y.copy()
+    expected[4] += 0.3
+    expected[9] += 0.5
+    order, wanted = np.lexsort(one.X.T), np.lexsort(data.X.T)
+    np.testing.assert_allclose(one.Y[order], expected[wanted])
+    np.testing.assert_array_equal(one.films[order], data.films[wanted])
+
+
+@pytest.mark.parametrize("field", ["Yvar", "censored", "replicates", "dead", "calibration", "films", "positions"])
+def test_what_is_known_of_a_reading_keeps_it_apart(field):
+    data = small_lab.dataset(2).canonical()
+    other = data.take(np.array([3]))
+    value = getattr(other, field)
+    changed = np.array(["film-9"]) if field == "films" else np.full_like(value, 2 if field == "replicates" else 1)
+    parts = {f.name: np.concatenate([getattr(data, f.name), getattr(other, f.name)]) for f in fields(data)}
+    parts[field] = np.concatenate([getattr(data, field), changed])
+    assert len(merged(Dataset(**parts).canonical())) == len(data) + 1

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from models.dataset import Dataset
 from models.policies.base import Question
 from models.policies.film_acquisition import FilmAcquisition
 from models.policies.films_through import films_through
@@ -47,12 +48,13 @@ def starting_films(
         rng: For every draw.
     """
     part = count // 8
-    drawn = question.structures.draw(3 * part, rng)
+    # At least one film of every structure: each pair has a score.
+    drawn = question.structures.draw(max(3 * part, len(question.structures.items)), rng)
     if not drawn:
         return []
     anchors = _anchors(question, acquisition, np.concatenate([_devices(*films, s) for films in drawn]), rng)
     if question.pair_structures is not question.structures:
-        drawn += question.pair_structures.draw(part, rng)
+        drawn += question.pair_structures.draw(max(part, len(question.pair_structures.items)), rng)
     laid = [(structure, _through(anchors, structure, w, s, rng)) for structure, w in drawn]
     fans = [films for x in anchors[:FANS] for films in films_through(question, x, question.pair_structures)]
     read = _around_read(question, drawn, rng)
@@ -79,7 +81,7 @@ def _devices(structure: FilmStructure, w: Array, s: Array) -> Array:
 def _anchors(question: Question, acquisition: FilmAcquisition, devices: Array, rng: np.random.Generator) -> Array:
     """Single points with the largest gain, then with the best posterior means, read ones among them, `j x (d + p)`."""
     some = devices[rng.choice(len(devices), min(POOL, len(devices)), replace=False)]
-    pool = np.concatenate([question.read().X, some])
+    pool = np.concatenate([_best_read(question).X[:POOL], some])
     with torch.no_grad():
         gains = to_array(acquisition.value(to_tensor(pool)[:, None, :]))
     m = len(question.problem.objectives)
@@ -87,6 +89,13 @@ def _anchors(question: Question, acquisition: FilmAcquisition, devices: Array, r
     best = [np.argsort(-values, kind="stable")[: ANCHORS // 2 // m] for values in means.T]
     chosen: Array = pool[np.concatenate([np.argsort(-gains, kind="stable")[: ANCHORS // 2], *best])]
     return chosen
+
+
+def _best_read(question: Question) -> Dataset:
+    """The readings, those of the first objective's best values first."""
+    read = question.read()
+    y = question.problem.objectives[0].to_maximised(read.Y[:, 0])
+    return read.take(np.argsort(-np.nan_to_num(y, nan=-np.inf), kind="stable"))
 
 
 def _through(anchors: Array, structure: FilmStructure, w: Array, s: Array, rng: np.random.Generator) -> Array:

@@ -14,17 +14,17 @@ from models.errors import NoFeasibleFilm
 from models.film import Film, film_violations
 from models.policies.base import Question
 from models.policies.film_acquisition import FilmAcquisition, device_subset
-from models.policies.film_optimizer import BATCH, Candidate, distinct
+from models.policies.film_optimizer import BATCH, Candidate, best_of_pairs, distinct
 from models.policies.random_films import only_film
 from models.rounding import Rounding, Wanted
 from models.structures import legal_film
 from models.tensors import to_array, to_tensor
 
-IMPROVED = 2
+IMPROVED = 3
 """Rounded films that are improved step by step."""
-ROUNDED = 6
-"""Best films that are rounded."""
-ROUNDINGS = 4
+ROUNDED = 8
+"""Best films that are rounded, beside the best one of each pair."""
+ROUNDINGS = 12
 """Roundings of each that are valued."""
 STEPS = 8
 """Most steps of an improvement."""
@@ -43,7 +43,7 @@ def best_makeable(question: Question, acquisition: FilmAcquisition, ranked: list
     """
     problem = question.problem
     rounding = Rounding(problem.space, problem.film)
-    if not rounding.exact and (found := _Rounded(question, acquisition, rounding).best(ranked)):
+    if ranked and not rounding.exact and (found := _Rounded(question, acquisition, rounding).best(ranked)):
         return found
     for candidate in ranked:
         film = legal_film(candidate.structure, candidate.w, problem.space, problem.film)
@@ -81,7 +81,8 @@ class _Rounded:
 
     def best(self, ranked: list[Candidate]) -> tuple[Film, Candidate] | None:
         """The best of the roundings of the best films, improved by single steps; None if none obeys every rule."""
-        found = [pair for c in distinct(ranked, ROUNDED, self._question.structures.extent) for pair in self._near(c)]
+        wanted = [*distinct(ranked, ROUNDED, self._question.structures.extent), *best_of_pairs(ranked).values()]
+        found = [made for candidate in wanted for made in self._near(candidate)]
         values = values_of(self._question, self._acquisition, [film for film, _ in found])
         ended = []
         for k in np.argsort(-np.array(values), kind="stable")[:IMPROVED]:

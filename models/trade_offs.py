@@ -27,8 +27,8 @@ LEADERS = 64
 CONTENDERS = 160
 """Further candidates that may dominate a point of the front."""
 DRAWS = 256
-PER_FACE = 128
-"""Directions through each face of the unit cube along which hypervolume is measured, the same in every draw."""
+PER_FACE = 64
+"""Directions of each set, through each face of the unit cube, along which hypervolume is measured."""
 
 
 class Believed(BaseModel):
@@ -119,7 +119,7 @@ def trade_offs(problem: Problem, bundle: ModelBundle, dataset: Dataset, *, seed:
     values = joint_values(question, np.vstack([field, known]), DRAWS)
     values[~_allowed(problem, values)] = -np.inf
     chance = _chance_on_front(problem, field, len(front), values[:, : len(field)])
-    u = directions(1, PER_FACE, len(problem.objectives), seed)[0]
+    u = directions(2 * DRAWS, PER_FACE, len(problem.objectives), seed)
     return TradeOffs(
         points=_described(question, points[front], chance),
         reference=_references(problem, frame),
@@ -166,10 +166,20 @@ def _chance_on_front(problem: Problem, field: Array, shown: int, values: Array) 
 
 
 def _volume(frame: Frame, values: Array, u: Array) -> Volume:
-    """Hypervolume of points in every draw (draws x j x properties) along directions (L x m)."""
+    """Hypervolume of points in every draw (draws x j x properties) along two sets of directions (2 draws x L x m).
+
+    What two independent estimates of one draw have in common is the draw's own: their covariance is the variance of
+    the hypervolume, free of the error of the directions.
+    """
     m = u.shape[-1]
-    drawn = [(reach(frame.above(v), u).max(0).clip(0.0) ** m).mean() for v in values]
-    return Volume(mean=frame.scale * float(np.mean(drawn)), sd=frame.scale * float(np.std(drawn)))
+    twice = np.array(
+        [
+            [(reach(frame.above(draw), some).max(axis=0).clip(0.0) ** m).mean() for some in pair]
+            for draw, pair in zip(values, u.reshape(len(values), 2, *u.shape[1:]), strict=True)
+        ]
+    )
+    variance = max(float(np.cov(twice.T)[0, 1]), 0.0)
+    return Volume(mean=frame.scale * float(twice.mean()), sd=frame.scale * variance**0.5)
 
 
 def _references(problem: Problem, frame: Frame) -> tuple[Reference, ...]:

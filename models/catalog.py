@@ -18,7 +18,7 @@ class NoiseModel(_Choice):
     """Model the drift of the instrument, where a calibration sample was read at two times or more."""
     outliers: Literal["none", "contaminated_normal"] = "contaminated_normal"
     """Hold single readings for wild where all others speak against them (`models/surrogates/outliers.py`), and name
-    them. Where none is wild it changes nothing that matters."""
+    them. On a rough landscape a few sound readings are held too, without a loss that could be measured."""
     composition_sd: float = Field(default=0.0, ge=0.0, le=0.2)
     """Standard deviation of a measured atomic fraction. Where the property is steep, it makes readings less sure."""
 

@@ -96,8 +96,8 @@ def merged(dataset: Dataset) -> Dataset:
     """The same readings, repeats of one device without known variance as their mean.
 
     Repeats share what makes devices differ. As readings of their own they would tell a model that its noise is their
-    small scatter, and what devices differ by would be taken for the property: measured with a scatter of devices three
-    times that of repeats, the log density of f is 0.8 higher with means, and not lower where devices do not differ.
+    small scatter, and what devices differ by would be taken for the property: with a scatter of devices three times
+    that of repeats, the log density of f was 0.8 higher with means (docs/science.md, section 2).
 
     Args:
         dataset: Canonical.

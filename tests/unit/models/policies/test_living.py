@@ -1,12 +1,16 @@
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
 import pytest
 import torch
 
+from models.policies.base import Question
 from models.policies.living import first_alive
+from models.policies.survival import device_chances
 from models.tensors import to_array, to_tensor
-from tests.unit.models.policies.test_film_acquisition import NEW, acquisition, fitted
+from tests.oracles import film_lab
+from tests.unit.models.policies.test_film_acquisition import FILMS, NEW, PROBLEM, acquisition, fitted
 
 
 def enumerated(gains, chances):
@@ -71,3 +75,21 @@ def test_value_and_gradient_are_finite_where_life_or_death_is_sure(chance):
     (gradient,) = torch.autograd.grad(value.sum(), X)
     assert torch.isfinite(value).all()
     assert torch.isfinite(gradient).all()
+
+
+def test_films_are_weighed_by_what_dead_devices_taught_and_by_nothing_without_them():
+    data = film_lab.measured(PROBLEM, FILMS * 4, noise=0.1)
+    dead = data.X[:, 0] > 0.4
+    told = replace(data, Y=np.where(dead[:, None], np.nan, data.Y), dead=dead)
+    films = to_tensor(np.stack([NEW, FILMS[0].points()]))
+    asked = {}
+    for name, dataset in (("told", told), ("whole", data)):
+        bundle = film_lab.bundle(PROBLEM, dataset)
+        asked[name] = device_chances(Question(PROBLEM, dataset, (), 0, bundle.surrogate, lambda _phase: None))
+    assert asked["whole"] is None
+    chances = to_array(asked["told"](films))
+    assert chances.shape == (2, 5)
+    assert chances[1, 0] < 0.5
+    assert chances[1, -1] > 0.8
+    for part in (films[:, ::2], films[:, :1]):
+        assert asked["told"](part).shape == part.shape[:2]

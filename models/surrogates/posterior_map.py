@@ -1,5 +1,6 @@
 """Where a posterior is drawn for people: feasible compositions that cover the search space evenly."""
 
+from functools import lru_cache
 from itertools import combinations
 from math import comb
 
@@ -55,6 +56,8 @@ def simplex_lattice(dimension: int, divisions: int) -> Array:
 def feasible_points(space: SearchSpace, max_points: int) -> Array:
     """The finest lattice of at most `max_points` feasible compositions, or as many seeded draws where it is too coarse.
 
+    They are kept: a campaign asks for the same ones with every model.
+
     Args:
         space: Its rules decide.
         max_points: Most points, at least 1.
@@ -62,6 +65,12 @@ def feasible_points(space: SearchSpace, max_points: int) -> Array:
     Returns:
         `j x d` compositions, 0 < j <= max_points.
     """
+    return _feasible_points(space.model_dump_json(), max_points).copy()
+
+
+@lru_cache(maxsize=16)
+def _feasible_points(space_json: str, max_points: int) -> Array:
+    space = SearchSpace.model_validate_json(space_json)
     best = np.empty((0, space.dimension))
     for divisions in (4, 5, 6, 8, 10, 12, 16, 20, 25, 30, 40, 50, 60, 80, 100):
         if comb(divisions + space.dimension - 1, space.dimension - 1) > LARGEST_LATTICE:

@@ -27,6 +27,9 @@ from models.policies.base import Policy, Question, Recommendation
 LAST = 1
 """Films before the end of the budget that go to knowing the best one: for one it is the best rule there is."""
 
+LAST_DRAWS = 256
+"""Draws of what the last film may read: its gain is small, and fewer draws hide it."""
+
 
 class Picked(NamedTuple):
     """A policy and why it was taken."""
@@ -65,5 +68,5 @@ def pick(question: Question, options: Auto) -> Picked:
         return Picked(ExpectedImprovement(**shared), "it heeds the limits on other properties")
     if question.left is not None and question.left <= LAST:
         why = "this is the last film of the budget, and what counts is to know the best"
-        return Picked(KnowledgeGradient(**shared), why)
+        return Picked(KnowledgeGradient(**shared, mc_samples=LAST_DRAWS), why)
     return Picked(ExpectedImprovement(**shared), "one objective is sought and more films will come")

@@ -6,6 +6,7 @@ are arrays in the unit cube, in the order of `SearchSpace.process_columns`.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from itertools import islice
 from typing import Self
 
@@ -175,8 +176,12 @@ class SearchSpace(BaseModel):
         Returns:
             `G` (r x d), `h` (r), and a name for each row that a person understands. The sum to 1 and the rules on
             presence (`max_present`, `absent_or_at_least`) are not among them. The largest coefficient of each row is
-            1, so that slack is measured in fractions whatever the unit of the rule.
+            1, so that slack is measured in fractions whatever the unit of the rule. The arrays are kept: read only.
         """
+        return self._inequalities
+
+    @cached_property
+    def _inequalities(self) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[str, ...]]:
         rows: list[tuple[NDArray[np.float64], float, str]] = []
         eye = np.eye(self.dimension)
         for k, (element, low, high) in enumerate(zip(self.elements, self.lower(), self.upper(), strict=True)):
@@ -193,7 +198,10 @@ class SearchSpace(BaseModel):
                 rows.append((-a / size, -rule.lower / size, f"{rule.name} >= {rule.lower:g}"))
             if rule.upper is not None:
                 rows.append((a / size, rule.upper / size, f"{rule.name} <= {rule.upper:g}"))
-        return np.array([r[0] for r in rows]), np.array([r[1] for r in rows]), tuple(r[2] for r in rows)
+        G, h = np.array([r[0] for r in rows]), np.array([r[1] for r in rows])
+        G.setflags(write=False)
+        h.setflags(write=False)
+        return G, h, tuple(r[2] for r in rows)
 
     def violations(self, x: NDArray[np.float64]) -> list[str]:
         """Name every rule that the composition `x` (d) breaks by more than `TOLERANCE`, with its value and bound.

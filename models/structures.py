@@ -101,12 +101,15 @@ class Structures:
         """The listed films, one w each."""
         return [(structure, structure.region.centre[None]) for structure in self.items]
 
-    def draw(self, count: int, rng: np.random.Generator) -> Drawn:
-        """Draw `count` films w, in equal parts from every structure; structures without a part are left out."""
+    def draw(self, count: int, rng: np.random.Generator, steps: int | None = None) -> Drawn:
+        """Draw `count` films w, in equal parts from every structure; structures without a part are left out.
+
+        With few `steps` they are less evenly spread: enough for starts that a search moves anyway.
+        """
         if not self.items:
             return []
         shares = np.bincount(rng.permutation(len(self.items))[np.arange(count) % len(self.items)])
-        return [(self.items[k], self.items[k].region.sample(int(n), rng)) for k, n in enumerate(shares) if n]
+        return [(self.items[k], self.items[k].region.sample(int(n), rng, steps)) for k, n in enumerate(shares) if n]
 
 
 def film_structures(space: SearchSpace, geometry: FilmGeometry, seed: int = 0, near: Array | None = None) -> Structures:

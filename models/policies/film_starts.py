@@ -29,6 +29,8 @@ FLAT = 0.1
 """Share of the films on anchors that are uniform."""
 POOL = 1024
 """Points among which anchors are sought."""
+STEPS = 16
+"""Steps of hit-and-run of each film drawn: they need not be spread quite evenly, and evenness is dear."""
 READ = 8
 """Films of the best readings that are repeated and shifted."""
 SHIFT = 0.1
@@ -49,12 +51,12 @@ def starting_films(
     """
     part = count // 8
     # At least one film of every structure: each pair has a score.
-    drawn = question.structures.draw(max(3 * part, len(question.structures.items)), rng)
+    drawn = question.structures.draw(max(3 * part, len(question.structures.items)), rng, STEPS)
     if not drawn:
         return []
     anchors = _anchors(question, acquisition, np.concatenate([_devices(*films, s) for films in drawn]), rng)
     if question.pair_structures is not question.structures:
-        drawn += question.pair_structures.draw(max(part, len(question.pair_structures.items)), rng)
+        drawn += question.pair_structures.draw(max(part, len(question.pair_structures.items)), rng, STEPS)
     laid = [(structure, _through(anchors, structure, w, s, rng)) for structure, w in drawn]
     fans = [films for x in anchors[:FANS] for films in films_through(question, x, question.pair_structures)]
     read = _around_read(question, drawn, rng)

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -176,7 +177,8 @@ def columns_of(problem: Problem) -> tuple[str, ...]:
     return (*problem.space.elements, *problem.space.process_columns)
 
 
-def library_versions() -> dict[str, str]:
+@cache
+def library_versions() -> Mapping[str, str]:
     """Versions of what a fit depends on; `source` where the package is run without being installed."""
     found = {}
     for name in ("filmloop", "torch", "gpytorch", "botorch", "numpy", "scipy"):
@@ -184,4 +186,4 @@ def library_versions() -> dict[str, str]:
             found[name] = version(name)
         except PackageNotFoundError:
             found[name] = "source"
-    return found
+    return MappingProxyType(found)

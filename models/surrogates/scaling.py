@@ -1,5 +1,7 @@
 """The units in which a surrogate works: widths of the search space, and robust standard units of the readings."""
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linprog
@@ -27,6 +29,13 @@ def space_ranges(space: SearchSpace) -> tuple[Array, Array]:
     Returns:
         `d + p` least values and `d + p` widths; a column that cannot change has width 1.
     """
+    low, width = _ranges(space.model_dump_json())
+    return low.copy(), width.copy()
+
+
+@lru_cache(maxsize=64)
+def _ranges(space_json: str) -> tuple[Array, Array]:
+    space = SearchSpace.model_validate_json(space_json)
     G, h, _ = space.inequalities()
     low, high = space.lower(), space.upper()
     for k, direction in enumerate(np.eye(space.dimension)):

@@ -92,6 +92,8 @@ def cholesky(covariance: Array) -> Array:
     Raises:
         FitFailed: If the matrix is not positive definite, or not finite, with the largest jitter.
     """
+    if not covariance.size:
+        return covariance  # of readings that are all one-sided, nothing is known beside the prior
     scale = float(np.mean(np.diag(covariance)))
     for jitter in JITTERS if np.isfinite(scale) else ():
         # The transpose of a symmetric C-ordered matrix is the Fortran-ordered matrix that LAPACK wants.

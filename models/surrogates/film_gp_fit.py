@@ -22,7 +22,8 @@ UNITS = ("lower", "width", "centre", "scale", "clock")
 KEPT = (*UNITS, "hyperparameters", "averaged", "fitted", "noise_centres", "noise_doubt")
 """What a state that was fitted lends to other readings."""
 FITTED = 1200
-"""Most readings to which hyperparameters are fitted; more hardly move them, and a fit grows with the cube."""
+"""Most readings of a property to which hyperparameters are fitted; more hardly move them, and a fit grows with the
+cube."""
 
 
 def fit_state(
@@ -33,7 +34,7 @@ def fit_state(
     previous: FilmGPState | None,
     progress: Callable[[str], None],
 ) -> tuple[FilmGPState, list[Fit]]:
-    """Fit the hyperparameters of every objective, to some of the films where there are more than `FITTED` readings.
+    """Fit the hyperparameters of every objective, to some of the films where it has more than `FITTED` readings.
 
     Args:
         problem: Search space, directions, options of the surrogate.
@@ -51,7 +52,7 @@ def fit_state(
     """
     part = some_films(dataset)
     state, fits = _fit(problem, part, seed=seed, previous=previous, progress=progress)
-    if len(part) == len(dataset):
+    if part is dataset:
         return state, fits
     progress("condition")
     state = condition_state(problem, dataset, state)
@@ -59,17 +60,24 @@ def fit_state(
 
 
 def some_films(dataset: Dataset) -> Dataset:
-    """All of a small dataset; of a large one whole films of `FITTED` readings or a few more, and every calibration.
+    """All of a small dataset; of a large one, per property, whole films of `FITTED` readings or a few more.
 
     Films are taken in the order of a digest of their names: as good as at random, and as readings arrive the same films
-    are taken again, so that the hyperparameters do not jump.
+    are taken again, so that the hyperparameters do not jump. Each property counts for itself: one that was read on few
+    films keeps them all. Every calibration is kept.
     """
-    films, number, size = np.unique(dataset.films, return_inverse=True, return_counts=True)
-    if len(dataset) <= FITTED:
+    read = ~np.isnan(dataset.Y)
+    if read.sum(0).max(initial=0) <= FITTED:
         return dataset
+    films, number = np.unique(dataset.films, return_inverse=True)
+    number = number.reshape(-1)
+    size = np.zeros((len(films), read.shape[1]), dtype=np.intp)
+    np.add.at(size, number, read & ~dataset.calibration[:, None])
     order = np.argsort([sha256(name.encode()).hexdigest() for name in films.tolist()], kind="stable")
-    taken = order[: 1 + int(np.searchsorted(np.cumsum(size[order]), FITTED))]
-    return dataset.take(np.isin(number.reshape(-1), taken) | dataset.calibration)
+    taken = np.zeros(size.shape, dtype=bool)
+    taken[order] = np.cumsum(size[order], axis=0) - size[order] < FITTED
+    kept = read & (taken[number] | dataset.calibration[:, None])
+    return replace(dataset, Y=np.where(kept, dataset.Y, np.nan)).take(kept.any(1))
 
 
 def _fit(

@@ -46,6 +46,20 @@ def test_the_same_films_are_fitted_again_as_readings_arrive(monkeypatch):
     assert len(before - after) <= 2
 
 
+def test_a_property_that_was_read_on_few_films_keeps_them_all(monkeypatch):
+    monkeypatch.setattr(film_gp_fit, "FITTED", 100)
+    data = lab(40)
+    taken = np.isin(data.films, some_films(data).films)
+    rare = np.isin(data.films, np.unique(data.films[~taken])[:2])
+    Y = np.vstack([np.column_stack([data.Y, np.full((len(data), 1), np.nan)]), np.full((rare.sum(), 2), np.nan)])
+    Y[len(data) :, 1] = 3.0 * data.Y[rare, 0]
+    rows = np.concatenate([np.arange(len(data)), np.flatnonzero(rare)])
+    both = Dataset(data.X[rows], Y, np.full(Y.shape, np.nan), data.films[rows], data.times[rows])
+    part = some_films(both)
+    np.testing.assert_array_equal(np.sort(part.films[~np.isnan(part.Y[:, 0])]), np.sort(data.films[taken]))
+    assert (~np.isnan(part.Y[:, 1])).sum() == rare.sum()
+
+
 def test_a_large_dataset_is_fitted_in_part_and_conditioned_on_whole(monkeypatch):
     monkeypatch.setattr(film_gp_fit, "FITTED", 150)
     monkeypatch.setattr(conditioning, "EXACT", 400)

@@ -113,3 +113,14 @@ def test_readings_that_are_never_wild_and_whole_are_fitted_as_ever():
     raw = draw(4)
     plain, robust = fitted(raw, robust=False), fitted(raw)
     np.testing.assert_allclose(robust.fit.hyperparameters.theta(), plain.fit.hyperparameters.theta(), atol=0.05)
+
+
+def test_a_part_of_a_large_dataset_may_be_saturated_throughout(monkeypatch):
+    raw = draw()
+    side = np.where(raw.film == 1, 1, 0).astype(np.int8)
+    monkeypatch.setattr(settling, "TOGETHER", 10)
+    found = settle(raw, side, H, start(raw, side), robust=True)
+    prior_sd = np.sqrt(np.diag(Evidence(raw).covariance(H)[0]))
+    assert (np.isnan(found.site) == (side == 0)).all()
+    assert (np.abs(found.site) < 5.0 * prior_sd)[side > 0].all()
+    assert (found.site_variance[side > 0] >= raw.noise(H)[side > 0]).all()

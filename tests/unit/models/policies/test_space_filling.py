@@ -1,6 +1,6 @@
 import numpy as np
 
-from models.catalog import SpaceFilling
+from models.catalog import RandomFilms, SpaceFilling
 from models.composition import CategoricalVariable, SearchSpace
 from models.dataset import Dataset
 from models.film import FilmGeometry
@@ -36,7 +36,7 @@ def test_films_cover_the_space_better_than_random_ones():
         return np.mean(np.linalg.norm(pool[:, None] - points[None], axis=2).min(axis=1))
 
     geometry = FilmGeometry(span_max=0.5)
-    problem = film_lab.problem_of(THREE, geometry, {"name": "random"})
+    problem = film_lab.problem_of(THREE, geometry, RandomFilms())
     random = [
         distance([r.film for r in propose(problem, None, Dataset.empty(3), pending=[], count=4, seed=k)])
         for k in range(20)

@@ -77,7 +77,7 @@ def some_films(dataset: Dataset) -> Dataset:
     taken = np.zeros(size.shape, dtype=bool)
     taken[order] = np.cumsum(size[order], axis=0) - size[order] < FITTED
     kept = read & (taken[number] | dataset.calibration[:, None])
-    return replace(dataset, Y=np.where(kept, dataset.Y, np.nan)).take(kept.any(1))
+    return replace(dataset, Y=np.where(kept, dataset.Y, np.nan)).take(np.flatnonzero(kept.any(1)))
 
 
 def _fit(

@@ -46,7 +46,8 @@ class Rounding:
 
     def __init__(self, space: SearchSpace, geometry: FilmGeometry) -> None:
         self.space, self.geometry = space, geometry
-        self.strides = space.process_strides()
+        # A listed film is made as it is listed: no process value is moved, not even by a step.
+        self.strides = np.zeros(len(space.process_columns)) if geometry.choices else space.process_strides()
         self.table: SourceTable | None = None if geometry.grid is None else geometry.grid.table(space.elements)
         self._G, self._h, _ = space.inequalities()
         self._least = space.presence().least
@@ -88,7 +89,7 @@ class Rounding:
         return found + [self._film(self.table, n, film.process) for n in legal]
 
     def process(self, columns: Array) -> Array:
-        """Process columns (p) in the unit cube, rounded to whole steps above the lower ends."""
+        """Process columns (... x p) in the unit cube, rounded to whole steps above the lower ends."""
         stride = np.where(self.strides > 0.0, self.strides, 1.0)
         steps = np.clip(np.rint(columns / stride), 0.0, np.floor(1.0 / stride + 1e-9))
         rounded: Array = np.where(self.strides > 0.0, np.minimum(steps * stride, 1.0), columns)

@@ -9,7 +9,7 @@ import pytest
 from models.catalog import PolicyChoice, RandomFilms
 from models.composition import CategoricalVariable, ContinuousVariable, GroupRule, SearchSpace
 from models.dataset import Dataset
-from models.film import FilmChoice, FilmGeometry, film_violations
+from models.film import FilmChoice, FilmGeometry, chosen_film, film_violations
 from models.propose import propose
 from models.registry import POLICIES, policy_for
 from models.surrogates.film_gp import FilmGP
@@ -171,6 +171,19 @@ def test_where_films_are_listed_one_of_them_is_chosen(problem, data):
     choices = problem.model_copy(update={"film": GEOMETRY.model_copy(update={"choices": listed})})
     (answer,) = ask(choices, data)
     assert listed_choice(answer.film) in listed
+
+
+def test_the_process_of_a_listed_film_is_left_as_it_is_listed(problem):
+    """A step says what the tools could do, the list what the lab does: neighbours of a listed film are not in it."""
+    oven = ContinuousVariable(name="T", unit="K", lower=300.0, upper=900.0, step=100.0)
+    space = SearchSpace(elements=("A", "B"), process=(oven,))
+    ends = {"a": {"A": 0.2, "B": 0.8}, "b": {"A": 0.6, "B": 0.4}}
+    listed = tuple(FilmChoice(**ends, process={"T": t}) for t in (300.0, 500.0))
+    asked = film_lab.problem_of(space, FilmGeometry(devices=3, choices=listed), problem.policy)
+    films = [chosen_film(choice, space, asked.film) for choice in listed]
+    data = film_lab.measured(asked, films)
+    answers = [ask(asked, data, seed=seed)[0].film for seed in range(3)]
+    assert {space.decode_process(film.process)["T"] for film in answers} <= {300.0, 500.0}
 
 
 def listed_choice(film):

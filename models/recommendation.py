@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from models.composition import ProcessValues
 from models.dataset import Dataset
 from models.policies.base import Question
-from models.policies.candidates import candidates, distance, joint_values
+from models.policies.candidates import candidates, distance, joint_values, settable
 from models.policies.frame import LIKELY, chance_within
 from models.problem import Problem
 from models.surrogates.base import ModelBundle, Prediction
@@ -108,7 +108,7 @@ def _climbed(question: Question, start: Array) -> Array:
         for column in d + free:
             swept = np.repeat(points[-1:], SWEPT, axis=0)
             swept[:, column] = np.linspace(0.0, 1.0, SWEPT)
-            points = _best_last(question, np.vstack([points, swept]))
+            points = _best_last(question, np.vstack([points, np.unique(settable(question, swept), axis=0)]))
     return points
 
 

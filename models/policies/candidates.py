@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from models.policies.base import Question
 from models.policies.joint_draws import cholesky
 from models.policies.pool import even_pool
+from models.rounding import Rounding
 from models.surrogates.base import Prediction
-from models.surrogates.posterior_map import feasible
+from models.surrogates.posterior_map import is_feasible
 from models.tensors import normal_draws, to_array, to_tensor
 
 Array = NDArray[np.float64]
@@ -36,10 +37,10 @@ def candidates(question: Question, good: Choice) -> tuple[Array, Prediction]:
         good: Says which points are good.
 
     Returns:
-        `j x (d + p)` points, and what is predicted there, maximised.
+        `j x (d + p)` points whose process can be set, and what is predicted there, maximised.
     """
     read = _legal(question, np.unique(question.read().X, axis=0))
-    points = np.unique(np.vstack([even_pool(question, EVEN), read]), axis=0)
+    points = np.unique(settable(question, np.vstack([even_pool(question, EVEN), read])), axis=0)
     predicted = question.model().predict(points)
     for number in range(0 if question.structures.listed else ROUNDS):
         near = _laid(question, points[good(predicted)], points, number)
@@ -58,7 +59,13 @@ def _laid(question: Question, best: Array, points: Array, number: int) -> Array:
     near = (1.0 - share) * start + share * towards
     kept = np.setdiff1d(np.arange(near.shape[1] - d), question.structures.items[0].free)
     near[:, d + kept] = start[:, d + kept]  # nothing lies between two choices
-    return _legal(question, near)
+    return _legal(question, settable(question, near))
+
+
+def settable(question: Question, points: Array) -> Array:
+    """Points (j x (d + p)) whose process is rounded to whole steps, where the tools have steps."""
+    d, rounding = question.problem.space.dimension, Rounding(question.problem.space, question.problem.film)
+    return np.hstack([points[:, :d], rounding.process(points[:, d:])])
 
 
 def joint_values(question: Question, points: Array, draws: int) -> Array:
@@ -92,6 +99,5 @@ def distance(one: Array, other: Array, d: int) -> Array:
 
 def _legal(question: Question, points: Array) -> Array:
     """Those of points (j x (d + p)) whose compositions obey every rule."""
-    d = question.problem.space.dimension
-    kept = {row.tobytes() for row in feasible(question.problem.space, points[:, :d])}
-    return points[[row.tobytes() in kept for row in np.ascontiguousarray(points[:, :d])]]
+    legal: Array = points[is_feasible(question.problem.space, points[:, : question.problem.space.dimension])]
+    return legal

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.policies.base import Question
-from models.surrogates.posterior_map import feasible
+from models.surrogates.posterior_map import is_feasible
 
 Array = NDArray[np.float64]
 
@@ -47,23 +47,17 @@ def promising_pool(question: Question, count: int) -> Pool:
     """
     if question.structures.listed:
         return _valued(question, even_pool(question, MOST_LISTED))
-    d = question.problem.space.dimension
+    space, d = question.problem.space, question.problem.space.dimension
     read = np.unique(question.read().X, axis=0)
-    pool = _valued(question, np.vstack([even_pool(question, count // 2), read[_legal(question, read[:, :d])]]))
+    pool = _valued(question, np.vstack([even_pool(question, count // 2), read[is_feasible(space, read[:, :d])]]))
     best = pool.points[np.argsort(-pool.mean, kind="stable")[:NEAR]]
     rng = np.random.default_rng([question.seed, count, 1])
     share = rng.uniform(0.02, 0.5, size=(count, 1))
     start, towards = best[rng.integers(len(best), size=count)], pool.points[rng.integers(len(pool.points), size=count)]
     near = (1.0 - share) * start + share * towards
     near[:, d:] = np.where(_categorical(question), start[:, d:], near[:, d:])
-    near = near[_legal(question, near[:, :d])][: count // 2]
+    near = near[is_feasible(space, near[:, :d])][: count // 2]
     return _valued(question, np.vstack([pool.points, near])) if len(near) else pool
-
-
-def _legal(question: Question, compositions: Array) -> NDArray[np.bool_]:
-    """Which compositions (j x d) obey every rule."""
-    kept = {row.tobytes() for row in feasible(question.problem.space, compositions)}
-    return np.array([row.tobytes() in kept for row in compositions], dtype=bool)
 
 
 def _categorical(question: Question) -> NDArray[np.bool_]:

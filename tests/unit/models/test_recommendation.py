@@ -82,6 +82,20 @@ def test_the_process_is_part_of_the_answer():
     assert answer.mean > mean.max() - 1e-3
 
 
+def test_a_process_between_two_steps_is_not_recommended():
+    """Best of all would be 550 K, but the oven is set in steps of 200 K from 300 K."""
+    oven = ContinuousVariable(name="T", unit="K", lower=300.0, upper=900.0, step=200.0)
+    space = SearchSpace(elements=("A", "B"), process=(oven,))
+    problem = Problem(space=space, objectives=film_lab.SIGNAL, film=FilmGeometry(devices=3), policy=EI)
+    rng = np.random.default_rng(0)
+    a, t = rng.random(20), rng.integers(0, 4, 20) / 3.0
+    X, y = np.column_stack([a, 1.0 - a, t]), 1.0 - 4.0 * (a - 0.3) ** 2 - (t - 5.0 / 12.0) ** 2
+    data = Dataset(X, y[:, None], np.full((20, 1), np.nan), np.array([f"f{k}" for k in range(20)]), np.arange(20.0))
+    answer = recommend(problem, film_lab.bundle(problem, data), data, seed=0)
+    assert answer.process == {"T": 500.0}
+    assert {c.process["T"] for c in answer.rivals} <= {300.0, 500.0, 700.0, 900.0}
+
+
 def test_a_minimised_property_is_told_in_its_own_direction():
     problem = trade_off_lab.problem(1, policy=EI)
     data = trade_off_lab.measured(problem)

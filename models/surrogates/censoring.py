@@ -21,13 +21,12 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_ndtr
+from scipy.special import erfcx
 
 Array = NDArray[np.float64]
 
 VAGUE = 1e8
 """Largest variance of a pseudo-reading, relative to the prior's: beyond it, it says nothing."""
-LOG_TWO_PI = math.log(2.0 * math.pi)
 SWEEPS = 50
 """Most rounds over all one-sided readings; ten are usual."""
 CLOSE = 1e-6
@@ -87,7 +86,7 @@ def _site(mean: float, variance: float, limit: float, side: float, noise: float)
     """Eq. (2) and (3): value and variance of a pseudo-reading from its cavity."""
     total = noise + variance
     z = side * (mean - limit) / math.sqrt(total)
-    # Far on the right side r vanishes, and with it all that the reading says.
-    r = max(math.exp(-0.5 * (z * z + LOG_TWO_PI) - log_ndtr(z)), 1e-150)
+    # Far on the right side r vanishes, and with it all that the reading says. Phi itself is 0 far on the wrong one.
+    r = max(math.sqrt(2.0 / math.pi) / erfcx(-z / math.sqrt(2.0)), 1e-150)
     beta = r * (z + r) / total
     return mean + side * math.sqrt(total) / (z + r), max(1.0 / beta - variance, noise)

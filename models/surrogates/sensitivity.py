@@ -5,8 +5,9 @@ ratios stay:
 
     x(t) = t e_k + (1 - t) (x - x_k e_k) / (1 - x_k),      change_k(x) = f(x(t + 0.01)) - f(x(t))          (1)
 
-with t half a percent below x_k, or 0. For a process variable it is the change per unit. Both are taken at feasible
-compositions that cover the space; the changes are jointly normal, and what is said of them carries their uncertainty.
+with t half a percent below x_k, but not below 0 nor above 0.99. For a process variable it is the change per unit. Both
+are taken at feasible compositions that cover the space; the changes are jointly normal, and what is said of them
+carries their uncertainty.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.composition import ContinuousVariable, SearchSpace
+from models.composition import TOLERANCE, ContinuousVariable, SearchSpace
 from models.surrogates.conditioning import Conditioning
 from models.surrogates.posterior_map import feasible_points, middle_process
 
@@ -52,9 +53,11 @@ def steps(space: SearchSpace) -> Iterator[Step]:
     points, process = feasible_points(space, POINTS), middle_process(space)
     rest = np.tile(process, (len(points), 1))
     for k, element in enumerate(space.elements):
-        some = points[:, k] < 1.0 - PERCENT
+        some = points[:, k] < 1.0 - TOLERANCE  # a pure element has no others whose ratios could stay
+        if not some.any():
+            continue
         x, tail = points[some], rest[some]
-        start = np.maximum(x[:, k] - PERCENT / 2, 0.0)
+        start = np.clip(x[:, k] - PERCENT / 2, 0.0, 1.0 - PERCENT)
         before, after = (np.hstack([towards(x, k, t), tail]) for t in (start, start + PERCENT))
         yield Step(element, "at.%", before, after)
     for name, column, variable in _continuous(space):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.composition import CategoricalVariable, ContinuousVariable, SearchSpace
+from models.composition import CategoricalVariable, ContinuousVariable, ElementBounds, SearchSpace
 from models.surrogates.sensitivity import Step, change_moments, sensitivity, steps, towards
 from models.tensors import to_array, to_tensor
 from models.train import train
@@ -37,6 +37,17 @@ def test_one_percent_more_of_an_element_keeps_the_ratios_of_the_others():
     anneal = found["anneal"]
     np.testing.assert_array_equal(anneal.after[:, 5] - anneal.before[:, 5], 0.5)
     assert (anneal.per, anneal.size) == ("K", 300.0)
+
+
+def test_a_dilute_alloy_is_stepped_inside_the_simplex_and_a_pure_element_not_at_all():
+    dilute = SearchSpace(elements=("Fe", "B", "C"), bounds=(ElementBounds(element="Fe", lower=0.992),))
+    for step in steps(dilute):
+        points = np.vstack([step.before, step.after])
+        assert len(step.before)
+        assert (points > -1e-12).all()
+        np.testing.assert_allclose(points.sum(1), 1.0, atol=1e-12)
+    pure = SearchSpace(elements=("Fe", "B"), bounds=(ElementBounds(element="Fe", lower=1.0),))
+    assert [step.variable for step in steps(pure)] == ["B"]
 
 
 def test_the_changes_have_the_moments_of_the_joint_posterior():

@@ -29,6 +29,8 @@ EXTENT_FILMS = 256
 """Films that are drawn to see how far the elements' fractions reach."""
 MOST_STRUCTURES = 256
 """Structures that one decision looks at; beyond it they are drawn by seed."""
+TRACE = 0.005
+"""Fractions below this, in films that were measured, are an error of the measurement and no element of the film."""
 ZERO = 1e-10
 """Fractions below this are numerical dust of the optimiser."""
 
@@ -121,13 +123,14 @@ def film_structures(space: SearchSpace, geometry: FilmGeometry, seed: int = 0, n
         space: Elements, rules, process variables.
         geometry: How a film may be graded.
         seed: Seed of the draw, if there has to be one.
-        near: `j x d` compositions; structures that can hold them come first in a draw, up to half of it.
+        near: `j x d` compositions as read; structures that can hold them, but for traces, come first in a draw, up
+            to half of it.
     """
     key = (space.model_dump_json(), geometry.model_dump_json())
     first = _built(*key, 0, ())
     if first.complete:
         return first
-    present = () if near is None else tuple((x > ZERO).tobytes() for x in near)
+    present = () if near is None else tuple((x > TRACE).tobytes() for x in near)
     drawn = _built(*key, seed, present)
     return drawn if drawn.items else first
 

@@ -19,12 +19,11 @@ from models.composition import TOLERANCE, ContinuousVariable, SearchSpace
 from models.film import Film
 from models.policies.base import Question
 from models.policies.film_acquisition import FilmAcquisition
+from models.structures import TRACE
 from models.tensors import to_tensor
 
 Array = NDArray[np.float64]
 
-TRACE = 0.005
-"""Fractions below this, in films that were measured, are an error of the measurement and no target."""
 SAME = 1e-3
 """Continuous process values closer than this, as a share of the variable's range, are one setting."""
 

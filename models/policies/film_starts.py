@@ -16,7 +16,7 @@ from models.dataset import Dataset
 from models.policies.base import Question
 from models.policies.film_acquisition import FilmAcquisition
 from models.policies.films_through import films_through
-from models.structures import Drawn, FilmStructure
+from models.structures import TRACE, Drawn, FilmStructure
 from models.tensors import to_array, to_tensor
 
 Array = NDArray[np.float64]
@@ -113,11 +113,11 @@ def _through(anchors: Array, structure: FilmStructure, w: Array, s: Array, rng: 
 
 
 def _around_read(question: Question, drawn: Drawn, rng: np.random.Generator) -> Drawn:
-    """The films of the best readings in every structure that can hold them: as they are, and shifted."""
+    """The films of the best readings, as they are and shifted, in every structure that holds all but traces of them."""
     d, found = question.problem.space.dimension, []
     ends = _read_films(question, d)
     for structure, w in drawn:
-        fitting = ends[~(ends[:, : 2 * d][:, ~np.tile(structure.support, 2)] > 0.0).any(axis=1)]
+        fitting = ends[~(ends[:, : 2 * d][:, ~np.tile(structure.support, 2)] > TRACE).any(axis=1)]
         if not len(fitting):
             continue
         shift = SHIFT * rng.standard_normal((len(fitting), d)) * structure.support

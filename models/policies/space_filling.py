@@ -55,7 +55,7 @@ class SpaceFillingPolicy:
 def _reason(question: Question) -> str:
     if not len(question.known_points()):
         return "the first film: it comes near to as much of the space as one film can"
-    read, flight = counted(len(question.dataset), "reading"), counted(len(question.pending), "film")
+    read, flight = counted(len(question.read()), "reading"), counted(len(question.pending), "film")
     return f"fills the space between {read} and {flight} in flight"
 
 

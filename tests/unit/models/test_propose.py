@@ -55,6 +55,13 @@ def test_no_reading_at_all_is_enough():
     assert len(answers) == 2
 
 
+def test_dead_devices_are_no_readings():
+    problem, data, _ = campaign(2)
+    dead = replace(data, Y=np.full_like(data.Y, np.nan), dead=np.ones(len(data), dtype=bool))
+    (answer,) = propose(problem, None, dead, pending=[], count=1, seed=0)
+    assert answer.reason.startswith("fills the space between 0 readings and 0 films in flight; ")
+
+
 def test_an_old_model_without_any_reading_left_does_not_decide():
     """Every device turned out dead, or every batch was retracted: the model rests on nothing that counts."""
     problem, data, made = campaign(3)

@@ -65,8 +65,8 @@ class Dataset:
             raise InvalidDataset(
                 f"replicates {self.replicates.shape}, censored {self.censored.shape}: Y is {self.Y.shape}"
             )
-        if np.isinf(self.Y).any() or (self.Yvar < 0).any():
-            raise InvalidDataset("a reading is infinite or a variance is negative")
+        if np.isinf(self.Y).any() or np.isinf(self.Yvar).any() or (self.Yvar < 0).any():
+            raise InvalidDataset("a reading or a variance is infinite, or a variance is negative")
 
     @classmethod
     def empty(cls, columns: int, objectives: int = 1) -> Self:

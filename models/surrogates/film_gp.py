@@ -29,7 +29,6 @@ from models.surrogates.fit_report import column_report, named, sensitivities, yi
 from models.surrogates.hyperparameters import Hyperparameters
 from models.surrogates.latent import Latent
 from models.surrogates.replicates import merged
-from models.surrogates.scaling import space_ranges
 from models.surrogates.torch_noise import misread_variance, reading_variance
 from models.surrogates.torch_yield import Survival, survival_of
 from models.tensors import to_array, to_tensor
@@ -91,19 +90,19 @@ class FilmGP(GPyTorchModel):
 
     def is_recent(self, problem: Problem, dataset: Dataset) -> bool:
         """Whether the hyperparameters still serve: a fit is dear and the readings grew by less than a tenth."""
-        lower, width = space_ranges(problem.space)
-        if not (np.array_equal(lower, self.state.lower) and np.array_equal(width, self.state.width)):
+        count, fitted = (~np.isnan(dataset.Y)).sum(0), self.state.fitted
+        if count.min() <= ALWAYS_FITTED or not ((count >= fitted) & (count < 1.1 * fitted)).all():
             return False
-        count = (~np.isnan(dataset.Y)).sum(0)
-        kinds = [layout_of(problem, FilmGPState.unfitted(problem, dataset), k) for k in range(self.num_outputs)]
+        now = FilmGPState.unfitted(problem, dataset)
+        if not (np.array_equal(now.lower, self.state.lower) and np.array_equal(now.width, self.state.width)):
+            return False
         varies = problem.surrogate.noise.heteroscedastic
-        same_kind = all(
+        kinds = [layout_of(problem, now, k) for k in range(self.num_outputs)]
+        return all(
             (h.layout().film_effect, h.layout().drift) == (kind.film_effect, kind.drift)
             and (varies or h.noise_spread == 0.0)
             for h, kind in zip(self.hyperparameters, kinds, strict=True)
         )
-        near = (count >= self.state.fitted) & (count < 1.1 * self.state.fitted)
-        return bool(same_kind and count.min() > ALWAYS_FITTED and near.all())
 
     def condition(self, problem: Problem, dataset: Dataset) -> Self:
         """The same hyperparameters and units on other readings: no fit, one Cholesky factor.

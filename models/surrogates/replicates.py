@@ -103,8 +103,8 @@ def merged(dataset: Dataset) -> Dataset:
         dataset: Canonical.
 
     Returns:
-        One row per device and pattern of properties read, at the place and with the name of its first reading; all
-        else as it is.
+        One row per device and pattern of properties read, at the mean of their times and with the name of the least
+        reading; all else as it is.
     """
     plain = np.isnan(dataset.Yvar).all(1) & (dataset.replicates == 1).all(1) & (dataset.censored == 0).all(1)
     rows = np.flatnonzero(plain & ~dataset.dead & ~dataset.calibration)
@@ -114,10 +114,10 @@ def merged(dataset: Dataset) -> Dataset:
     first, device = np.unique(key, axis=0, return_index=True, return_inverse=True)[1:]
     if len(first) == len(rows):
         return dataset
-    Y, count = dataset.Y.copy(), np.bincount(device.reshape(-1))
-    sums = np.zeros((len(first), Y.shape[1]))
-    np.add.at(sums, device.reshape(-1), Y[rows])
-    Y[rows[first]] = sums / count[:, None]
+    read = np.column_stack([dataset.Y, dataset.times])
+    sums, count = np.zeros((len(first), read.shape[1])), np.bincount(device.reshape(-1))
+    np.add.at(sums, device.reshape(-1), read[rows])
+    read[rows[first]] = sums / count[:, None]
     kept = np.ones(len(dataset), dtype=bool)
     kept[np.setdiff1d(rows, rows[first])] = False
-    return replace(dataset, Y=Y).take(kept)
+    return replace(dataset, Y=read[:, :-1], times=read[:, -1]).take(kept)

@@ -43,6 +43,7 @@ def test_an_empty_dataset_has_columns_and_no_rows():
     [
         {"X": np.full((6, 3), np.nan)},
         {"Y": np.full((6, 1), np.inf)},
+        {"Yvar": np.full((6, 1), np.inf)},
         {"Yvar": np.full((6, 1), -1.0)},
         {"Y": np.zeros((5, 1)), "Yvar": np.zeros((5, 1))},
         {"films": np.array(["a"])},

@@ -107,6 +107,16 @@ def test_repeats_of_a_device_are_one_reading_and_all_else_stays():
     np.testing.assert_array_equal(one.films[order], data.films[wanted])
 
 
+def test_repeats_stand_at_the_mean_of_their_times():
+    data = small_lab.dataset(3).canonical()
+    again = data.take(np.array([4]))
+    later = replace(again, Y=again.Y - 0.1, times=again.times + 100.0)
+    parts = {f.name: np.concatenate([getattr(data, f.name), getattr(later, f.name)]) for f in fields(data)}
+    one = merged(Dataset(**parts).canonical())
+    (row,) = np.flatnonzero((data.X[4] == one.X).all(1))
+    assert one.times[row] == data.times[4] + 50.0
+
+
 @pytest.mark.parametrize("field", ["Yvar", "censored", "replicates", "dead", "calibration", "films", "positions"])
 def test_what_is_known_of_a_reading_keeps_it_apart(field):
     data = small_lab.dataset(2).canonical()

@@ -6,7 +6,7 @@ are arrays in the unit cube, in the order of `SearchSpace.process_columns`.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import lru_cache
 from itertools import islice
 from typing import Self
 
@@ -178,30 +178,8 @@ class SearchSpace(BaseModel):
             presence (`max_present`, `absent_or_at_least`) are not among them. The largest coefficient of each row is
             1, so that slack is measured in fractions whatever the unit of the rule. The arrays are kept: read only.
         """
-        return self._inequalities
-
-    @cached_property
-    def _inequalities(self) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[str, ...]]:
-        rows: list[tuple[NDArray[np.float64], float, str]] = []
-        eye = np.eye(self.dimension)
-        for k, (element, low, high) in enumerate(zip(self.elements, self.lower(), self.upper(), strict=True)):
-            rows.append((-eye[k], -float(low), f"{element} >= {low:g}"))
-            rows.append((eye[k], float(high), f"{element} <= {high:g}"))
-        for group in self.groups:
-            total = np.array([1.0 if e in group.elements else 0.0 for e in self.elements])
-            rows.append((-total, -group.lower, f"group {group.name} >= {group.lower:g}"))
-            rows.append((total, group.upper, f"group {group.name} <= {group.upper:g}"))
-        for rule in self.linear:
-            a = np.array([rule.coefficients.get(e, 0.0) for e in self.elements])
-            size = float(np.abs(a).max()) or 1.0
-            if rule.lower is not None:
-                rows.append((-a / size, -rule.lower / size, f"{rule.name} >= {rule.lower:g}"))
-            if rule.upper is not None:
-                rows.append((a / size, rule.upper / size, f"{rule.name} <= {rule.upper:g}"))
-        G, h = np.array([r[0] for r in rows]), np.array([r[1] for r in rows])
-        G.setflags(write=False)
-        h.setflags(write=False)
-        return G, h, tuple(r[2] for r in rows)
+        linear = tuple((r.name, tuple(r.coefficients.items()), r.lower, r.upper) for r in self.linear)
+        return _inequalities(self.elements, self.bounds, self.groups, linear)
 
     def violations(self, x: NDArray[np.float64]) -> list[str]:
         """Name every rule that the composition `x` (d) breaks by more than `TOLERANCE`, with its value and bound.
@@ -276,3 +254,38 @@ class SearchSpace(BaseModel):
             values[v.name] = v.decode(columns[: v.width])
             columns = columns[v.width :]
         return values
+
+
+Relation = tuple[str, tuple[tuple[str, float], ...], float | None, float | None]
+"""A linear rule that can be looked up: name, coefficients, lower and upper bound."""
+
+
+@lru_cache(maxsize=64)
+def _inequalities(
+    elements: tuple[str, ...],
+    bounds: tuple[ElementBounds, ...],
+    groups: tuple[GroupRule, ...],
+    linear: tuple[Relation, ...],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[str, ...]]:
+    """See `SearchSpace.inequalities`. Kept here and not in the space, whose copies may have other rules."""
+    rows: list[tuple[NDArray[np.float64], float, str]] = []
+    ranges = {b.element: (b.lower, b.upper) for b in bounds}
+    for unit, element in zip(np.eye(len(elements)), elements, strict=True):
+        low, high = ranges.get(element, (0.0, 1.0))
+        rows.append((-unit, -low, f"{element} >= {low:g}"))
+        rows.append((unit, high, f"{element} <= {high:g}"))
+    for group in groups:
+        total = np.array([1.0 if e in group.elements else 0.0 for e in elements])
+        rows.append((-total, -group.lower, f"group {group.name} >= {group.lower:g}"))
+        rows.append((total, group.upper, f"group {group.name} <= {group.upper:g}"))
+    for name, coefficients, lower, upper in linear:
+        a = np.array([dict(coefficients).get(e, 0.0) for e in elements])
+        size = float(np.abs(a).max()) or 1.0
+        if lower is not None:
+            rows.append((-a / size, -lower / size, f"{name} >= {lower:g}"))
+        if upper is not None:
+            rows.append((a / size, upper / size, f"{name} <= {upper:g}"))
+    G, h = np.array([r[0] for r in rows]), np.array([r[1] for r in rows])
+    G.setflags(write=False)
+    h.setflags(write=False)
+    return G, h, tuple(r[2] for r in rows)

@@ -155,5 +155,13 @@ def test_a_space_with_a_single_composition_samples_it():
     assert np.allclose(space.sample(3, seed=0), [0.3, 0.7], atol=1e-12)
 
 
+def test_a_copy_with_other_rules_has_their_inequalities():
+    space = SearchSpace(elements=("A", "B"))
+    assert space.inequalities()[1].tolist() == [0.0, 1.0, 0.0, 1.0]
+    copy = space.model_copy(update={"bounds": (ElementBounds(element="A", upper=0.5),)})
+    assert copy.inequalities()[1].tolist() == [0.0, 0.5, 0.0, 1.0]
+    assert copy != space
+
+
 def test_json_carries_the_space_unchanged():
     assert SearchSpace.model_validate_json(ALLOY.model_dump_json()) == ALLOY

@@ -21,10 +21,6 @@ from models.rounding import Rounding, Wanted
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-
-Choice = tuple[Mask, tuple[int, int] | None, Spanning | None, Array]
-"""Support, pair, spanning element, process columns with the categorical ones filled in."""
-
 EXTENT_FILMS = 256
 """Films that are drawn to see how far the elements' fractions reach."""
 MOST_STRUCTURES = 256
@@ -146,16 +142,21 @@ def _built(space_json: str, geometry_json: str, seed: int, present: tuple[bytes,
     if not complete:
         listed = {mask.tobytes() for mask in masks}
         masks += [m for m in known if m.tobytes() not in listed and space.presence().allows(m)]
-    choices = [(m, p, g, c) for m in masks for p, g in gradings(m, geometry) for c in categories(space)]
-    if len(choices) > MOST_STRUCTURES:
-        choices, complete = _ordered(choices, known, np.random.default_rng(seed)), False
+    graded = [(m, p, g) for m in masks for p, g in gradings(m, geometry)]
+    filled = list(categories(space))
+    # Every graded choice goes with every category; they are numbered, as there may be too many to write down.
+    order = np.arange(len(graded) * len(filled))
+    if len(order) > MOST_STRUCTURES:
+        holds = np.array([any(not (known_mask & ~m).any() for known_mask in known) for m, _, _ in graded])
+        order, complete = _ordered(np.repeat(holds, len(filled)), np.random.default_rng(seed)), False
     rules, key = FilmRules(space, geometry), (space_json, geometry_json)
     built: list[FilmStructure] = []
-    for tried, choice in enumerate(choices):
+    for tried, number in enumerate(order):
         if len(built) == MOST_STRUCTURES or (built and tried >= 2 * MOST_STRUCTURES):
             break
-        mask, pair, spanning, fixed = choice
+        mask, pair, spanning = graded[number // len(filled)]
         region = _region(*key, mask.tobytes(), pair, spanning)
+        fixed = filled[number % len(filled)]
         built += [FilmStructure(mask, pair, fixed, rules.free, region)] if region is not None else []
     return Structures(tuple(built), complete)
 
@@ -173,13 +174,11 @@ def _region(
     return _rules(space_json, geometry_json).region(np.frombuffer(mask, dtype=bool), pair, spanning)
 
 
-def _ordered(choices: list[Choice], known: list[Mask], rng: np.random.Generator) -> list[Choice]:
-    """Choices in random order, but some of those that can hold a known point first."""
-    shuffled = [choices[k] for k in rng.permutation(len(choices))]
-    holds = [any(not (mask & ~choice[0]).any() for mask in known) for choice in shuffled]
-    first = [k for k, held in enumerate(holds) if held][: MOST_STRUCTURES // 2]
-    rest = sorted(set(range(len(shuffled))) - set(first))
-    return [shuffled[k] for k in (*first, *rest)]
+def _ordered(holds: Mask, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Numbers of choices in random order, but some of those that hold a known point first."""
+    shuffled = rng.permutation(len(holds))
+    first = np.flatnonzero(holds[shuffled])[: MOST_STRUCTURES // 2]
+    return np.concatenate([shuffled[first], np.delete(shuffled, first)])
 
 
 def _listed(space: SearchSpace, geometry: FilmGeometry) -> Iterator[FilmStructure]:

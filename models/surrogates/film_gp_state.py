@@ -23,6 +23,8 @@ Array = NDArray[np.float64]
 
 STATED_DEGREES = 4.0
 """An instrument's own standard uncertainty is believed as if it came from five readings."""
+FAR_FROM_TYPICAL = 100.0
+"""Times the median of all stated variances, beyond which one says nothing of the others: a reading that failed."""
 SHORTEST_SPAN = 1e-6
 """Least span of a campaign, in s: all readings at one time."""
 
@@ -210,7 +212,8 @@ class FilmGPState:
         Y = np.column_stack([o.to_maximised(y) for o, y in zip(problem.properties, dataset.Y.T, strict=True)])
         sides = [o.to_maximised(c) for o, c in zip(problem.properties, dataset.censored.astype(float).T, strict=True)]
         censored = np.column_stack(sides).astype(np.int8)
-        units = [_units(y, side, dataset) for y, side in zip(Y.T, censored.T, strict=True)]
+        read = zip(problem.properties, Y.T, censored.T, strict=True)
+        units = [_units(o.property, y, side, dataset) for o, y, side in read]
         lower, width = space_ranges(problem.space)
         times = dataset.times
         first = times[dataset.calibration].min() if dataset.calibration.any() else times.min()
@@ -256,7 +259,7 @@ def film_numbers(dataset: Dataset) -> NDArray[np.intp]:
     return np.unique(names, return_inverse=True)[1].reshape(-1)
 
 
-def _units(y: Array, side: NDArray[np.int8], dataset: Dataset) -> tuple[float, float]:
+def _units(name: str, y: Array, side: NDArray[np.int8], dataset: Dataset) -> tuple[float, float]:
     """Centre and scale of one column of maximised readings; calibration samples have no part in them.
 
     A one-sided reading counts as its limit here, but cannot stand for one of the two points that a model needs.
@@ -265,7 +268,8 @@ def _units(y: Array, side: NDArray[np.int8], dataset: Dataset) -> tuple[float, f
     own = read & (side == 0)
     distinct = len(np.unique(dataset.X[own], axis=0))
     if distinct < 2:
-        raise NotEnoughData(f"{own.sum()} readings at {distinct} distinct points; at least 2 points are needed")
+        found = f"{own.sum()} readings of {name} at {distinct} distinct points"
+        raise NotEnoughData(f"{found}; at least 2 points are needed")
     if np.abs(y[read]).max() > LARGEST:
         raise InvalidDataset(f"a reading of {y[read][np.abs(y[read]).argmax()]:g} is larger than {LARGEST:g}")
     centre, scale = robust_units(y[read])
@@ -276,10 +280,13 @@ def _stated(known: Array, replicates: Array) -> tuple[Array, Array]:
     """What known variances say of the noise: s^2 of one reading and its degrees of freedom, `n` each.
 
     Replicates always do. What an instrument states as its own does where it is all there is: beside readings that
-    show their scatter themselves it may leave out what makes devices differ.
+    show their scatter themselves it may leave out what makes devices differ. One that is far larger than most is of a
+    reading that failed, and would be all that is learned.
     """
     repeated = (replicates >= 2.0) & (known > 0.0)
     degrees = np.where(repeated, replicates - 1.0, 0.0)
     if not np.isnan(known).any():
         degrees = np.where(repeated | (known <= 0.0), degrees, STATED_DEGREES)
-    return np.where(np.isnan(known), 0.0, known * np.where(repeated, replicates, 1.0)), degrees
+    variance = np.where(np.isnan(known), 0.0, known * np.where(repeated, replicates, 1.0))
+    typical = np.median(variance[degrees > 0.0]) if degrees.any() else 0.0
+    return variance, np.where(variance > FAR_FROM_TYPICAL * typical, 0.0, degrees)

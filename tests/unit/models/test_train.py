@@ -137,7 +137,7 @@ def test_a_previous_bundle_of_another_search_space_is_no_start():
     ids=["nothing", "one reading", "all dead", "one point", "one left"],
 )
 def test_too_little_is_said_to_be_too_little(dataset):
-    with pytest.raises(NotEnoughData, match="distinct points"):
+    with pytest.raises(NotEnoughData, match=f"readings of {PROBLEM.objectives[0].property} at [01] distinct points"):
         train(PROBLEM, dataset, seed=0)
 
 

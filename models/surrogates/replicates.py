@@ -31,7 +31,7 @@ DEGREES = (math.log(4.0), 1.0)
 MOST_DEGREES = 1e4
 """Beyond it all devices have the same variance."""
 LEAST_SHARE = 1e-4
-"""Of the mean s^2: a smaller one is a matter of the instrument's last digit."""
+"""Of the median s^2 of repeats that differ: a smaller one is a matter of the instrument's last digit."""
 
 
 class Pooled(NamedTuple):
@@ -53,8 +53,8 @@ def pooled(variances: Array, degrees: Array) -> Pooled:
     Returns:
         nu0 and s0^2.
     """
-    mean = float(np.average(variances, weights=degrees))
-    ratio = np.maximum(variances / mean, LEAST_SHARE)
+    typical = float(np.median(variances[variances > 0.0]))  # a mean would be that of the wildest alone
+    ratio = np.maximum(variances / typical, LEAST_SHARE)
 
     def loss(theta: Array) -> float:
         log_nu, log_s = theta
@@ -65,7 +65,7 @@ def pooled(variances: Array, degrees: Array) -> Pooled:
     found = minimize(
         loss, [DEGREES[0], -0.5], method="Nelder-Mead", bounds=bounds, options={"xatol": 1e-6, "fatol": 1e-9}
     )
-    return Pooled(math.exp(found.x[0]), mean * math.exp(found.x[1]))
+    return Pooled(math.exp(found.x[0]), typical * math.exp(found.x[1]))
 
 
 def shrunk(variance: Array, replicates: Array) -> Array:

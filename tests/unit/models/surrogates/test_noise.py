@@ -152,6 +152,13 @@ def test_variances_that_all_readings_state_are_the_noise_elsewhere():
     assert surrogate.noise_sd[0] == pytest.approx(0.2, rel=0.1)
 
 
+@pytest.mark.parametrize("uncertainty", [5.0, 1e6])
+def test_one_reading_that_is_stated_to_be_poor_says_nothing_of_the_others(uncertainty):
+    known = np.full(40, 0.04)
+    known[7] = uncertainty**2
+    assert train(problem(), blank(known=known), seed=0).surrogate.noise_sd[0] == pytest.approx(0.2, rel=0.1)
+
+
 def test_replicates_speak_of_one_reading_and_stated_variances_only_if_they_are_all_there_is():
     known = np.where(np.arange(40) < 20, 0.01, np.nan)
     counts = np.where(np.arange(40) < 10, 5.0, 1.0)

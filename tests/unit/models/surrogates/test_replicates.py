@@ -84,6 +84,14 @@ def test_units_play_no_part(unit):
     np.testing.assert_allclose(shrunk(unit**2 * sample / n, n), unit**2 * shrunk(sample / n, n), rtol=1e-5)
 
 
+def test_one_wild_device_does_not_make_all_others_wild():
+    _, sample, n = lab(40, 8.0, 1.0, (3, 6), seed=6)
+    wild = np.where(np.arange(40) == 3, 1e10, sample)
+    alike = np.arange(40) != 3
+    ratio = (shrunk(wild / n, n) / shrunk(sample / n, n))[alike]
+    assert (np.abs(np.log(ratio)) < np.log(5.0)).all()
+
+
 def test_repeats_that_are_all_equal_teach_nothing_and_one_that_differs_lends_to_the_others():
     assert np.isnan(shrunk(np.zeros(3), np.array([2.0, 3.0, 4.0]))).all()
     assert (shrunk(np.array([0.0, 0.1, 0.2]), np.full(3, 3.0)) > 0.0).all()

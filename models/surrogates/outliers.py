@@ -1,8 +1,9 @@
 """Readings that are not to be believed: how much the others speak against each, and what it then counts.
 
-The noise of a wild reading has a standard deviation 10, 100 or 1,000 times as large. With eps_k the share of readings
-of each kind (k = 0: sound, r_0 = 1), and y_i predicted by all others as N(mu_i, V_i) + noise of variance v_i (its
-cavity, in closed form from P = K^-1),
+The noise of a wild reading has a standard deviation 10, 100, 1,000 or more times as large, each a tenth as often as the
+one before: a slip of the unit alone is a factor of 1,000, or thousands of standard deviations. With eps_k the share of
+readings of each kind (k = 0: sound, r_0 = 1), and y_i predicted by all others as N(mu_i, V_i) + noise of variance v_i
+(its cavity, in closed form from P = K^-1),
 
     mu_i = y_i - (P y)_i / P_ii,      V_i = 1 / P_ii - c_i v_i                                             (1)
     g_ik ~ eps_k N(y_i; mu_i, V_i + r_k^2 v_i),      sum_k g_ik = 1                                        (2)
@@ -21,11 +22,11 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-WILD = np.array([1.0, 10.0, 100.0, 1000.0])
+WILD = 10.0 ** np.arange(13)
 """r_k: standard deviation of the noise of a reading, in those of a sound one."""
 SHARE = 0.01
 """Share of wild readings that is expected."""
-SHARES = np.array([1.0 - SHARE, 0.9 * SHARE, 0.09 * SHARE, 0.01 * SHARE])
+SHARES = np.concatenate([[1.0 - SHARE], 0.9 * SHARE / WILD[:-1]])
 """eps_k."""
 HELD = 2.0
 """Inflation from which on a reading is named as an outlier: it is wild more likely than not."""

@@ -1,8 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import norm
 
 from models.surrogates.outliers import HELD, SHARES, WILD, cavity, inflation
+from models.train import train
+from tests.oracles import small_lab
 
 
 def test_the_factor_is_the_mean_precision_by_bayes_rule():
@@ -45,4 +49,17 @@ def test_where_the_property_itself_may_jump_no_reading_is_blamed():
 
 
 def test_the_wildest_reading_is_finite():
-    np.testing.assert_allclose(inflation(np.array([1e12, -1e12]), np.zeros(2), np.full(2, 1e-6)), 1e6)
+    np.testing.assert_allclose(inflation(np.array([1e12, -1e12]), np.zeros(2), np.full(2, 1e-6)), 1e24)
+
+
+@pytest.mark.parametrize("slip", [1e3, 1e6])
+def test_a_slip_of_the_unit_in_one_reading_changes_little(slip):
+    data, X = small_lab.dataset(6).canonical(), small_lab.probe(50)
+    Y = data.Y.copy()
+    Y[24] *= slip
+    without = train(small_lab.problem(), data.take(np.delete(np.arange(len(data)), 24)), seed=0).surrogate.predict(X)
+    bundle = train(small_lab.problem(), replace(data, Y=Y), seed=0)
+    assert len(bundle.metrics["objectives"][0]["outliers"]) == 1
+    found = bundle.surrogate.predict(X)
+    assert (np.abs(found.mean - without.mean) < 0.5 * without.sd).all()
+    assert np.mean(found.sd / without.sd) == pytest.approx(1.0, abs=0.2)

@@ -25,15 +25,19 @@ from models.tensors import to_array, to_tensor
 Array = NDArray[np.float64]
 
 CONTENDERS = 256
-"""Candidates that may be the best: those that may reach highest."""
+"""Candidates that may be the best, beside the recommended one."""
 DRAWS = 1024
 RIVALS = 5
+NEIGHBOURS = 0.2
+"""Candidates nearer than this share of what makes them rivals stand for each other."""
 ROUNDS = 2
 """Climbs of the composition and sweeps of the process, in turn."""
 SWEPT = 65
 """Values of a process variable that are tried in a sweep."""
 GOOD = 16
 """Best candidates around which more are laid."""
+UNLIKELY = 0.02
+"""Candidates that keep within limits with a smaller probability come last: two deviations speak against them."""
 
 
 class Candidate(BaseModel):
@@ -86,9 +90,24 @@ def recommend(problem: Problem, bundle: ModelBundle, dataset: Dataset, *, seed: 
         points = np.vstack([points, _climbed(question, points[_ranked(problem, predicted)[0]])])
         predicted = bundle.surrogate.predict(points)
     best = int(_ranked(problem, predicted)[0])
-    order = np.argsort(-(predicted.mean + 2.0 * predicted.sd)[:, 0], kind="stable")
-    contending = np.concatenate([[best], order[order != best][:CONTENDERS]])
-    return _answer(question, points[contending])
+    return _answer(question, points[_contenders(problem, points, predicted, best)])
+
+
+def _contenders(problem: Problem, points: Array, predicted: Prediction, best: int) -> list[int]:
+    """Numbers of the best point and of those that may reach highest within limits that they may keep.
+
+    Points are laid densely around good ones. Of neighbours one stands for all: else there is no room for what lies
+    farther away, may be better too, and speaks against the best.
+    """
+    d, chosen, left = problem.space.dimension, list[int](), np.ones(len(points), dtype=bool)
+    may_keep = chance_within(problem, predicted) >= UNLIKELY
+    for k in [best, *np.lexsort((-(predicted.mean + 2.0 * predicted.sd)[:, 0], ~may_keep)).tolist()]:
+        if left[k]:
+            chosen.append(k)
+            left &= distance(points[[k]], points, d)[0] > NEIGHBOURS
+        if len(chosen) > CONTENDERS:
+            break
+    return chosen
 
 
 def _ranked(problem: Problem, predicted: Prediction) -> NDArray[np.intp]:

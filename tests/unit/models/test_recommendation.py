@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 
-from models.catalog import ExpectedImprovement
+from models.catalog import ExpectedImprovement, RandomFilms
 from models.composition import CategoricalVariable, ContinuousVariable, SearchSpace
 from models.dataset import Dataset
 from models.film import FilmGeometry
 from models.problem import Problem
+from models.propose import propose
 from models.recommendation import DRAWS, recommend
 from tests.oracles import film_lab, listed_lab, trade_off_lab
 
@@ -94,6 +95,38 @@ def test_a_process_between_two_steps_is_not_recommended():
     answer = recommend(problem, film_lab.bundle(problem, data), data, seed=0)
     assert answer.process == {"T": 500.0}
     assert {c.process["T"] for c in answer.rivals} <= {300.0, 500.0, 700.0, 900.0}
+
+
+def test_rivals_are_named_wherever_the_best_of_the_whole_region_may_lie():
+    problem = film_lab.problem_of(SearchSpace(elements=tuple("ABCDE")), FilmGeometry(devices=5), EI)
+    random = problem.model_copy(update={"policy": RandomFilms()})
+    made = [a.film for a in propose(random, None, Dataset.empty(5), pending=[], count=13, seed=3)]
+    data = film_lab.measured(problem, made, seed=3)
+    bundle = film_lab.bundle(problem, data)
+    answer = recommend(problem, bundle, data, seed=0)
+    told = np.array([list(c.composition.values()) for c in (answer, *answer.rivals)])
+    everywhere, share = problem.space.sample(1000, seed=5), np.linspace(0.0, 0.5, 1000)[:, None]
+    dense = np.vstack([everywhere, (1.0 - share) * told[0] + share * everywhere])
+    best = dense[listed_lab.drawn(bundle.surrogate, dense, draws=400, seed=1)[..., 0].argmax(1)]
+    distance = np.abs(best[:, None] - told).max(-1)
+    assert (distance[:, 0] > 0.05).mean() > 0.05  # the best of a draw is often something else to make
+    assert len(answer.rivals) == 5
+    assert answer.probability_best == pytest.approx((distance.argmin(1) == 0).mean(), abs=0.15)
+
+
+def test_rivals_are_sought_where_limits_may_be_kept():
+    """The best that is allowed is a line of compositions; far beyond it most would be better, but breaks the limit."""
+    problem = trade_off_lab.problem(1, limited=True, policy=EI)
+    limit = problem.outcomes[0].model_copy(update={"lower": None, "upper": 0.3})
+    problem = problem.model_copy(update={"outcomes": (limit,)})
+    X = np.random.default_rng(0).dirichlet(np.ones(3), 40)
+    Y = np.column_stack([10.0 * X[:, 0], X[:, 0]])
+    names = np.array([f"f{k // 5}" for k in range(40)])
+    data = Dataset(X, Y, np.full(Y.shape, np.nan), names, np.arange(40.0))
+    answer = recommend(problem, film_lab.bundle(problem, data), data, seed=0)
+    on_the_line = [c for c in answer.rivals if abs(c.composition["A"] - 0.3) < 0.1]
+    assert len(on_the_line) == 5
+    assert min(c.chance_within_limits for c in answer.rivals) > 0.02
 
 
 def test_a_minimised_property_is_told_in_its_own_direction():

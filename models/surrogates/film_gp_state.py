@@ -25,6 +25,11 @@ STATED_DEGREES = 4.0
 """An instrument's own standard uncertainty is believed as if it came from five readings."""
 FAR_FROM_TYPICAL = 100.0
 """Times the median of all stated variances, beyond which one says nothing of the others: a reading that failed."""
+SAYS_NOTHING = 1e12
+"""Largest variance of a reading, in standardised units: it says as little as an infinite one, and can be squared."""
+LOUDEST = 1e6
+"""Stated variance, in standardised units, beyond which it says nothing of the others either: a thousand times the
+readings' own spread."""
 SHORTEST_SPAN = 1e-6
 """Least span of a campaign, in s: all readings at one time."""
 
@@ -125,7 +130,8 @@ class FilmGPState:
         read = ~np.isnan(self.Y[:, column])
         material, film = ~self.calibrations()[read], self.film[read]
         y = (self.Y[read, column] - self.centre[column]) / self.scale[column]
-        known = self.Yvar[read, column] / self.scale[column] ** 2
+        with np.errstate(over="ignore"):
+            known = np.minimum(self.Yvar[read, column] / self.scale[column] ** 2, SAYS_NOTHING)
         # The point of a calibration sample counts for nothing; its readings are about a constant of its own.
         x = np.where(material[:, None], self.scaled(self.X[read]), 0.0)
         for number in np.unique(film[~material]):
@@ -289,4 +295,4 @@ def _stated(known: Array, replicates: Array) -> tuple[Array, Array]:
         degrees = np.where(repeated | (known <= 0.0), degrees, STATED_DEGREES)
     variance = np.where(np.isnan(known), 0.0, known * np.where(repeated, replicates, 1.0))
     typical = np.median(variance[degrees > 0.0]) if degrees.any() else 0.0
-    return variance, np.where(variance > FAR_FROM_TYPICAL * typical, 0.0, degrees)
+    return variance, np.where(variance > min(FAR_FROM_TYPICAL * typical, LOUDEST), 0.0, degrees)

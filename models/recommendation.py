@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from models.composition import ProcessValues
 from models.dataset import Dataset
 from models.policies.base import Question
-from models.policies.candidates import candidates, distance, joint_values, settable
+from models.policies.candidates import candidates, distance, joint_values, settable, thinned
 from models.policies.frame import LIKELY, chance_within
 from models.problem import Problem
 from models.surrogates.base import ModelBundle, Prediction
@@ -28,8 +28,6 @@ CONTENDERS = 256
 """Candidates that may be the best, beside the recommended one."""
 DRAWS = 1024
 RIVALS = 5
-NEIGHBOURS = 0.2
-"""Candidates nearer than this share of what makes them rivals stand for each other."""
 ROUNDS = 2
 """Climbs of the composition and sweeps of the process, in turn."""
 SWEPT = 65
@@ -94,20 +92,10 @@ def recommend(problem: Problem, bundle: ModelBundle, dataset: Dataset, *, seed: 
 
 
 def _contenders(problem: Problem, points: Array, predicted: Prediction, best: int) -> list[int]:
-    """Numbers of the best point and of those that may reach highest within limits that they may keep.
-
-    Points are laid densely around good ones. Of neighbours one stands for all: else there is no room for what lies
-    farther away, may be better too, and speaks against the best.
-    """
-    d, chosen, left = problem.space.dimension, list[int](), np.ones(len(points), dtype=bool)
+    """Numbers of the best point and of those that may reach highest within limits that they may keep."""
     may_keep = chance_within(problem, predicted) >= UNLIKELY
-    for k in [best, *np.lexsort((-(predicted.mean + 2.0 * predicted.sd)[:, 0], ~may_keep)).tolist()]:
-        if left[k]:
-            chosen.append(k)
-            left &= distance(points[[k]], points, d)[0] > NEIGHBOURS
-        if len(chosen) > CONTENDERS:
-            break
-    return chosen
+    order = np.lexsort((-(predicted.mean + 2.0 * predicted.sd)[:, 0], ~may_keep))
+    return thinned(points, [best, *order.tolist()], problem.space.dimension, CONTENDERS + 1)
 
 
 def _ranked(problem: Problem, predicted: Prediction) -> NDArray[np.intp]:

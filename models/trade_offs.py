@@ -13,7 +13,7 @@ from models.composition import ProcessValues
 from models.dataset import Dataset
 from models.pareto import directions, non_dominated, reach
 from models.policies.base import Question
-from models.policies.candidates import candidates, distance, joint_values
+from models.policies.candidates import candidates, distance, joint_values, thinned
 from models.policies.frame import LIKELY, Frame, chance_within
 from models.problem import Problem
 from models.surrogates.base import ModelBundle, Prediction
@@ -24,8 +24,9 @@ SHOWN = 40
 """Most points of a front that are shown: those that together cover it most evenly."""
 LEADERS = 64
 """Directions through each face of the unit cube along which the points of the front are sought."""
-CONTENDERS = 160
-"""Further candidates that may dominate a point of the front."""
+CONTENDERS = 800
+"""Candidates that may dominate a point of the front, of neighbours one. In five elements even these leave out some: the
+probabilities are then a little too high and the hypervolume a little too low."""
 DRAWS = 256
 PER_FACE = 64
 """Directions of each set, through each face of the unit cube, along which hypervolume is measured."""
@@ -113,8 +114,9 @@ def trade_offs(problem: Problem, bundle: ModelBundle, dataset: Dataset, *, seed:
     frame = Frame(question)
     points, predicted = candidates(question, lambda p: _promising(frame, problem, p))
     front = _front(frame, problem, predicted)
-    rank = frame.rank(predicted.mean + predicted.sd, chance_within(problem, predicted))
-    contending = np.setdiff1d(np.argsort(rank, kind="stable")[:CONTENDERS], front)
+    rank = frame.rank(predicted.mean + 2.0 * predicted.sd, chance_within(problem, predicted))
+    order = [*front.tolist(), *np.argsort(rank, kind="stable").tolist()]
+    contending = np.setdiff1d(thinned(points, order, problem.space.dimension, CONTENDERS), front)
     field, known = points[np.concatenate([front, contending])], frame.known()
     values = joint_values(question, np.vstack([field, known]), DRAWS)
     values[~_allowed(problem, values)] = -np.inf

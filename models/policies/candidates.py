@@ -1,6 +1,6 @@
 """Where the best is sought for an answer, not for a film: points around the good ones, and joint draws at them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -22,6 +22,8 @@ APART = 0.05
 """Compositions are rivals if an atomic fraction differs by more than this; what is nearer is one thing to make."""
 PROCESS_APART = 0.1
 """Or if a process column differs by more than this share of its range."""
+NEIGHBOURS = 0.2
+"""Candidates nearer than this share of what makes them rivals stand for each other."""
 EVEN = 1024
 """Points of the whole region."""
 LAID = 512
@@ -101,3 +103,19 @@ def _legal(question: Question, points: Array) -> Array:
     """Those of points (j x (d + p)) whose compositions obey every rule."""
     legal: Array = points[is_feasible(question.problem.space, points[:, : question.problem.space.dimension])]
     return legal
+
+
+def thinned(points: Array, order: Sequence[int], d: int, most: int) -> list[int]:
+    """Numbers of at most `most` of the points (j x (d + p)), taken in order, of which no two are neighbours.
+
+    Points are laid densely around good ones. Of neighbours one stands for all: else there is no room for what lies
+    farther away, may be better too, and speaks against the best.
+    """
+    chosen, left = list[int](), np.ones(len(points), dtype=bool)
+    for k in order:
+        if left[k]:
+            chosen.append(k)
+            left &= distance(points[[k]], points, d)[0] > NEIGHBOURS
+        if len(chosen) == most:
+            break
+    return chosen

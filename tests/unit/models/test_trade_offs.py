@@ -1,9 +1,12 @@
 import numpy as np
 import pytest
 
-from models.catalog import ExpectedImprovement
+from models.catalog import ExpectedImprovement, HypervolumeImprovement, RandomFilms
+from models.composition import SearchSpace
 from models.dataset import Dataset
+from models.film import FilmGeometry
 from models.pareto import hypervolume, non_dominated
+from models.propose import propose
 from models.trade_offs import trade_offs
 from tests.oracles import film_lab, listed_lab, trade_off_lab
 
@@ -105,3 +108,25 @@ def test_one_objective_has_no_trade_offs():
     data = trade_off_lab.measured(problem)
     with pytest.raises(ValueError, match="no trade-offs"):
         asked(problem, data)
+
+
+def test_what_speaks_against_the_front_is_not_only_its_neighbours(monkeypatch):
+    """Against every candidate there is, laid densely around the front as they are."""
+    space = SearchSpace(elements=("A", "B", "C"))
+    problem = film_lab.problem_of(space, FilmGeometry(devices=5), HypervolumeImprovement())
+    drawn = problem.model_copy(update={"policy": RandomFilms()})
+    films = [r.film for r in propose(drawn, None, Dataset.empty(3, 2), pending=[], count=4, seed=0)]
+    data = film_lab.measured(problem, films, seed=0)
+
+    def told():
+        answer = asked(problem, data)
+        chances = [p.probability_on_front for p in answer.points]
+        return float(np.mean(chances)), answer.hypervolume_believed.mean
+
+    chance, volume = told()
+    monkeypatch.setattr("models.trade_offs.CONTENDERS", 10_000)
+    monkeypatch.setattr("models.policies.candidates.NEIGHBOURS", 0.0)
+    monkeypatch.setattr("models.trade_offs.DRAWS", 64)
+    every_chance, every_volume = told()
+    assert chance == pytest.approx(every_chance, abs=0.1)
+    assert volume == pytest.approx(every_volume, rel=0.05)

@@ -24,6 +24,8 @@ from service.supervisor.stream import Stream, StreamHandler
 API_READY_S = 60.0
 GRACE_S = 10.0
 """How long the API and the workers may take to finish what is under way when they are asked to stop."""
+STOP_FOLLOWS_S = 0.5
+"""A part that ends while all starts may have heard the stop first; this long it is waited for here."""
 WORKER_NICENESS = 10
 """A training model must not slow down the robot's call."""
 
@@ -173,7 +175,9 @@ class Stack:
         finally:
             program.stop()
         if program.process is not None and program.process.returncode != 0:
-            raise CannotStart(f"the database could not be migrated; see the lines of `migrate` in {self.log_file}")
+            raise self._cannot_start(
+                f"the database could not be migrated; see the lines of `migrate` in {self.log_file}"
+            )
 
     def _begin_program(
         self, name: str, command: list[str], env: dict[str, str], *, niceness: int = 0, keep: Sequence[int] = ()
@@ -186,7 +190,7 @@ class Stack:
         try:
             child.start()
         except CannotStart as error:
-            raise CannotStart(f"{error} ({self.log_file})") from error
+            raise self._cannot_start(f"{error} ({self.log_file})") from error
         self._write_run_file()
 
     def _await_api(self, host: str, port: int) -> None:
@@ -195,7 +199,7 @@ class Stack:
             waited_s = time.monotonic() - child.started_at
             if child.pid is None or waited_s > API_READY_S:
                 state = "ended" if child.pid is None else f"was not ready within {API_READY_S:.0f} s"
-                raise CannotStart(f"the API {state}; see the lines of `api` in {self.log_file}")
+                raise self._cannot_start(f"the API {state}; see the lines of `api` in {self.log_file}")
             self._pause(0.1)
         self.api_ready_s = time.monotonic() - child.started_at
 
@@ -258,6 +262,15 @@ class Stack:
             if child.pid is not None:
                 self.say(f"{child.name} is cut in the middle of its work; what it did not commit is done again later")
             child.runs.stop()
+
+    def _cannot_start(self, why: str) -> CannotStart:
+        """The error to raise, unless this is the end: a terminal tells the children to stop together with this process.
+
+        Raises:
+            Stopping: If this process is told to stop, too.
+        """
+        self._pause(STOP_FOLLOWS_S)
+        return CannotStart(why)
 
     def _pipe(self, name: str) -> int:
         if self._stream is None:

@@ -201,6 +201,25 @@ def test_sigterm_while_it_starts_stops_it_too(first):
     assert not (first.data_dir / "pg18" / "postmaster.pid").exists()
 
 
+def test_a_stop_that_a_child_hears_first_is_no_failure(first):
+    run = Up(first.data_dir)
+    deadline = time.monotonic() + READY_S
+    while not (migrating := [c for c in psutil.Process(run.process.pid).children() if "migrate" in " ".join(_line(c))]):
+        assert time.monotonic() < deadline, run.text()
+    migrating[0].terminate()
+    migrating[0].wait(READY_S)
+    time.sleep(0.1)
+    run.process.terminate()
+    assert run.process.wait(timeout=READY_S) == 0, run.text()
+
+
+def _line(process):
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
 def test_a_port_that_was_asked_for_is_not_replaced_and_any_other_is(first):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

@@ -56,14 +56,12 @@ class Candidate:
 
 
 def best_films(question: Question, acquisition: FilmAcquisition, options: FilmSearch) -> list[Candidate]:
-    """Search all films of a problem.
+    """Search all films of a problem. Many scouts climb a few steps, and the best go on: what leads high shows early.
 
     Args:
         question: The problem and what is known.
         acquisition: The gain of films.
         options: Numbers of starting films and of refinements.
-
-    Many scouts climb a few steps, and the best of them go on: which start leads highest shows early.
 
     Returns:
         Refined films and the starting ones, the best first; empty if no film obeys every rule.

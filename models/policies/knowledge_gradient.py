@@ -161,8 +161,7 @@ def contenders(latent: Latent, pool: Tensor, count: int) -> Tensor:
 
 def deviations(latent: Latent, at: Tensor, half: Tensor) -> Tensor:
     """Standard deviation of f at points `at` (j x D) with their `latent.half`, above 0: `j`."""
-    own = latent.prior(at[:, None, :], at[:, None, :])[:, 0, 0]
-    return (own - half.square().sum(dim=-1)).clamp_min(SURE * latent.variance).sqrt()
+    return latent.variances(at, half).clamp_min(SURE * latent.variance).sqrt()
 
 
 class KnowledgeGradientPolicy:

@@ -47,7 +47,7 @@ class FilmMapping:
         self._positions, self._progress = positions, progress
         shares = [(latent, pool[k :: len(latents)]) for k, latent in enumerate(latents)]
         self._parts = [(latent, at, latent.half(at)) for latent, at in shares if len(at)]
-        variances = [_variances(latent, at, half).mean() for latent, at, half in self._parts]
+        variances = [latent.variances(at, half).clamp_min(0.0).mean() for latent, at, half in self._parts]
         self._variance = torch.stack(variances).mean()
         self._least = LEAST * sum(latent.variance for latent in latents) / len(latents)
 
@@ -72,12 +72,6 @@ class FilmMapping:
         """By how much the typical deviation falls, `b`, in standardised units."""
         left = (self._variance - self.reduction(X)).clamp_min(0.0)
         return (self._variance.sqrt() - left.sqrt()).clamp_min(0.0)
-
-
-def _variances(latent: Latent, at: Tensor, half: Tensor) -> Tensor:
-    """Variance of f at points `at` (j x D) with their `latent.half`: `j`."""
-    own = latent.prior(at[:, None, :], at[:, None, :])[:, 0, 0]
-    return (own - half.square().sum(dim=-1)).clamp_min(0.0)
 
 
 class MappingPolicy:

@@ -80,8 +80,7 @@ class MeanImprovement:
     def _logs(self, latent: Latent, best: Tensor, X: Tensor) -> Tensor:
         """Logarithm of the improvement of each device, `b x K`."""
         half = latent.half(X)
-        own = latent.prior(X[..., None, :], X[..., None, :])[..., 0, 0]
-        sd = (own - half.square().sum(dim=-1)).clamp_min(SURE * latent.variance).sqrt()
+        sd = latent.variances(X, half).clamp_min(SURE * latent.variance).sqrt()
         return log_improvement((half @ latent.whitened - best) / sd) + sd.log()
 
 

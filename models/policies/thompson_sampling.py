@@ -64,8 +64,7 @@ def best_chances(latent: Latent, pool: Pool, count: int) -> Array:
     """The points of a pool (j x D) whose mean and some deviations are largest, at most `count`, in their order."""
     X = to_tensor(pool.points)
     half = latent.half(X)
-    own = latent.prior(X[:, None, :], X[:, None, :])[:, 0, 0]
-    sd = (own - half.square().sum(dim=-1)).clamp_min(0.0).sqrt()
+    sd = latent.variances(X, half).clamp_min(0.0).sqrt()
     chances = to_array(half @ latent.whitened + FAR * sd)
     chosen: Array = pool.points[np.sort(np.argsort(-chances, kind="stable")[:count])]
     return chosen

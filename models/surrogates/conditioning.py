@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lapack, solve_triangular
+from scipy.linalg import block_diag, solve_triangular
 
 from models.surrogates.diagnostics import leave_film_out
 from models.surrogates.evidence import (
@@ -25,6 +25,7 @@ from models.surrogates.evidence import (
     Readings,
     cholesky,
     drift_covariance,
+    symmetric_inverse,
 )
 from models.surrogates.hyperparameters import Hyperparameters
 from models.surrogates.kernels import matern52_across
@@ -95,8 +96,7 @@ class Conditioner:
         """Means and standard deviations of the readings (`n` each), of each film from all the others."""
         if self.sparse:
             return sparse_leave_film_out(self._induced[1], self.data.y, self._noise)
-        inverse = lapack.dpotri(self._factor, lower=1)[0]
-        inverse = np.tril(inverse) + np.tril(inverse, -1).T
+        inverse = symmetric_inverse(self._factor.copy(order="F"))
         return leave_film_out(inverse, self.data.y, self.data.film)
 
     def unexplained(self) -> float:
@@ -141,7 +141,7 @@ class Conditioner:
         if data.sample is not None:
             parts.append(_constants(data.sample))
         within, across, variance = zip(*parts, strict=True)
-        return points, Inducing(_block_diagonal(within), np.vstack(across), np.sum(variance, axis=0))
+        return points, Inducing(block_diag(*within), np.vstack(across), np.sum(variance, axis=0))
 
     @property
     def _variance(self) -> float:
@@ -167,12 +167,3 @@ def _constants(sample: NDArray[np.intp]) -> tuple[Array, Array, Array]:
     names = np.unique(sample[sample >= 0])
     member = (names[:, None] == sample).astype(np.float64)
     return SAMPLE_VARIANCE * np.eye(len(names)), SAMPLE_VARIANCE * member, SAMPLE_VARIANCE * member.sum(0)
-
-
-def _block_diagonal(blocks: tuple[Array, ...]) -> Array:
-    size = sum(len(block) for block in blocks)
-    joined, start = np.zeros((size, size)), 0
-    for block in blocks:
-        joined[start : start + len(block), start : start + len(block)] = block
-        start += len(block)
-    return joined

@@ -48,6 +48,11 @@ class Latent:
         """Posterior mean at device points, `... x q`."""
         return self.half(X) @ self.whitened
 
+    def variances(self, X: Tensor, half: Tensor) -> Tensor:
+        """Posterior variance of f at each device point, `... x q`, given their `half`; rounding may take it below 0."""
+        own = self.prior(X[..., None, :], X[..., None, :])[..., 0, 0]
+        return own - half.square().sum(dim=-1)
+
     def covariance(self, X1: Tensor, X2: Tensor) -> Tensor:
         """Posterior covariance between device points, `... x q x r`."""
         return self.prior(X1, X2) - self.half(X1) @ self.half(X2).mT

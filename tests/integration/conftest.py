@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -172,6 +173,12 @@ def lab(sessions: Sessions) -> Lab:
 
 
 @pytest.fixture
-def api(database_url: str) -> Iterator[Api]:
-    with serving(create_app(Settings(database=DatabaseSettings(url=database_url)))) as client:
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    """Of the API, and of a worker that shares its artifacts."""
+    return Settings(database=DatabaseSettings(url=database_url), data_dir=tmp_path)
+
+
+@pytest.fixture
+def api(settings: Settings) -> Iterator[Api]:
+    with serving(create_app(settings)) as client:
         yield Api(client)

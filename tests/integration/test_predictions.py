@@ -1,7 +1,5 @@
 """Predictions over HTTP: what a stored model believes, computed by a process that has no torch."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 from sqlalchemy import insert
@@ -10,11 +8,9 @@ from models.checkpoint import to_bytes
 from models.dataset import Dataset
 from models.problem import Problem
 from models.train import train
-from service.app import create_app
-from service.settings import DatabaseSettings, Settings
 from service.store import artifacts
 from service.store.tables import ArtifactRow, ModelVersionRow
-from tests.integration.conftest import PROBLEM, Api, serving
+from tests.integration.conftest import PROBLEM
 
 MINIMISE = PROBLEM | {"objectives": [{"property": "magnetisation", "unit": "emu/cm3", "direction": "minimise"}]}
 FE, GA, PD = ({e: 1.0} for e in ("Fe", "Ga", "Pd"))
@@ -35,17 +31,6 @@ def data(rng: np.random.Generator) -> Dataset:
 @pytest.fixture(scope="module")
 def bundle():
     return train(Problem.model_validate(MINIMISE), data(np.random.default_rng(3)), seed=1)
-
-
-@pytest.fixture
-def settings(database_url, tmp_path) -> Settings:
-    return Settings(database=DatabaseSettings(url=database_url), data_dir=tmp_path)
-
-
-@pytest.fixture
-def api(settings) -> Iterator[Api]:
-    with serving(create_app(settings)) as client:
-        yield Api(client)
 
 
 @pytest.fixture

@@ -1,14 +1,10 @@
 """A campaign of two objectives and a limit, from its creation over HTTP to films chosen by the hypervolume they add."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
-from service.app import create_app
-from service.settings import DatabaseSettings, Settings
 from service.store import jobs
-from tests.integration.conftest import Api, reading, serving
+from tests.integration.conftest import reading
 from workers.decide import run
 
 DEVICES = 3
@@ -29,17 +25,6 @@ def truth(composition):
     """Every property of a composition: much iron is strong, some gallium is soft, palladium is rough."""
     fe, ga, pd = (composition[e] for e in ("Fe", "Ga", "Pd"))
     return {"magnetisation": 1700.0 * fe, "coercivity": 50.0 - 40.0 * ga, "roughness": 1.0 + 4.0 * pd}
-
-
-@pytest.fixture
-def settings(database_url, tmp_path) -> Settings:
-    return Settings(database=DatabaseSettings(url=database_url), data_dir=tmp_path)
-
-
-@pytest.fixture
-def api(settings) -> Iterator[Api]:
-    with serving(create_app(settings)) as client:
-        yield Api(client)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from models.policies.film_acquisition import FilmImprovement
 from models.policies.film_hypervolume import Aim, FilmHypervolume, Limits
 from models.tensors import to_array, to_tensor
 from tests.oracles import film_lab, trade_off_lab
-from tests.oracles.ei_quadrature import posterior
+from tests.oracles.listed_lab import drawn
 
 KNOWN = np.vstack([film.points() for film in trade_off_lab.FILMS])
 CASES = [(1, True), (2, False), (2, True), (3, False), (3, True), (4, True)]
@@ -29,25 +29,6 @@ def acquisition(model, objectives=2, *, limited=False, draws=1024, upper=0.8, kn
     aims = [Aim(model.latents(k), float(reference[k]), float(width[k])) for k in range(objectives)]
     limits = [Limits(model.latents(objectives), -np.inf, upper)] if limited else []
     return FilmHypervolume(aims, limits, to_tensor(known), devices=5, draws=draws, seed=seed, chances=chances)
-
-
-def drawn(model, points, *, draws, seed):
-    """Every property at points by dense conditioning and plain sampling, physical: `draws x n x properties`."""
-    rng, columns = np.random.default_rng(seed), []
-    state = model.state
-    for k, h in enumerate(state.hyperparameters):
-        latent = model.latents(k)[0]
-
-        def prior(one, other, latent=latent):
-            return to_array(latent.prior(to_tensor(one), to_tensor(other)))
-
-        same = (state.film[:, None] == state.film).astype(float)
-        noise = h.film_variance * same + h.noise_variance * np.eye(len(same))
-        y = (state.Y[:, k] - state.centre[k]) / state.scale[k]
-        mean, covariance = posterior(prior, state.X, noise, y, points)
-        root = np.linalg.cholesky(covariance + 1e-10 * np.trace(covariance) / len(mean) * np.eye(len(mean)))
-        columns.append(state.centre[k] + state.scale[k] * (mean + rng.standard_normal((draws, len(mean))) @ root.T))
-    return np.stack(columns, axis=-1)
 
 
 @pytest.mark.parametrize(("objectives", "limited"), CASES)

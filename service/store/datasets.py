@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from models.dataset import Dataset
 from models.problem import Problem
 from service.errors import NotFound
+from service.store import retractions
 from service.store.session import lock_campaign
 from service.store.tables import (
     CampaignConfigRow,
@@ -95,7 +96,7 @@ def draw_revision(session: Session, campaign_id: str, cause: str, cause_id: str 
         session: The transaction that changes the dataset.
         campaign_id: An existing campaign.
         cause: One of `tables.REVISION_CAUSES`.
-        cause_id: Id of the batch or film that caused it.
+        cause_id: Id of the batch, film or retraction that caused it.
     """
     lock_campaign(session, campaign_id)
     raised = (
@@ -133,7 +134,7 @@ def snapshot(session: Session, campaign_id: str, revision: int) -> list[Snapshot
         .join(InstrumentRow, InstrumentRow.id == MeasurementRow.instrument_id)
         .join(FilmRow, FilmRow.id == MeasurementRow.film_id)
         .where(MeasurementRow.campaign_id == campaign_id, MeasurementRow.revision <= revision)
-        .where(or_(MeasurementRow.retracted_revision.is_(None), MeasurementRow.retracted_revision > revision))
+        .where(retractions.counts_at(revision))
         .order_by(InstrumentRow.name, MeasurementRow.uid)
     )
     found = session.execute(query).all()

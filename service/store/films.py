@@ -8,6 +8,7 @@ from sqlalchemy import Select, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.errors import NotFound
+from service.store import retractions
 from service.store.campaigns import FRESH
 from service.store.ids import new_id
 from service.store.tables import CompositionReadingRow, FilmRow, MeasurementRow, ProposalRow
@@ -106,7 +107,7 @@ def readings(session: Session, film_ids: Collection[str]) -> dict[tuple[str, int
             func.count().filter(MeasurementRow.status != "dead"),
             func.bool_or(MeasurementRow.status == "dead"),
         )
-        .where(MeasurementRow.film_id.in_(film_ids), MeasurementRow.retracted_revision.is_(None))
+        .where(MeasurementRow.film_id.in_(film_ids), retractions.counts_now())
         .group_by(MeasurementRow.film_id, MeasurementRow.device)
     )
     return {(film, device): (number, dead) for film, device, number, dead in session.execute(query)}
@@ -155,7 +156,7 @@ def _done(film_ids: Collection[str], properties: Collection[str]) -> Select[str,
     read = func.count(row.property.distinct()).filter(row.property.in_(properties), row.status != "dead")
     return (
         select(row.film_id, row.device)
-        .where(row.film_id.in_(film_ids), row.retracted_revision.is_(None))
+        .where(row.film_id.in_(film_ids), retractions.counts_now())
         .group_by(row.film_id, row.device)
         .having(or_(func.bool_or(row.status == "dead"), read >= len(properties)))
     )

@@ -16,7 +16,9 @@ from service.store.tables.base import (
 from service.store.tables.campaigns import CampaignConfigRow, CampaignRow, EventRow, IdempotencyRow, RevisionRow
 from service.store.tables.decisions import ArtifactRow, DecisionRow, JobRow, ModelVersionRow, ProposalRow
 from service.store.tables.films import CompositionReadingRow, FilmRow, LeaseRow
+from service.store.tables.instruments import CalibrationRow, SampleRow
 from service.store.tables.measurements import InstrumentRow, MeasurementBatchRow, MeasurementRow
+from service.store.tables.retractions import RetractedReadingRow, RetractionRow
 
 __all__ = [
     "CAMPAIGN_STATES",
@@ -31,6 +33,7 @@ __all__ = [
     "SOURCES",
     "ArtifactRow",
     "Base",
+    "CalibrationRow",
     "CampaignConfigRow",
     "CampaignRow",
     "CompositionReadingRow",
@@ -45,5 +48,8 @@ __all__ = [
     "MeasurementRow",
     "ModelVersionRow",
     "ProposalRow",
+    "RetractedReadingRow",
+    "RetractionRow",
     "RevisionRow",
+    "SampleRow",
 ]

@@ -25,9 +25,9 @@ LEASE_STATES = ("live", "completed", "failed", "released", "expired", "cancelled
 FILM_STATES = ("running", "made", "measured", "failed", "overdue")
 FILM_OUTCOMES = ("ok", "partial", "infeasible", "equipment", "operator")
 JOB_STATES = ("pending", "leased", "succeeded", "failed", "dead")
-SOURCES = ("model", "space_filling", "random")
+SOURCES = ("model", "space_filling", "random", "person")
 READING_STATES = ("ok", "dead", "above_limit", "below_limit")
-REVISION_CAUSES = ("created", "batch", "as_made")
+REVISION_CAUSES = ("created", "batch", "as_made", "retraction", "reversal")
 
 
 def one_of(column: str, values: tuple[str, ...], name: str, *, nullable: bool = False) -> CheckConstraint:

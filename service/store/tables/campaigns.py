@@ -56,6 +56,10 @@ class CampaignConfigRow(Base):
     """Ready proposals to keep in store."""
     budget_films: Mapped[int | None]
     """Most films that may be made; none means no bound."""
+    budget_devices: Mapped[int | None]
+    """Most devices on films that may be made."""
+    budget_hours: Mapped[float | None]
+    """Hours of robots' work after which no further film is begun."""
     lease_ttl_s: Mapped[int]
     """Seconds from a claim or renewal until a film that was not started goes back to the queue."""
     lease_overdue_s: Mapped[int]
@@ -66,6 +70,8 @@ class CampaignConfigRow(Base):
         CheckConstraint("number >= 1", name="number"),
         CheckConstraint("queue_depth BETWEEN 1 AND 20", name="queue_depth"),
         CheckConstraint("budget_films >= 0", name="budget_films"),
+        CheckConstraint("budget_devices >= 0", name="budget_devices"),
+        CheckConstraint("budget_hours >= 0", name="budget_hours"),
         CheckConstraint("lease_ttl_s > 0 AND lease_overdue_s > 0", name="lease"),
     )
 
@@ -79,7 +85,7 @@ class RevisionRow(Base):
     number: Mapped[int] = mapped_column(primary_key=True)
     cause: Mapped[str]
     cause_id: Mapped[str | None]
-    """Id of the batch or film that caused it."""
+    """Id of the batch, film or retraction that caused it."""
     snapshot_hash: Mapped[str | None]
     """Hash of the active readings; computed when it is first asked for, then kept."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

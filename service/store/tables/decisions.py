@@ -96,14 +96,16 @@ class ProposalRow(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     campaign_id: Mapped[str] = mapped_column(ForeignKey("campaign.id"))
-    job_id: Mapped[str] = mapped_column(ForeignKey("job.id"))
-    """The decision it came from."""
+    job_id: Mapped[str | None] = mapped_column(ForeignKey("job.id"))
+    """The decision it came from; none if a person asked for the film."""
     model_version_id: Mapped[str | None] = mapped_column(ForeignKey("model_version.id"))
     config_revision: Mapped[int]
     revision: Mapped[int]
     """Revision of the dataset that the decision has seen."""
     state: Mapped[str] = mapped_column(server_default="ready")
     rank: Mapped[int]
+    priority: Mapped[int] = mapped_column(server_default=text("0"))
+    """Above 0 if a person wants it made: then it is served first, and no newer decision supersedes it."""
     fence: Mapped[int] = mapped_column(server_default=text("0"))
     """Rises with every lease and every expiry, never falls."""
     film: Mapped[dict[str, Any]]
@@ -129,10 +131,11 @@ class ProposalRow(Base):
         one_of("state", PROPOSAL_STATES, "state"),
         one_of("source", SOURCES, "source"),
         Index("ix_proposal_campaign_id_id", "campaign_id", "id"),
-        # The queue in the order in which it is served: the newest decision first, then by rank.
+        # The queue in the order in which it is served: what a person wants, the newest decision, then by rank.
         Index(
             "ix_proposal_ready",
             "campaign_id",
+            text("priority DESC"),
             text("revision DESC"),
             "rank",
             "id",

@@ -8,6 +8,7 @@ from sqlalchemy import (
     Index,
     UniqueConstraint,
     func,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -15,13 +16,17 @@ from service.store.tables.base import READING_STATES, Base, one_of
 
 
 class InstrumentRow(Base):
-    """An instrument of a campaign, registered when it first reports."""
+    """An instrument of a campaign, registered by a person or when it first reports."""
 
     __tablename__ = "instrument"
 
     id: Mapped[str] = mapped_column(primary_key=True)
     campaign_id: Mapped[str] = mapped_column(ForeignKey("campaign.id"))
     name: Mapped[str]
+    kind: Mapped[str | None]
+    """What it is, in the lab's words; none if nobody has said so."""
+    owner: Mapped[str | None]
+    notes: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     __table_args__ = (UniqueConstraint("campaign_id", "name"),)
@@ -44,7 +49,7 @@ class MeasurementBatchRow(Base):
 
 
 class MeasurementRow(Base):
-    """One reading of one property at one device. Append-only."""
+    """One reading of one property, at one device of a film or of a calibration sample. Append-only."""
 
     __tablename__ = "measurement"
 
@@ -52,8 +57,12 @@ class MeasurementRow(Base):
     campaign_id: Mapped[str] = mapped_column(ForeignKey("campaign.id"))
     batch_id: Mapped[str] = mapped_column(ForeignKey("measurement_batch.id"))
     instrument_id: Mapped[str] = mapped_column(ForeignKey("instrument.id"))
-    film_id: Mapped[str] = mapped_column(ForeignKey("film.id"))
-    device: Mapped[int]
+    film_id: Mapped[str | None] = mapped_column(ForeignKey("film.id"))
+    """None, like the device, where a calibration sample was read."""
+    device: Mapped[int | None]
+    sample_id: Mapped[str | None] = mapped_column(ForeignKey("sample.id"))
+    calibration_id: Mapped[str | None] = mapped_column(ForeignKey("calibration.id"))
+    """Calibration that was in force at `measured_at` when the reading arrived, or that it named."""
     uid: Mapped[str]
     """Permanent name given by the instrument."""
     property: Mapped[str]
@@ -66,8 +75,6 @@ class MeasurementRow(Base):
     measured_at: Mapped[datetime]
     revision: Mapped[int]
     """Revision of the dataset from which it counts."""
-    retracted_revision: Mapped[int | None]
-    """Revision of the dataset from which it no longer counts."""
     row_hash: Mapped[str]
     """SHA-256 of its content: tells a repeated row from a contradicting one, and makes the snapshot's hash."""
 
@@ -77,7 +84,10 @@ class MeasurementRow(Base):
         CheckConstraint("std_uncertainty > 0", name="std_uncertainty"),
         CheckConstraint("replicates IS NULL OR replicates >= 2 AND std_uncertainty IS NOT NULL", name="replicates"),
         CheckConstraint("device >= 0", name="device"),
+        CheckConstraint("(film_id IS NULL) = (device IS NULL)", name="film"),
+        CheckConstraint("(film_id IS NULL) <> (sample_id IS NULL)", name="sample"),
         UniqueConstraint("campaign_id", "instrument_id", "uid"),
         Index("ix_measurement_campaign_id_revision", "campaign_id", "revision"),
         Index("ix_measurement_film_id_device", "film_id", "device"),
+        Index("ix_measurement_sample_id", "sample_id", postgresql_where=text("sample_id IS NOT NULL")),
     )

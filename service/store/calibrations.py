@@ -1,0 +1,83 @@
+"""Calibrations of instruments: which one was in force when something was read."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, insert, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from service.errors import NotFound
+from service.store.ids import new_id
+from service.store.tables import CalibrationRow, MeasurementRow
+
+
+def store(session: Session, values: dict[str, Any]) -> str:
+    """Insert one calibration; return its id."""
+    calibration_id = new_id("cal")
+    session.execute(insert(CalibrationRow).values(id=calibration_id, **values))
+    return calibration_id
+
+
+def get(session: Session, calibration_id: str) -> CalibrationRow:
+    """One calibration.
+
+    Raises:
+        NotFound: If there is none of this id.
+    """
+    row = session.get(CalibrationRow, calibration_id)
+    if row is None:
+        raise NotFound("calibration", calibration_id)
+    return row
+
+
+def of_instrument(session: Session, instrument_id: str) -> Sequence[CalibrationRow]:
+    """Every calibration of an instrument, the latest begun first."""
+    query = select(CalibrationRow).where(CalibrationRow.instrument_id == instrument_id)
+    return session.scalars(query.order_by(CalibrationRow.valid_from.desc(), CalibrationRow.id)).all()
+
+
+def page(session: Session, instrument_id: str, after: str | None, limit: int) -> Sequence[CalibrationRow]:
+    """Calibrations of an instrument with an id above `after`."""
+    query = select(CalibrationRow).where(CalibrationRow.instrument_id == instrument_id).order_by(CalibrationRow.id)
+    if after is not None:
+        query = query.where(CalibrationRow.id > after)
+    return session.scalars(query.limit(limit)).all()
+
+
+def in_force(calibrations: Sequence[CalibrationRow], property_name: str, at: datetime) -> CalibrationRow | None:
+    """The calibration under which a property was read: the latest begun of those that apply, unless it has ended.
+
+    Args:
+        calibrations: Of the instrument, the latest begun first.
+        property_name: What was read.
+        at: When.
+    """
+    for row in calibrations:
+        if row.valid_from <= at and row.property in {None, property_name}:
+            return row if row.valid_until is None or at < row.valid_until else None
+    return None
+
+
+def carries(calibration_id: str) -> ColumnElement[bool]:
+    """Whether the measurement of the enclosing query was read under a calibration.
+
+    Either it says so, or it says nothing and the calibration, registered later, was in force when it was read.
+    """
+    this, later = aliased(CalibrationRow), aliased(CalibrationRow)
+    time = MeasurementRow.measured_at
+
+    def applies(row: type[CalibrationRow]) -> ColumnElement[bool]:
+        of_it = or_(row.property.is_(None), row.property == MeasurementRow.property)
+        return and_(row.instrument_id == MeasurementRow.instrument_id, of_it, row.valid_from <= time)
+
+    begun_since = select(later.id).where(applies(later), later.valid_from > this.valid_from).exists()
+    found_later = (
+        select(this.id)
+        .where(this.id == calibration_id, applies(this), ~begun_since)
+        .where(or_(this.valid_until.is_(None), this.valid_until > time))
+        .exists()
+    )
+    return or_(
+        MeasurementRow.calibration_id == calibration_id, and_(MeasurementRow.calibration_id.is_(None), found_later)
+    )

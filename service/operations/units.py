@@ -1,0 +1,210 @@
+"""Units at the edge: what a unit means, and how a reading in one unit is said in another of the same dimension.
+
+A unit is a product of named units with small exponents: `emu/cm3`, `uohm cm`, `J/(kg K)`, `cm^-1`, `1/s`, `%`, `°C`.
+Only such text reaches pint, so nothing that a caller wrote is computed. Text in square brackets, `[HV10]`, and a few
+words for scales of one's own, `a.u.`, are opaque: what is measured in them is stored in that very unit or not at all.
+"""
+
+import functools
+import re
+import sys
+import threading
+import unicodedata
+from collections import deque
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from service.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from pint import Unit, UnitRegistry
+
+MAX_LENGTH = 64
+"""Characters of a unit that are looked at."""
+
+_ARBITRARY = {"a.u.", "a.u", "au", "arb", "arb.", "arb.u.", "arb.unit", "arb.units", "arbitraryunits"}
+_SCALES = {"ph", "hv", "hrc", "at%", "at.%", "mol%", "mol.%", "wt%", "wt.%", "vol%", "vol.%"}
+_OWN_SCALES = frozenset(_ARBITRARY | _SCALES)
+"""Without blanks, in lower case. Some would be read as something else: `a.u.` as years times atomic mass units, `pH` as
+picohenries, `at.%` as a hundredth of an atmosphere."""
+_LOGARITHMIC = re.compile(r"dB|decibel|decade|octave|neper|Np\b")
+"""A difference of these is a ratio, and so would be the uncertainty: taken as they are, never converted."""
+_SPELLING = str.maketrans({"−": "-", "·": "*", "⋅": "*", "×": "*", "∙": "*"})
+_NAMES = {"%": "percent", "‰": "permille", "°": "degree", "°C": "degC", "°F": "degF"}
+_TOKEN = re.compile(
+    r"\s*(?:(?P<name>°[CF]?|%|‰|[^\W\d]+)"
+    r"(?:\s*(?:\^|\*\*)\s*(?P<raised>[+-]?\d|\([+-]?\d\))|(?P<exponent>-?\d))?"
+    r"|(?P<one>1(?=\s*/|$))|(?P<times>[*.])|(?P<per>/)|(?P<open>\()|(?P<close>\)))"
+)
+_DEFINITIONS = (
+    # Of their own dimension: counts are no percentages, and a revolution per second is no hertz.
+    "count = [count]",
+    "radian = [angle] = rad",
+    # Gaussian units of magnetism as their SI equivalents, which is how they are quoted.
+    "emu = 1e-3 * ampere * meter ** 2",
+    "gauss = 1e-4 * tesla = G",
+    "oersted = 250 / pi * ampere / meter = Oe",
+    # Spellings of instruments.
+    "@alias ohm = Ohm",
+    "@alias torr = Torr",
+    "sccm = [gas_flow]",
+    "slm = 1000 * sccm",
+    "sq = []",  # a square of film: its resistance is that of any other square
+)
+_HINT = "a scale of its own is written in square brackets, e.g. '[HV10]'"
+_using = threading.RLock()
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """From one unit to another, y = factor x + offset, in exact fractions that are rounded once."""
+
+    factor: Fraction = Fraction(1)
+    offset: Fraction = Fraction(0)
+
+    def value(self, reading: float) -> float:
+        """A reading in the other unit; infinite if it is beyond every double."""
+        return reading if self is SAME else _rounded(Fraction(reading) * self.factor + self.offset)
+
+    def uncertainty(self, standard: float) -> float:
+        """A standard uncertainty in the other unit. It is a difference, so no offset counts: 1 degC of it is 1 K."""
+        return standard if self is SAME else _rounded(Fraction(standard) * abs(self.factor))
+
+
+SAME = Conversion()
+"""Of readings that come in the very unit that is wanted."""
+
+
+def _rounded(exact: Fraction) -> float:
+    try:
+        return float(exact)
+    except OverflowError:
+        return float("inf")
+
+
+def check(unit: str) -> None:
+    """Make sure that the unit of a campaign's property means something.
+
+    Raises:
+        InvalidInput: If it is neither a known unit nor says itself that it is opaque.
+    """
+    if not _is_opaque(unit):
+        _parsed(unit)
+
+
+def conversion(unit: str, wanted: str) -> Conversion:
+    """How readings in `unit` become readings in `wanted`.
+
+    Raises:
+        InvalidInput: If they are not of one dimension, or if one of them means nothing or is opaque.
+    """
+    if unit == wanted:  # said in the same words: nothing to understand, so every unit of an old campaign stays good
+        return SAME
+    for one in (wanted, unit):
+        if _is_opaque(one):
+            raise InvalidInput(f"unit {unit!r} cannot become {wanted!r}: {one!r} is a scale of its own")
+    return _conversion(unit, wanted)
+
+
+@functools.lru_cache(maxsize=1024)
+def _conversion(unit: str, wanted: str) -> Conversion:
+    given, to = _parsed(unit), _parsed(wanted)
+    with _using:
+        if given.dimensionality != to.dimensionality:
+            raise InvalidInput(f"unit {unit!r} is not of the dimension of {wanted!r}")
+        try:
+            ends = [_registry().Quantity(Fraction(x), given).to(to).magnitude for x in (0, 1)]
+        except ValueError as error:  # Python writes no number of more than 4,300 digits
+            raise InvalidInput(f"unit {unit!r} and {wanted!r} are too far apart") from error
+    zero, one = (Fraction(end) for end in ends)
+    return Conversion(one - zero, zero)
+
+
+def _is_opaque(unit: str) -> bool:
+    in_brackets = len(unit) > 2 and unit.startswith("[") and unit.endswith("]")
+    return in_brackets or "".join(unit.lower().split()) in _OWN_SCALES or _LOGARITHMIC.search(unit) is not None
+
+
+@functools.lru_cache(maxsize=1024)
+def _parsed(unit: str) -> "Unit":
+    """The meaning of a unit.
+
+    Raises:
+        InvalidInput: If it has none.
+    """
+    if len(unit) > MAX_LENGTH:
+        raise InvalidInput(f"a unit has at most {MAX_LENGTH} characters, got {len(unit)}")
+    expression = _expression(unit)
+    with _using:
+        registry = _registry()
+        try:
+            return registry.parse_units(expression)
+        except AttributeError as error:  # as pint's UndefinedUnitError is
+            raise InvalidInput(f"unit {unit!r} is not known; {_HINT}") from error
+
+
+def _expression(unit: str) -> str:
+    """A unit in pint's words; whatever is not a product of powers of names is refused."""
+    text, tokens, at = unicodedata.normalize("NFKC", unit).translate(_SPELLING).strip(), deque[re.Match[str]](), 0
+    while at < len(text):
+        token = _TOKEN.match(text, at)
+        if token is None:
+            raise _unreadable(unit, text[at:])
+        tokens.append(token)
+        at = token.end()
+    if tokens and tokens[0]["one"]:
+        tokens.popleft()
+        written = "1" + (_product(tokens, unit, divided=True) if tokens else "")
+    else:
+        written = _product(tokens, unit)
+    if tokens:
+        raise _unreadable(unit, tokens[0][0])
+    return written
+
+
+def _product(tokens: deque[re.Match[str]], unit: str, *, divided: bool = False) -> str:
+    """Factors up to the end or a closing parenthesis; `divided` if a number before them is to be divided."""
+    written = "" if divided else _factor(tokens, unit)
+    while tokens and not tokens[0]["close"]:
+        if tokens[0]["per"]:
+            divided = True
+            tokens.popleft()
+            written += "/" + _factor(tokens, unit)
+        elif divided:
+            raise InvalidInput(f"unit {unit!r} has a product after '/': write J/(kg K) or J kg^-1 K^-1")
+        else:
+            if tokens[0]["times"]:
+                tokens.popleft()
+            written += "*" + _factor(tokens, unit)
+    return written
+
+
+def _factor(tokens: deque[re.Match[str]], unit: str) -> str:
+    token = tokens.popleft() if tokens else None
+    if token is not None and token["name"]:
+        power = token["raised"] or token["exponent"]
+        name = _NAMES.get(token["name"], token["name"])
+        return f"{name}**({power.strip('()')})" if power else name
+    if token is not None and token["open"]:
+        inner = _product(tokens, unit)
+        if tokens and tokens.popleft()["close"]:
+            return f"({inner})"
+    raise _unreadable(unit, "" if token is None else token[0])
+
+
+def _unreadable(unit: str, rest: str) -> InvalidInput:
+    return InvalidInput(f"unit {unit!r} cannot be read at {rest.strip()[:10] or 'its end'!r}; {_HINT}")
+
+
+@functools.cache
+def _registry() -> "UnitRegistry[Fraction]":
+    """Pint's units in exact fractions. One per process, made when it is first needed: it takes a second."""
+    from pint import UnitRegistry  # noqa: PLC0415 - the API starts without it
+
+    registry: UnitRegistry[Fraction] = UnitRegistry(None, non_int_type=Fraction, on_redefinition="ignore")
+    registry.load_definitions(Path(sys.modules["pint"].__file__ or "").parent / "default_en.txt")
+    for definition in _DEFINITIONS:
+        registry.define(definition)
+    return registry

@@ -21,7 +21,75 @@ def downgrade():
 
 
 def _readings_as_delivered():
-    pass
+    op.add_column("measurement", sa.Column("raw_unit", sa.Text(), nullable=True))
+    op.add_column("measurement", sa.Column("raw_value", sa.Double(), nullable=True))
+    op.add_column("measurement", sa.Column("raw_std_uncertainty", sa.Double(), nullable=True))
+    op.create_check_constraint(
+        op.f("ck_measurement_raw"),
+        "measurement",
+        "raw_unit IS NOT NULL OR raw_value IS NULL AND raw_std_uncertainty IS NULL",
+    )
+    op.add_column("measurement_batch", sa.Column("refused", sa.Integer(), server_default=sa.text("0"), nullable=False))
+    _compositions_as_measured()
+    _attachments()
+
+
+def _compositions_as_measured():
+    for name in ("std_uncertainty", "delivered"):
+        column = sa.Column(name, postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True)
+        op.add_column("composition_reading", column)
+    op.add_column("composition_reading", sa.Column("instrument_id", sa.Text(), nullable=True))
+    op.add_column("composition_reading", sa.Column("measured_at", sa.DateTime(timezone=True), nullable=True))
+    op.create_foreign_key(
+        op.f("fk_composition_reading_instrument_id"), "composition_reading", "instrument", ["instrument_id"], ["id"]
+    )
+    op.drop_constraint(op.f("ck_composition_reading_kind"), "composition_reading", type_="check")
+    op.create_check_constraint(
+        op.f("ck_composition_reading_kind"), "composition_reading", "kind IN ('nominal', 'as_made', 'measured')"
+    )
+    op.create_check_constraint(
+        op.f("ck_composition_reading_instrument"),
+        "composition_reading",
+        "(kind = 'measured') = (instrument_id IS NOT NULL)",
+    )
+
+
+def _attachments():
+    op.create_table(
+        "array",
+        sa.Column("sha256", sa.Text(), nullable=False),
+        sa.Column("dtype", sa.Text(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("data", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint("dtype IN ('float32', 'float64')", name=op.f("ck_array_dtype")),
+        sa.CheckConstraint("sha256 ~ '^[0-9a-f]{64}$'", name=op.f("ck_array_sha256")),
+        sa.PrimaryKeyConstraint("sha256", name=op.f("pk_array")),
+    )
+    op.create_table(
+        "attachment",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("campaign_id", sa.Text(), nullable=False),
+        sa.Column("film_id", sa.Text(), nullable=False),
+        sa.Column("device", sa.Integer(), nullable=True),
+        sa.Column("instrument_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("label", sa.Text(), nullable=False),
+        sa.Column("unit", sa.Text(), nullable=False),
+        sa.Column("axes", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("array_sha256", sa.Text(), nullable=False),
+        sa.Column("measured_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("content_hash", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("device >= 0", name=op.f("ck_attachment_device")),
+        sa.ForeignKeyConstraint(["array_sha256"], ["array.sha256"], name=op.f("fk_attachment_array_sha256")),
+        sa.ForeignKeyConstraint(["campaign_id"], ["campaign.id"], name=op.f("fk_attachment_campaign_id")),
+        sa.ForeignKeyConstraint(["film_id"], ["film.id"], name=op.f("fk_attachment_film_id")),
+        sa.ForeignKeyConstraint(["instrument_id"], ["instrument.id"], name=op.f("fk_attachment_instrument_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_attachment")),
+        sa.UniqueConstraint("campaign_id", "content_hash", name=op.f("uq_attachment_campaign_id_content_hash")),
+    )
+    op.create_index("ix_attachment_campaign_id_id", "attachment", ["campaign_id", "id"], unique=False)
+    op.create_index("ix_attachment_film_id_id", "attachment", ["film_id", "id"], unique=False)
 
 
 def _retractions_and_instruments():

@@ -1,5 +1,6 @@
 """Every table of the record. States are guarded by checks; one live thing of a kind by partial unique indices."""
 
+from service.store.tables.attachments import ArrayRow, AttachmentRow
 from service.store.tables.base import (
     CAMPAIGN_STATES,
     FILM_OUTCOMES,
@@ -31,7 +32,9 @@ __all__ = [
     "READING_STATES",
     "REVISION_CAUSES",
     "SOURCES",
+    "ArrayRow",
     "ArtifactRow",
+    "AttachmentRow",
     "Base",
     "CalibrationRow",
     "CampaignConfigRow",

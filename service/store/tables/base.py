@@ -26,6 +26,8 @@ FILM_STATES = ("running", "made", "measured", "failed", "overdue")
 FILM_OUTCOMES = ("ok", "partial", "infeasible", "equipment", "operator")
 JOB_STATES = ("pending", "leased", "succeeded", "failed", "dead")
 SOURCES = ("model", "space_filling", "random", "person")
+ARRAY_TYPES = ("float32", "float64")
+COMPOSITION_KINDS = ("nominal", "as_made", "measured")
 READING_STATES = ("ok", "dead", "above_limit", "below_limit")
 REVISION_CAUSES = ("created", "batch", "as_made", "retraction", "reversal")
 

@@ -12,9 +12,10 @@ from sqlalchemy import (
     func,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from service.store.tables.base import FILM_OUTCOMES, FILM_STATES, LEASE_STATES, Base, one_of
+from service.store.tables.base import COMPOSITION_KINDS, FILM_OUTCOMES, FILM_STATES, LEASE_STATES, Base, one_of
 
 
 class LeaseRow(Base):
@@ -70,7 +71,10 @@ class FilmRow(Base):
 
 
 class CompositionReadingRow(Base):
-    """What one device of a film is made of: as proposed (`nominal`) or as made, and the revision it counts from."""
+    """What one device of a film is made of, and the revision it counts from.
+
+    `nominal` is as proposed, `as_made` as the robot reported, `measured` as an instrument found.
+    """
 
     __tablename__ = "composition_reading"
 
@@ -80,13 +84,21 @@ class CompositionReadingRow(Base):
     position: Mapped[float]
     kind: Mapped[str]
     revision: Mapped[int]
-    """The snapshot at revision t uses the newest as-made reading with a revision <= t, else the nominal one."""
+    """The snapshot at revision t uses the newest measured reading with a revision <= t, else the newest as-made one,
+    else the nominal one."""
     composition: Mapped[dict[str, float]]
     """Atomic fraction by element; sums to 1."""
+    std_uncertainty: Mapped[dict[str, float] | None] = mapped_column(JSONB(none_as_null=True))
+    """Standard uncertainty of the fractions, by element, as far as it is known."""
+    delivered: Mapped[dict[str, float] | None] = mapped_column(JSONB(none_as_null=True))
+    """Fractions as the instrument gave them, before they were made to sum to 1."""
+    instrument_id: Mapped[str | None] = mapped_column(ForeignKey("instrument.id"))
+    measured_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     __table_args__ = (
-        one_of("kind", ("nominal", "as_made"), "kind"),
+        one_of("kind", COMPOSITION_KINDS, "kind"),
         CheckConstraint("device >= 0", name="device"),
+        CheckConstraint("(kind = 'measured') = (instrument_id IS NOT NULL)", name="instrument"),
         UniqueConstraint("film_id", "device", "kind", "revision"),
     )

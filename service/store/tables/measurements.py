@@ -33,7 +33,7 @@ class InstrumentRow(Base):
 
 
 class MeasurementBatchRow(Base):
-    """What an instrument sent at once; all of it or nothing was stored."""
+    """What an instrument sent at once."""
 
     __tablename__ = "measurement_batch"
 
@@ -43,6 +43,8 @@ class MeasurementBatchRow(Base):
     revision: Mapped[int]
     accepted: Mapped[int]
     duplicates: Mapped[int]
+    refused: Mapped[int] = mapped_column(server_default=text("0"))
+    """Rows that were left out because something was wrong with them."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     __table_args__ = (Index("ix_measurement_batch_campaign_id_id", "campaign_id", "id"),)
@@ -72,6 +74,10 @@ class MeasurementRow(Base):
     std_uncertainty: Mapped[float | None]
     replicates: Mapped[int | None]
     """Raw readings behind the value, from which the uncertainty was estimated; none if it is known otherwise."""
+    raw_unit: Mapped[str | None]
+    """Unit in which it was delivered; none if in the campaign's own, like the two below."""
+    raw_value: Mapped[float | None]
+    raw_std_uncertainty: Mapped[float | None]
     measured_at: Mapped[datetime]
     revision: Mapped[int]
     """Revision of the dataset from which it counts."""
@@ -84,6 +90,7 @@ class MeasurementRow(Base):
         CheckConstraint("std_uncertainty > 0", name="std_uncertainty"),
         CheckConstraint("replicates IS NULL OR replicates >= 2 AND std_uncertainty IS NOT NULL", name="replicates"),
         CheckConstraint("device >= 0", name="device"),
+        CheckConstraint("raw_unit IS NOT NULL OR raw_value IS NULL AND raw_std_uncertainty IS NULL", name="raw"),
         CheckConstraint("(film_id IS NULL) = (device IS NULL)", name="film"),
         CheckConstraint("(film_id IS NULL) <> (sample_id IS NULL)", name="sample"),
         UniqueConstraint("campaign_id", "instrument_id", "uid"),

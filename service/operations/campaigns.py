@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from models.problem import Problem
 from service.errors import IllegalTransition
+from service.operations import units
 from service.operations.refill import refill
 from service.store import campaigns, events, leases, proposals
 from service.store.session import lock_campaign
@@ -55,7 +56,12 @@ def create(
     lease_ttl_s: int,
     lease_overdue_s: int,
 ) -> Campaign:
-    """Store a draft campaign with configuration 1 and the empty dataset, revision 0."""
+    """Store a draft campaign with configuration 1 and the empty dataset, revision 0.
+
+    Raises:
+        InvalidInput: If the unit of a property means nothing.
+    """
+    units.check_problem(problem)
     config = {
         "problem": problem.model_dump(mode="json"),
         "queue_depth": queue_depth,

@@ -16,7 +16,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from service.errors import InvalidInput
+from models.problem import Problem
+from service.errors import InvalidInput, Violation
 
 if TYPE_CHECKING:
     from pint import Unit, UnitRegistry
@@ -92,6 +93,23 @@ def check(unit: str) -> None:
     """
     if not _is_opaque(unit):
         _parsed(unit)
+
+
+def check_problem(problem: Problem) -> None:
+    """Make sure that every property of a campaign is sought in a unit that means something.
+
+    Raises:
+        InvalidInput: Naming each that does not.
+    """
+    found = []
+    sought = [("objectives", problem.objectives), ("outcomes", problem.outcomes)]
+    for field, k, wanted in ((field, k, p) for field, properties in sought for k, p in enumerate(properties)):
+        try:
+            check(wanted.unit)
+        except InvalidInput as error:
+            found.append(Violation(f"/problem/{field}/{k}/unit", str(error)))
+    if found:
+        raise InvalidInput(f"{len(found)} unit(s) mean nothing; nothing was stored", found)
 
 
 def conversion(unit: str, wanted: str) -> Conversion:

@@ -28,8 +28,8 @@ ALIKE = 1e-6
 """Smaller differences count for nothing, whatever the range."""
 APART = 0.03
 """Two films differ if a coordinate of their ends does by more than this share of its range."""
-BATCH = 256
-"""Films scored together: large enough for the matrix products, small enough for the cache."""
+BATCH = 64
+"""Films scored together: large enough for the matrix products, small enough for memory that is at hand."""
 CHEAP = 800
 """Readings up to which a value is cheap. With more, fewer scouts climb: their time grows with the square."""
 CLOSE_ENOUGH = 1e-4

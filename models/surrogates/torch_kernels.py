@@ -13,17 +13,17 @@ class _Matern52(torch.autograd.Function):
     @staticmethod
     def forward(ctx: FunctionCtx, z1: Tensor, z2: Tensor) -> Tensor:
         square1, square2 = (z1 * z1).sum(-1, keepdim=True), (z2 * z2).sum(-1, keepdim=True)
-        squared = square1 + square2.mT - 2.0 * (z1 @ z2.mT)
-        u = squared.clamp_min_(0.0).mul_(5.0).sqrt_()
-        decay = torch.exp(-u)
-        ctx.save_for_backward(z1, z2, (1.0 + u).mul_(decay).mul_(5.0 / 3.0))
-        return (u * u).div_(3.0).add_(u).add_(1.0).mul_(decay)
+        u = (z1 @ (-10.0 * z2).mT).add_(5.0 * square1).add_(5.0 * square2.mT).clamp_min_(0.0).sqrt_()
+        decay = torch.neg(u).exp_()
+        slope = (1.0 + u).mul_(decay)
+        ctx.save_for_backward(z1, z2, slope)
+        return torch.addcmul(slope, u.square_(), decay, value=1.0 / 3.0)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:  # noqa: ANN401  # torch leaves it untyped
-        z1, z2, g = ctx.saved_tensors
-        w = gradient * g
+        z1, z2, slope = ctx.saved_tensors
+        w = (gradient * slope).mul_(5.0 / 3.0)
         need1, need2 = ctx.needs_input_grad
         to_z1 = (w @ z2 - w.sum(-1, keepdim=True) * z1).sum_to_size(z1.shape) if need1 else None
         to_z2 = (w.mT @ z1 - w.sum(-2).unsqueeze(-1) * z2).sum_to_size(z2.shape) if need2 else None

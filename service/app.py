@@ -14,12 +14,14 @@ from service.api import (
     films,
     health,
     insights,
+    instruments,
     leases,
     measurements,
     models,
     predictions,
     problems,
     proposals,
+    retractions,
 )
 from service.api.limits import JsonBody
 from service.api.requests import RequestContext
@@ -36,6 +38,8 @@ ROUTERS = (
     leases.router,
     films.router,
     measurements.router,
+    instruments.router,
+    retractions.router,
     datasets.router,
     models.router,
     predictions.router,

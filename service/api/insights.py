@@ -65,6 +65,7 @@ def _lineage(found: Insight) -> dict[str, str | int | bool]:
         "model_version_id": found.model_version_id,
         "revision": found.revision,
         "stale": found.stale,
+        "rests_on_retracted": found.rests_on_retracted,
     }
 
 

@@ -49,5 +49,6 @@ def _read(version: ModelVersion) -> ModelVersionRead:
         metrics=version.metrics,
         versions=version.versions,
         artifact=ArtifactRead(sha256=version.artifact_sha256, bytes=version.artifact_bytes),
+        rests_on_retracted=version.rests_on_retracted,
         created_at=version.created_at,
     )

@@ -17,7 +17,7 @@ from service.operations.leases import expire_lapsed
 from service.operations.publication import ModelRecord, explain, publish
 from service.operations.recommendations import Recommendation
 from service.operations.refill import refill
-from service.store import artifacts, campaigns, datasets, events, idempotency, jobs, leases, models
+from service.store import artifacts, campaigns, datasets, events, idempotency, jobs, leases, models, retractions
 from service.store.artifacts import StoredArtifact
 from service.store.session import Sessions, lock_campaign, try_lock_campaign
 from service.store.tables import JobRow
@@ -103,17 +103,35 @@ def publish_decision(
         recommendations: Films, the most wanted first.
 
     Returns:
-        False, with nothing published, if the fence no longer holds or a decision on newer data is in force.
+        False, with nothing published, if the fence no longer holds, a decision on newer data is in force, readings
+        that it rests on were retracted meanwhile, or another problem is to be solved by now.
     """
     with sessions.begin() as session:
         lock_campaign(session, decision.campaign_id)
         if not jobs.finish(session, decision.job_id, decision.fence, "succeeded"):
             return False
-        if not campaigns.advance_decision(session, decision.campaign_id, decision.revision):
-            events.append(session, decision.campaign_id, "decision.overtaken", {"job_id": decision.job_id})
+        if why := _overtaken(session, decision):
+            told = {"job_id": decision.job_id, "revision": decision.revision, "why": why}
+            events.append(session, decision.campaign_id, "decision.overtaken", told)
             return False
         publish(session, decision, model, recommendations)
         return True
+
+
+def _overtaken(session: Session, decision: DecisionInput) -> str | None:
+    """Why a decision must not come into force; if none, it is in force now."""
+    campaign_id = decision.campaign_id
+    in_force = campaigns.get(session, campaign_id).config_revision
+    problems = [
+        campaigns.config(session, campaign_id, number).problem for number in (decision.config_revision, in_force)
+    ]
+    if problems[0] != problems[1]:
+        return f"configuration {in_force} states another problem"
+    if retractions.resting_on_retracted(session, campaign_id, [decision.revision]):
+        return "readings that it rests on were retracted"
+    if not campaigns.advance_decision(session, campaign_id, decision.revision):
+        return "a decision on newer data is in force"
+    return None
 
 
 def explain_decision(

@@ -1,6 +1,6 @@
 """Films: what was proposed and what was made, side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,9 @@ class Device:
     proposed: dict[str, float]
     as_made: dict[str, float] | None
     readings: int
+    """That count."""
+    retracted: int
+    """Readings that no longer count."""
     dead: bool
 
 
@@ -62,12 +65,15 @@ def page(session: Session, campaign_id: str, state: str | None, after: str | Non
 def _seen(session: Session, rows: Sequence[FilmRow]) -> list[Film]:
     ids = [row.id for row in rows]
     made_of = films.compositions(session, ids)
-    readings = films.readings(session, ids)
-    return [_film(row, made_of[row.id], readings) for row in rows]
+    readings, retracted = films.readings(session, ids), films.retracted(session, ids)
+    return [_film(row, made_of[row.id], readings, retracted) for row in rows]
 
 
 def _film(
-    row: FilmRow, made_of: Sequence[CompositionReadingRow], readings: dict[tuple[str, int], tuple[int, bool]]
+    row: FilmRow,
+    made_of: Sequence[CompositionReadingRow],
+    readings: Mapping[tuple[str, int], tuple[int, bool]],
+    retracted: Mapping[tuple[str, int], int],
 ) -> Film:
     as_made = {c.device: c.composition for c in made_of if c.kind == "as_made"}  # oldest first: the newest stays
     devices = []
@@ -79,6 +85,7 @@ def _film(
             proposed=nominal.composition,
             as_made=as_made.get(nominal.device),
             readings=number,
+            retracted=retracted.get((row.id, nominal.device), 0),
             dead=dead,
         )
         devices.append(device)

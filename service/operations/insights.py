@@ -16,7 +16,7 @@ from service.errors import NotFound
 from service.operations.models import ModelVersion
 from service.operations.models import page as model_page
 from service.operations.refill import films_left
-from service.store import campaigns, datasets, decisions, models
+from service.store import campaigns, datasets, decisions, models, retractions
 from service.store.tables import DecisionRow
 
 RESOLVED_VOLUME = 0.01
@@ -33,6 +33,8 @@ class Insight:
     """Revision of the dataset that the model has seen."""
     stale: bool
     """Whether the dataset is ahead of it."""
+    rests_on_retracted: bool
+    """Whether it was trained on readings that are retracted now."""
     said: dict[str, Any]
 
 
@@ -124,7 +126,9 @@ def _insight(session: Session, campaign_id: str, noun: str) -> Insight:
     if found is None:
         raise NotFound(_missing(datasets.head(session, campaign_id).problem, noun), campaign_id)
     version, said = found
-    return Insight(campaign_id, version.id, version.revision, version.revision < campaign.revision, said)
+    stale = version.revision < campaign.revision
+    resting = bool(retractions.resting_on_retracted(session, campaign_id, [version.revision]))
+    return Insight(campaign_id, version.id, version.revision, stale, resting, said)
 
 
 def _missing(problem: Problem, noun: str) -> str:

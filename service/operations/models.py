@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from service.errors import NotFound
-from service.store import campaigns, models
+from service.store import campaigns, models, retractions
 from service.store.tables import ModelVersionRow
 
 
@@ -28,6 +28,8 @@ class ModelVersion:
     artifact_sha256: str
     artifact_bytes: int
     created_at: datetime
+    rests_on_retracted: bool
+    """Whether it was trained on readings that are retracted now."""
 
 
 def page(session: Session, campaign_id: str, after: str | None, limit: int) -> Sequence[ModelVersion]:
@@ -37,7 +39,9 @@ def page(session: Session, campaign_id: str, after: str | None, limit: int) -> S
         NotFound: If there is no such campaign.
     """
     campaigns.get(session, campaign_id)
-    return [_version(row, size) for row, size in models.page(session, campaign_id, after, limit)]
+    rows = models.page(session, campaign_id, after, limit)
+    resting = retractions.resting_on_retracted(session, campaign_id, {row.revision for row, _ in rows})
+    return [_version(row, size, rests_on_retracted=row.revision in resting) for row, size in rows]
 
 
 def read(session: Session, model_version_id: str) -> ModelVersion:
@@ -46,7 +50,9 @@ def read(session: Session, model_version_id: str) -> ModelVersion:
     Raises:
         NotFound: If there is no such version.
     """
-    return _version(*models.get(session, model_version_id))
+    row, size = models.get(session, model_version_id)
+    resting = retractions.resting_on_retracted(session, row.campaign_id, [row.revision])
+    return _version(row, size, rests_on_retracted=bool(resting))
 
 
 def posterior(session: Session, model_version_id: str) -> dict[str, Any]:
@@ -61,7 +67,7 @@ def posterior(session: Session, model_version_id: str) -> dict[str, Any]:
     return found
 
 
-def _version(row: ModelVersionRow, size: int) -> ModelVersion:
+def _version(row: ModelVersionRow, size: int, *, rests_on_retracted: bool) -> ModelVersion:
     return ModelVersion(
         id=row.id,
         campaign_id=row.campaign_id,
@@ -75,4 +81,5 @@ def _version(row: ModelVersionRow, size: int) -> ModelVersion:
         artifact_sha256=row.artifact_sha256,
         artifact_bytes=size,
         created_at=row.created_at,
+        rests_on_retracted=rests_on_retracted,
     )

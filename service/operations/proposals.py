@@ -1,12 +1,13 @@
 """Proposals: read the queue, and preview what a claim would give. Nothing here changes anything."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from service.store import campaigns, leases, proposals
+from service.store import campaigns, leases, proposals, retractions
 from service.store.tables import ProposalRow
 
 
@@ -30,11 +31,24 @@ class Proposal:
     film_id: str | None
     stale: bool
     """Whether it waits or was claimed while the dataset is ahead of what it was chosen from."""
+    rests_on_retracted: bool
+    """Whether it was chosen from readings that are retracted now."""
+    priority: int
+    """Above 0 if a person wants it made."""
     created_at: datetime
 
 
-def seen(row: ProposalRow, film_id: str | None, newest_revision: int) -> Proposal:
-    """A row as the world sees it."""
+def seen(
+    row: ProposalRow, film_id: str | None, newest_revision: int, resting: Collection[int] = frozenset()
+) -> Proposal:
+    """A row as the world sees it.
+
+    Args:
+        row: The row.
+        film_id: Its film, if its making was started.
+        newest_revision: Of the campaign's dataset.
+        resting: Revisions at which a reading counted that is retracted now.
+    """
     return Proposal(
         id=row.id,
         campaign_id=row.campaign_id,
@@ -51,6 +65,8 @@ def seen(row: ProposalRow, film_id: str | None, newest_revision: int) -> Proposa
         provenance=row.provenance,
         film_id=film_id,
         stale=row.state in {"ready", "leased"} and row.revision < newest_revision,
+        rests_on_retracted=row.source != "person" and row.revision in resting,
+        priority=row.priority,
         created_at=row.created_at,
     )
 
@@ -62,7 +78,9 @@ def get(session: Session, proposal_id: str) -> Proposal:
         NotFound: If there is none of this id.
     """
     row = proposals.get(session, proposal_id)
-    return seen(row, proposals.film_id(session, row.id), campaigns.get(session, row.campaign_id).revision)
+    resting = retractions.resting_on_retracted(session, row.campaign_id, [row.revision])
+    newest = campaigns.get(session, row.campaign_id).revision
+    return seen(row, proposals.film_id(session, row.id), newest, resting)
 
 
 def page(session: Session, campaign_id: str, state: str | None, after: str | None, limit: int) -> list[Proposal]:
@@ -71,8 +89,10 @@ def page(session: Session, campaign_id: str, state: str | None, after: str | Non
     Raises:
         NotFound: If there is no such campaign.
     """
-    revision = campaigns.get(session, campaign_id).revision
-    return [seen(row, film_id, revision) for row, film_id in proposals.page(session, campaign_id, state, after, limit)]
+    newest = campaigns.get(session, campaign_id).revision
+    rows = proposals.page(session, campaign_id, state, after, limit)
+    resting = retractions.resting_on_retracted(session, campaign_id, {row.revision for row, _ in rows})
+    return [seen(row, film_id, newest, resting) for row, film_id in rows]
 
 
 def upcoming(session: Session, campaign_id: str, robot: str | None) -> Proposal | None:

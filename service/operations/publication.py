@@ -42,7 +42,7 @@ def publish(
     """Write a decision that is in force. The caller holds the campaign's lock."""
     campaign = campaigns.get(session, decision.campaign_id)
     model_id = None if model is None else _keep_model(session, decision, model)
-    superseded = proposals.withdraw_ready(session, campaign.id, to="superseded")
+    superseded = proposals.withdraw_ready(session, campaign.id, to="superseded", among=proposals.UNWANTED)
     open_to_robots = campaign.state in {"active", "paused"}
     offered = _offer(session, decision, model, model_id, recommendations) if open_to_robots else []
     known = None if model_id is None else models.insights(session, model_id)

@@ -31,6 +31,12 @@ def get(session: Session, calibration_id: str) -> CalibrationRow:
     return row
 
 
+def is_of(session: Session, calibration_id: str, campaign_id: str) -> bool:
+    """Whether there is a calibration of this id in the campaign."""
+    row = session.get(CalibrationRow, calibration_id)
+    return row is not None and row.campaign_id == campaign_id
+
+
 def of_instrument(session: Session, instrument_id: str) -> Sequence[CalibrationRow]:
     """Every calibration of an instrument, the latest begun first."""
     query = select(CalibrationRow).where(CalibrationRow.instrument_id == instrument_id)
@@ -45,8 +51,8 @@ def page(session: Session, instrument_id: str, after: str | None, limit: int) ->
     return session.scalars(query.limit(limit)).all()
 
 
-def in_force(calibrations: Sequence[CalibrationRow], property_name: str, at: datetime) -> CalibrationRow | None:
-    """The calibration under which a property was read: the latest begun of those that apply, unless it has ended.
+def in_force(calibrations: Sequence[CalibrationRow], property_name: str, at: datetime) -> str | None:
+    """Id of the calibration under which a property was read: the latest begun of those that apply, unless it has ended.
 
     Args:
         calibrations: Of the instrument, the latest begun first.
@@ -55,7 +61,7 @@ def in_force(calibrations: Sequence[CalibrationRow], property_name: str, at: dat
     """
     for row in calibrations:
         if row.valid_from <= at and row.property in {None, property_name}:
-            return row if row.valid_until is None or at < row.valid_until else None
+            return row.id if row.valid_until is None or at < row.valid_until else None
     return None
 
 

@@ -53,6 +53,12 @@ def get(session: Session, film_id: str) -> FilmRow:
     return row
 
 
+def is_of(session: Session, film_id: str, campaign_id: str) -> bool:
+    """Whether there is a film of this id in the campaign."""
+    query = select(FilmRow.id).where(FilmRow.id == film_id, FilmRow.campaign_id == campaign_id)
+    return session.scalars(query).one_or_none() is not None
+
+
 def page(session: Session, campaign_id: str, state: str | None, after: str | None, limit: int) -> Sequence[FilmRow]:
     """Films with an id above `after`."""
     query = select(FilmRow).where(FilmRow.campaign_id == campaign_id).order_by(FilmRow.id)
@@ -110,7 +116,20 @@ def readings(session: Session, film_ids: Collection[str]) -> dict[tuple[str, int
         .where(MeasurementRow.film_id.in_(film_ids), retractions.counts_now())
         .group_by(MeasurementRow.film_id, MeasurementRow.device)
     )
-    return {(film, device): (number, dead) for film, device, number, dead in session.execute(query)}
+    found = session.execute(query)
+    return {(film, device): (number, dead) for film, device, number, dead in found if film and device is not None}
+
+
+def retracted(session: Session, film_ids: Collection[str]) -> dict[tuple[str, int], int]:
+    """By film and device: how many readings there are that no longer count."""
+    row = MeasurementRow
+    query = (
+        select(row.film_id, row.device, func.count())
+        .where(row.film_id.in_(film_ids), ~retractions.counts_now())
+        .group_by(row.film_id, row.device)
+    )
+    found = session.execute(query)
+    return {(film, device): number for film, device, number in found if film and device is not None}
 
 
 def has_readings(session: Session, film_id: str) -> bool:
@@ -124,7 +143,8 @@ def done_devices(session: Session, film_ids: Collection[str], properties: Collec
     """Devices of each film that have an active reading of every property or are dead."""
     done: dict[str, set[int]] = defaultdict(set)
     for film_id, device in session.execute(_done(film_ids, properties)):
-        done[film_id].add(device)
+        if film_id is not None and device is not None:
+            done[film_id].add(device)
     return done
 
 
@@ -150,7 +170,7 @@ def settle(session: Session, film_ids: Collection[str], properties: Collection[s
     return [s[0] for s in settled]
 
 
-def _done(film_ids: Collection[str], properties: Collection[str]) -> Select[str, int]:
+def _done(film_ids: Collection[str], properties: Collection[str]) -> Select[str | None, int | None]:
     """Film and device wherever nothing more is to be read."""
     row = MeasurementRow
     read = func.count(row.property.distinct()).filter(row.property.in_(properties), row.status != "dead")

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import ColumnElement, func, insert, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from service.errors import NotFound
@@ -12,6 +12,13 @@ from service.store.tables import OUTSTANDING, FilmRow, ProposalRow
 
 SPENT = (*OUTSTANDING, "measured")
 """States that use up the budget: the film is on its way or was made."""
+UNWANTED: ColumnElement[bool] = ProposalRow.priority == 0
+"""Proposals that no person asked for or put first: the next decision supersedes them."""
+
+
+def chosen_from(revisions: Collection[int]) -> ColumnElement[bool]:
+    """Proposals that a decision on one of these revisions of the dataset chose."""
+    return ProposalRow.revision.in_(revisions) & (ProposalRow.source != "person")
 
 
 def get(session: Session, proposal_id: str) -> ProposalRow:
@@ -102,17 +109,33 @@ def move(
     return session.scalars(change, execution_options=FRESH).one_or_none()
 
 
-def withdraw_ready(session: Session, campaign_id: str, to: str) -> list[str]:
-    """Take every ready proposal off the queue, except those that another transaction keeps; return their ids."""
+def withdraw_ready(
+    session: Session, campaign_id: str, to: str, *, among: ColumnElement[bool] | None = None
+) -> list[str]:
+    """Take ready proposals off the queue, except those that another transaction keeps; return their ids.
+
+    Args:
+        session: The open transaction.
+        campaign_id: The campaign.
+        to: Their new state.
+        among: Only those of which this holds: `UNWANTED`, `chosen_from`; all if None.
+    """
     waiting = (
         select(ProposalRow.id)
         .where(ProposalRow.campaign_id == campaign_id, ProposalRow.state == "ready")
+        .where(true() if among is None else among)
         .with_for_update(skip_locked=True, key_share=True)
     )
     ids = list(session.scalars(waiting))
     change = update(ProposalRow).where(ProposalRow.id.in_(ids), ProposalRow.state == "ready")
     session.execute(change.values(state=to, updated_at=func.now()), execution_options=FRESH)
     return ids
+
+
+def ready_revisions(session: Session, campaign_id: str) -> set[int]:
+    """Revisions of the dataset from which ready proposals were chosen."""
+    query = select(ProposalRow.revision).where(ProposalRow.campaign_id == campaign_id, ProposalRow.state == "ready")
+    return set(session.scalars(query))
 
 
 def count(session: Session, campaign_id: str, states: Collection[str]) -> int:

@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session, aliased
 from service.errors import NotFound
 from service.store.calibrations import carries
 from service.store.campaigns import FRESH
-from service.store.ids import new_id
 from service.store.tables import InstrumentRow, MeasurementRow, RetractedReadingRow, RetractionRow
 
 
@@ -35,11 +34,9 @@ def _covered(in_force: ColumnElement[bool]) -> ColumnElement[bool]:
     )
 
 
-def store(session: Session, values: dict[str, Any]) -> str:
-    """Insert one retraction, which covers nothing yet; return its id."""
-    retraction_id = new_id("rtr")
-    session.execute(insert(RetractionRow).values(id=retraction_id, **values))
-    return retraction_id
+def store(session: Session, values: dict[str, Any]) -> None:
+    """Insert one retraction, which covers nothing yet."""
+    session.execute(insert(RetractionRow).values(values))
 
 
 def cover(session: Session, retraction_id: str, campaign_id: str, described: ColumnElement[bool]) -> int:
@@ -48,7 +45,8 @@ def cover(session: Session, retraction_id: str, campaign_id: str, described: Col
         MeasurementRow.campaign_id == campaign_id, described
     )
     rows = insert(RetractedReadingRow).from_select(["retraction_id", "measurement_id"], readings)
-    return session.execute(rows).rowcount
+    inserted = rows.returning(RetractedReadingRow.measurement_id).cte()
+    return session.execute(select(func.count()).select_from(inserted)).scalar_one()
 
 
 def by_ids(measurement_ids: Collection[str]) -> ColumnElement[bool]:

@@ -22,6 +22,9 @@ class DeviceRead(Outgoing):
     as_made: dict[str, float] | None
     """As made; null if it is not known."""
     readings: int
+    """That count."""
+    retracted: int
+    """Readings that were retracted."""
     dead: bool
 
 

@@ -41,6 +41,7 @@ class RecommendationRead(CandidateRead):
                     "model_version_id": "mdl_01k9zq41xw2h7n9c3d5f6g8j0k",
                     "revision": 12,
                     "stale": False,
+                    "rests_on_retracted": False,
                     "composition": {"Fe": 0.78, "Ga": 0.15, "Pd": 0.07},
                     "process": {"anneal_c": 450.0},
                     "property": "magnetisation",
@@ -63,6 +64,8 @@ class RecommendationRead(CandidateRead):
     """Revision of the dataset that the model has seen."""
     stale: bool
     """Whether the dataset is ahead of the model."""
+    rests_on_retracted: bool
+    """Whether the model was trained on readings that were retracted since."""
     property: str
     unit: str
     distance_to_measured: float
@@ -117,6 +120,7 @@ class ParetoRead(_Read):
     model_version_id: str
     revision: int
     stale: bool
+    rests_on_retracted: bool
     points: list[TradeOffRead]
     """The best in the first objective first; empty if nothing is likely to keep the limits."""
     reference: list[ReferenceRead]

@@ -29,6 +29,8 @@ class ModelVersionRead(Outgoing):
     versions: dict[str, Any]
     """Versions of the libraries it was trained with."""
     artifact: ArtifactRead
+    rests_on_retracted: bool
+    """Whether readings that it was trained on were retracted since."""
     created_at: Instant
 
 

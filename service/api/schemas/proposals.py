@@ -103,7 +103,7 @@ class ProposalRead(Outgoing):
     gain: float | None
     """Expected gain in the objective's unit, or in the product of the units of several; null if there is none."""
     reason: str
-    source: Literal["model", "space_filling", "random"]
+    source: Literal["model", "space_filling", "random", "person"]
     cost: float | None
     """What making the film costs, in the unit of the policy's cost model; null if it has none."""
     alternatives: list[AlternativeRead]
@@ -114,4 +114,8 @@ class ProposalRead(Outgoing):
     """The film, once its making was started."""
     stale: bool
     """Whether it waits or was claimed while the dataset is ahead of what it was chosen from."""
+    rests_on_retracted: bool
+    """Whether it was chosen from readings that were retracted since."""
+    priority: int
+    """Above 0 if a person wants it made: it is served first, and no newer decision supersedes it."""
     created_at: Instant

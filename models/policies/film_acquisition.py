@@ -74,10 +74,9 @@ class FilmImprovement:
             chances: Probability of each device to work, of films `b x K x D`: `b x K`. None: all work.
         """
         share = -(-draws // len(latents))
-        self._components = [
-            JointDraws(latent, reference, normal_draws(share, len(reference) + devices, seed + k).mT)
-            for k, latent in enumerate(latents)
-        ]
+        normal = [normal_draws(share, len(reference) + devices, seed + k).mT for k in range(len(latents))]
+        self._draws = JointDraws(latents, reference, normal)
+        self._best = self._draws.reference.amax(dim=0)
         self._progress = progress
         self._chances = chances
 
@@ -85,7 +84,7 @@ class FilmImprovement:
         """Best device minus the best of everything else in every draw, `b x S`, for films X (b x K x D)."""
         if self._progress is not None:
             self._progress("scoring films")
-        return torch.cat([c.at(X).amax(dim=-2) - c.reference.amax(dim=0) for c in self._components], dim=-1)
+        return self._draws.at(X).amax(dim=-2) - self._best
 
     def value(self, X: Tensor) -> Tensor:
         """Smoothed logarithm of eq. (1), `b`: finite, with finite gradient in X, even where no draw improves."""
@@ -105,8 +104,7 @@ class FilmImprovement:
         """Gains of the devices in every draw, the best first, and the log probability that it is the best alive."""
         if self._progress is not None:
             self._progress("scoring films")
-        gains = torch.cat([c.at(X) - c.reference.amax(dim=0) for c in self._components], dim=-1)
-        return first_alive(gains, chances(X))
+        return first_alive(self._draws.at(X) - self._best, chances(X))
 
 
 def device_subset(devices: int) -> list[int]:

@@ -29,6 +29,7 @@ inclusion-exclusion over 2^K sets of devices eq. (1) replaces; fat tails after A
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -99,17 +100,16 @@ class FilmHypervolume:
         parts = max(len(components) for components in latents)
         share = -(-draws // parts)
 
-        def component(part: int) -> _Component:
-            chosen = [components[part % len(components)] for components in latents]
-            size = len(known) + devices
-            normal = torch.split(normal_draws(share, size * len(chosen), seed + part).mT, size)
-            drawn = [JointDraws(latent, known, some) for latent, some in zip(chosen, normal, strict=True)]
-            scaled = [_Scaled.of(aim, draws, latent) for aim, draws, latent in zip(aims, drawn, chosen, strict=False)]
-            after = zip(limits, drawn[len(aims) :], chosen[len(aims) :], strict=True)
-            limited = [_Limited.of(limit, draws, latent) for limit, draws, latent in after]
-            return _Component(scaled, limited, to_tensor(directions(share, PER_FACE, len(aims), seed + part)))
-
-        self._components = [component(part) for part in range(parts)]
+        size = len(known) + devices
+        nets = [torch.split(normal_draws(share, size * len(latents), seed + part).mT, size) for part in range(parts)]
+        drawn = [
+            JointDraws([components[part % len(components)] for part in range(parts)], known, normal)
+            for components, normal in zip(latents, zip(*nets, strict=True), strict=True)
+        ]
+        u = to_tensor(np.concatenate([directions(share, PER_FACE, len(aims), seed + part) for part in range(parts)]))
+        scaled = [_Scaled.of(aim, draws) for aim, draws in zip(aims, drawn, strict=False)]
+        limited = [_Limited.of(limit, draws) for limit, draws in zip(limits, drawn[len(aims) :], strict=True)]
+        self._reached = _Reached(scaled, limited, u)
         self._objectives = len(aims)
         self._progress, self._chances = progress, chances
 
@@ -129,8 +129,7 @@ class FilmHypervolume:
 
     def _living(self, X: Tensor, *, smooth: bool) -> Tensor:
         """What a film adds in every draw and direction, over its devices that live: `b x (S L)`."""
-        reach = torch.cat([c.reach(X, smooth=smooth) for c in self._components], dim=-1)
-        known = torch.cat([c.known for c in self._components])
+        reach, known = self._reached.reach(X, smooth=smooth), self._reached.known
         if self._chances is None:
             return self._added(reach.amax(dim=-2), known, smooth=smooth)
         ordered, weights = first_alive(reach, self._chances(X))
@@ -152,7 +151,7 @@ class FilmHypervolume:
         """Ask for as many films at once as fit."""
         if self._progress is not None:
             self._progress("scoring films")
-        size = max(1, TOGETHER // (X.shape[-2] * sum(c.size for c in self._components)))
+        size = max(1, TOGETHER // (X.shape[-2] * len(self._reached.known)))
         return torch.cat([asked(some) for some in torch.split(X, size)])
 
 
@@ -165,7 +164,8 @@ class _Scaled:
     unit: float
 
     @classmethod
-    def of(cls, aim: Aim, draws: JointDraws, latent: Latent) -> "_Scaled":
+    def of(cls, aim: Aim, draws: JointDraws) -> "_Scaled":
+        latent = aim.latents[0]
         return cls(draws, (aim.reference - latent.centre) / latent.scale, aim.width / latent.scale)
 
     def known(self) -> Tensor:
@@ -186,7 +186,8 @@ class _Limited:
     upper: float
 
     @classmethod
-    def of(cls, limits: Limits, draws: JointDraws, latent: Latent) -> "_Limited":
+    def of(cls, limits: Limits, draws: JointDraws) -> "_Limited":
+        latent = limits.latents[0]
         lower, upper = ((bound - latent.centre) / latent.scale for bound in (limits.lower, limits.upper))
         return cls(draws, lower, upper)
 
@@ -199,12 +200,11 @@ class _Limited:
         return torch.minimum(values - self.lower, self.upper - values) / BLUR
 
 
-class _Component:
-    """Draws of one process per property, with the directions (S x L x m) of each draw."""
+class _Reached:
+    """Draws of every property, with the directions (S x L x m) of each draw."""
 
     def __init__(self, aims: Sequence[_Scaled], limits: Sequence[_Limited], u: Tensor) -> None:
         self._aims, self._limits, self._inverse = aims, limits, 1.0 / u
-        self.size = u.shape[0] * u.shape[1]
         reach = self._reach([aim.known() for aim in aims])
         for limit in limits:
             reach = torch.where(limit.allows(limit.draws.reference)[..., None], reach, 0.0)

@@ -15,14 +15,16 @@ Cholesky factor.
 | symbol | meaning | shape |
 | --- | --- | --- |
 | z, u | points of Z, of U | |
-| S | quasi-Monte-Carlo draws | |
+| S | quasi-Monte-Carlo draws of one process; in all where several are drawn together | |
 | b, K, D | films in a batch, devices, columns | |
 """
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from models.surrogates.latent import Latent
+from models.surrogates.latent import Latent, LatentPrior
 
 JITTER = 1e-7
 """Relative to the prior variance: neighbouring devices 1 at.% apart, repeated points and uniform films need it."""
@@ -31,40 +33,56 @@ SAME = 1e-9
 
 
 class JointDraws:
-    """Draws of one Gaussian process, the same normal numbers for every film."""
+    """Draws of one property, the same normal numbers for every film; several processes of it share them evenly."""
 
-    def __init__(self, latent: Latent, reference: Tensor, normal: Tensor) -> None:
+    def __init__(self, latents: Sequence[Latent], reference: Tensor, normal: Sequence[Tensor]) -> None:
         """Draw the values at the fixed points, once.
 
         Args:
-            latent: The process, with its readings.
+            latents: Equally likely processes of the property, each with the same readings.
             reference: Z, `z x D` distinct points; z >= 1.
-            normal: `(z + K) x S` standard normal numbers for Z and the devices of a film; K is the most it may have.
-                Processes that are drawn together need numbers of one net: two nets are no independent numbers.
+            normal: For each process `(z + K) x S` standard normal numbers for Z and the devices of a film; K is the
+                most it may have. Processes that are drawn together need numbers of one net: two nets are no
+                independent numbers.
         """
         z = len(reference)
-        half = latent.half(reference)
-        lower = cholesky(latent.prior(reference, reference) - half @ half.mT, latent.variance)
-        self._latent, self._noise = latent, normal[z:]
-        self.reference: Tensor = half @ latent.whitened[:, None] + lower @ normal[:z]
-        """Values of f at Z, `z x S`."""
-        given = torch.linalg.solve_triangular(lower, torch.eye(z, dtype=reference.dtype), upper=False).mT
-        self._points, at = _union(latent.points, reference)
-        project = torch.zeros((len(self._points), latent.project.shape[1] + z), dtype=reference.dtype)
-        project[: len(latent.points)] = torch.cat([latent.project, -latent.project @ (half.mT @ given)], dim=1)
-        project[at, -z:] += given
-        drawn = torch.cat([latent.whitened[:, None].expand(-1, normal.shape[1]), normal[:z]])
-        self._weights = torch.cat([project @ drawn, _narrow(project)], dim=1)
-        """M and P of eq. (2), side by side."""
+        self._points, at = _union(latents[0].points, reference)
+        made = [
+            _made(latent, reference, some, len(self._points), at) for latent, some in zip(latents, normal, strict=True)
+        ]
+        self._prior = LatentPrior.stacked([latent.prior for latent in latents])
+        self._variance = torch.tensor([latent.variance for latent in latents], dtype=reference.dtype)[
+            :, None, None, None
+        ]
+        self._noise = torch.stack([some[z:] for some in normal])
+        self._weights = torch.stack([weights for _, weights in made])
+        """M and P of eq. (2) of each process, side by side."""
+        self.reference: Tensor = torch.cat([values for values, _ in made], dim=-1)
+        """Values of f at Z in all draws of all processes, `z x S`."""
 
     def at(self, X: Tensor) -> Tensor:
         """Values of f at the devices of films (b x K x D) in every draw, eq. (1): `b x K x S`."""
-        draws = self._noise.shape[1]
-        read = self._latent.prior(X, self._points) @ self._weights
+        draws = self._noise.shape[2]
+        read = self._prior(X.flatten(end_dim=1), self._points) @ self._weights
+        read = read.reshape(len(read), *X.shape[:2], -1)
         given, half = read[..., :draws], read[..., draws:]
-        lower = cholesky(self._latent.prior(X, X) - half @ half.mT, self._latent.variance)
-        values: Tensor = given + lower @ self._noise[: X.shape[-2]]
-        return values
+        lower = cholesky(self._prior(X, X) - half @ half.mT, self._variance)
+        values: Tensor = given + lower @ self._noise[:, None, : X.shape[1]]
+        return values.permute(1, 2, 0, 3).flatten(start_dim=2)
+
+
+def _made(latent: Latent, reference: Tensor, normal: Tensor, size: int, at: Tensor) -> tuple[Tensor, Tensor]:
+    """Draws at Z (z x S) of one process, and its M and P side by side (u x ..); Z lies `at` rows of the `size` of U."""
+    z = len(reference)
+    half = latent.half(reference)
+    lower = cholesky(latent.prior(reference, reference) - half @ half.mT, latent.variance)
+    given = torch.linalg.solve_triangular(lower, torch.eye(z, dtype=reference.dtype), upper=False).mT
+    project = torch.zeros((size, latent.project.shape[1] + z), dtype=reference.dtype)
+    project[: len(latent.points)] = torch.cat([latent.project, -latent.project @ (half.mT @ given)], dim=1)
+    project[at, -z:] += given
+    drawn = torch.cat([latent.whitened[:, None].expand(-1, normal.shape[1]), normal[:z]])
+    values = half @ latent.whitened[:, None] + lower @ normal[:z]
+    return values, torch.cat([project @ drawn, _narrow(project)], dim=1)
 
 
 def _union(points: Tensor, more: Tensor) -> tuple[Tensor, Tensor]:
@@ -81,12 +99,12 @@ def _narrow(half: Tensor) -> Tensor:
     return half if half.shape[1] <= len(half) else torch.linalg.qr(half.mT, mode="r").R.mT.contiguous()
 
 
-def cholesky(covariance: Tensor, variance: float) -> Tensor:
+def cholesky(covariance: Tensor, variance: float | Tensor) -> Tensor:
     """Lower Cholesky factor of `... x k x k` matrices, with as much jitter as it takes, relative to `variance`."""
-    eye = torch.eye(covariance.shape[-1], dtype=covariance.dtype)
-    jitter = JITTER * variance
+    eye = variance * torch.eye(covariance.shape[-1], dtype=covariance.dtype)
+    jitter = JITTER
     while True:
         factor, info = torch.linalg.cholesky_ex(covariance + jitter * eye)
-        if not bool(info.any()) or jitter > variance:
+        if not bool(info.any()) or jitter > 1.0:
             return torch.as_tensor(factor)
         jitter *= 10.0

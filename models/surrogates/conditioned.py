@@ -20,11 +20,12 @@ class Conditioned(Conditioner):
         super().__init__(data, h)
         c = self.conditioning
         self.z, self.project, self.whitened = to_tensor(c.z), to_tensor(c.project), to_tensor(c.whitened)
-        self.lengthscales, self._constant = to_tensor(h.lengthscales), to_tensor(CONSTANT_VARIANCE)
+        self.lengthscales = to_tensor(h.lengthscales)
+        self.output_variance, self.constant = to_tensor([h.output_variance, CONSTANT_VARIANCE])
 
     def prior(self, z1: Tensor, z2: Tensor) -> Tensor:
         """Prior covariance of f between scaled points, the constant mean's own included."""
-        return torch.add(self._constant, matern52_between(z1, z2), alpha=self.h.output_variance)
+        return torch.addcmul(self.constant, self.output_variance, matern52_between(z1, z2))
 
     def posterior(self, x: Tensor) -> MultivariateNormal:
         """Joint posterior of f at `batch_shape x q x D` points in widths of the search space."""

@@ -27,7 +27,7 @@ from models.surrogates.film_gp_fit import condition_state, fit_state, layout_of
 from models.surrogates.film_gp_state import FilmGPState
 from models.surrogates.fit_report import column_report, named, sensitivities, yield_report
 from models.surrogates.hyperparameters import Hyperparameters
-from models.surrogates.latent import Latent
+from models.surrogates.latent import Latent, LatentPrior
 from models.surrogates.replicates import merged
 from models.surrogates.torch_noise import misread_variance, reading_variance
 from models.surrogates.torch_yield import Survival, survival_of
@@ -173,12 +173,9 @@ class FilmGP(GPyTorchModel):
     def _latent(self, column: Conditioned, output: int) -> Latent:
         scaling = self._width * column.lengthscales
 
-        def prior(X1: Tensor, X2: Tensor) -> Tensor:
-            return column.prior((X1 - self._lower) / scaling, (X2 - self._lower) / scaling)
-
         own, misread = reading_variance(self.state, output, column.h), misread_variance(self.state, column)
         return Latent(
-            prior=prior,
+            prior=LatentPrior(self._lower, scaling, column.output_variance, column.constant),
             variance=column.variance,
             points=column.z * scaling + self._lower,
             project=column.project,

@@ -11,17 +11,52 @@ Whatever the surrogate conditions on (readings, or what a sparse model makes of 
 | w | `whitened`: the readings, whitened | r |
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
+import torch
 from torch import Tensor
+
+from models.surrogates.torch_kernels import matern52_between
+
+
+@dataclass(frozen=True)
+class LatentPrior:
+    """Prior covariance of f of one process, or of C at once: a constant and a Matern-5/2 kernel."""
+
+    lower: Tensor
+    """`D`, where the columns begin."""
+    scaling: Tensor
+    """`D` lengthscales in units of the columns; `C x D` of C processes."""
+    output_variance: Tensor
+    """Variance s_f^2: a scalar, or `C`."""
+    constant: Tensor
+    """Prior variance of the constant mean, a scalar."""
+
+    @classmethod
+    def stacked(cls, priors: Sequence[Self]) -> Self:
+        """The priors of C processes in the same columns as one."""
+        scaling, variance = (
+            torch.stack(part) for part in ([p.scaling for p in priors], [p.output_variance for p in priors])
+        )
+        return cls(priors[0].lower, scaling, variance, priors[0].constant)
+
+    def __call__(self, X1: Tensor, X2: Tensor) -> Tensor:
+        """Between `batch_shape x q x D` and `batch_shape x r x D` device points: `batch_shape x q x r`, C before it."""
+        scaling, variance = self.scaling, self.output_variance
+        if variance.dim():
+            ones = (1,) * (max(X1.dim(), X2.dim()) - 1)
+            scaling, variance = scaling.reshape(-1, *ones, scaling.shape[-1]), variance.reshape(-1, *ones, 1)
+        correlation = matern52_between((X1 - self.lower) / scaling, (X2 - self.lower) / scaling)
+        return torch.addcmul(self.constant, variance, correlation)
 
 
 @dataclass(frozen=True)
 class Latent:
     """Prior of the latent f (mean 0, standardised, maximised) and what informs it, eq. (1)."""
 
-    prior: Callable[[Tensor, Tensor], Tensor]
+    prior: LatentPrior
     """Covariance of f between `batch_shape x q x D` and `batch_shape x r x D` device points, differentiable in both."""
     variance: float
     """Prior variance of f at one point."""

@@ -145,7 +145,7 @@ def test_devices_that_may_be_dead_count_as_in_every_way_they_can_live():
     alive = np.array([0.9, 0.2, 0.6, 1.0, 0.5])
     model = fitted()
     acq = acquisition(model, draws=256, chances=lambda X: to_tensor(alive).expand(len(X), 5))
-    (part,) = acquisition(model, draws=256)._components
+    part = acquisition(model, draws=256)._reached
     reach = to_array(part.reach(to_tensor(trade_off_lab.NEW)[None], smooth=False))[0]
     expected = 0.0
     for number in range(32):

@@ -77,10 +77,11 @@ def carries(calibration_id: str) -> ColumnElement[bool]:
         of_it = or_(row.property.is_(None), row.property == MeasurementRow.property)
         return and_(row.instrument_id == MeasurementRow.instrument_id, of_it, row.valid_from <= time)
 
-    begun_since = select(later.id).where(applies(later), later.valid_from > this.valid_from).exists()
+    begun_since = select(later.id).where(applies(later), later.valid_from > this.valid_from)
     found_later = (
         select(this.id)
-        .where(this.id == calibration_id, applies(this), ~begun_since)
+        .where(this.id == calibration_id, applies(this))
+        .where(~begun_since.correlate(MeasurementRow, this).exists())
         .where(or_(this.valid_until.is_(None), this.valid_until > time))
         .exists()
     )

@@ -39,6 +39,8 @@ class FilmGeometry(BaseModel):
     """Number of device positions, K."""
     positions: tuple[Position, ...] | None = None
     """Position of each device along the gradient, increasing, 0 at end A, 1 at end B. Evenly spaced if not given."""
+    length_mm: float | None = Field(default=None, gt=0.0, le=10_000.0, allow_inf_nan=False)
+    """Length of the gradient in mm, from position 0 to position 1; if given, readings may tell their place in mm."""
     grading: Literal["free", "pair"] = "free"
     """`free`: every element may change along the film. `pair`: two elements trade, the others stay constant."""
     span_min: Fraction = 0.0

@@ -23,7 +23,7 @@ from service.api import (
     proposals,
     retractions,
 )
-from service.api.limits import JsonBody
+from service.api.limits import BoundedBody
 from service.api.requests import RequestContext
 from service.settings import Settings
 from service.store.bell import Bell
@@ -70,14 +70,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         generate_unique_id_function=_operation_id,
     )
     app.state.settings = settings
-    app.add_middleware(JsonBody)
+    app.add_middleware(BoundedBody)
     app.add_middleware(RequestContext)  # added last, so outermost: a refused body has an id and a log line too
     problems.install(app)
     app.include_router(health.router)
     for router in ROUTERS:
         app.include_router(router, prefix="/v1", responses=problems.RESPONSES)
     describe = app.openapi
-    app.openapi = lambda: problems.describe(describe())  # type: ignore[method-assign]
+    app.openapi = lambda: problems.describe(describe(), measurements.BODIES)  # type: ignore[method-assign]
     return app
 
 

@@ -53,7 +53,11 @@ def _idempotency_key(idempotency_key: Annotated[str | None, Header(description="
     return idempotency_key
 
 
-async def _once(request: Request, key: Annotated[str, Depends(_idempotency_key)]) -> Once:
+Key = Annotated[str, Depends(_idempotency_key)]
+"""A request's Idempotency-Key, for a route that reads its body itself."""
+
+
+async def _once(request: Request, key: Key) -> Once:
     body = await request.body()
     try:
         canonical = json.dumps(json.loads(body), sort_keys=True, separators=(",", ":")) if body else ""

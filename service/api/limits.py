@@ -3,15 +3,20 @@
 import json
 import math
 import re
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.api.media import BATCH_TYPES
 from service.api.problems import FieldProblem, escaped, problem
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
 """Largest request body, 8 MiB."""
+MAX_BATCH_BYTES = 32 * 1024 * 1024
+"""Largest measurement batch that is not JSON, packed or unpacked, 32 MiB: 50,000 rows with all their fields."""
 MAX_LISTED = 100
 """Non-finite numbers that one answer lists."""
 _PERHAPS_NOT_FINITE = re.compile(rb"NaN|Infinity|[eE]\+?\d{3}|\d{300}")
@@ -21,60 +26,141 @@ class BodyTooLarge(Exception):
     """More bytes came than are allowed; answered here, never seen by a route."""
 
 
-class JsonBody:
-    """Reads the whole body, counting, before the route runs: no database connection waits for a slow sender."""
+class BadEncoding(Exception):
+    """The body is not packed as its header says, or in a way unknown here; answered here, never seen by a route."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int = MAX_BODY_BYTES) -> None:
+    def __init__(self, status: int, kind: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.kind = kind
+
+
+class BoundedBody:
+    """Reads the whole body, unpacking and counting, before the route runs.
+
+    No database connection waits for a slow sender, and nothing that is small when packed becomes large unseen.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int = MAX_BODY_BYTES, max_batch_bytes: int = MAX_BATCH_BYTES) -> None:
         self.app = app
         self.max_bytes = max_bytes
+        self.max_batch_bytes = max_batch_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on a request whose body is within bounds; answer 413, 415 or 422 to any other."""
+        """Pass on a request whose body is within bounds; answer 400, 413, 415 or 422 to any other."""
         if scope["type"] != "http" or scope["method"] in {"GET", "HEAD", "OPTIONS"}:
             await self.app(scope, receive, send)
             return
         headers = dict(scope["headers"])
+        media_type = headers.get(b"content-type", b"").split(b";")[0].strip().lower().decode("latin-1")
+        is_batch = media_type in BATCH_TYPES and scope["path"].endswith("/measurement-batches")
         try:
-            body = await self._read(headers, receive)
+            body = await self._read(headers, receive, self.max_batch_bytes if is_batch else self.max_bytes)
         except BodyTooLarge as error:
             answer = problem(scope, 413, "body-too-large", str(error), headers={"Connection": "close"})
             await answer(scope, receive, send)
             return
-        if body is None:
-            return
-        if body and not _is_json(headers):
-            sent = headers.get(b"content-type", b"").decode("latin-1")[:100] or "no content type"
-            detail = f"the body must be application/json, not {sent}"
-            await problem(scope, 415, "unsupported-media-type", detail)(scope, receive, send)
-            return
-        if bad := list(_not_finite(body)):
-            detail = f"{len(bad)} number(s) are not finite; JSON knows no NaN and no infinity"
-            answer = problem(scope, 422, "invalid-content", detail, errors=bad[:MAX_LISTED])
+        except BadEncoding as error:
+            answer = problem(scope, error.status, error.kind, str(error), headers={"Connection": "close"})
             await answer(scope, receive, send)
             return
-        await self.app(scope, _replay(body, receive), send)
+        if body is None:
+            return
+        refusal = None if is_batch else _refusal(scope, media_type, body)
+        if refusal is not None:
+            await refusal(scope, receive, send)
+            return
+        kept = [(name, value) for name, value in scope["headers"] if name != b"content-encoding"]
+        await self.app({**scope, "headers": kept}, _replay(body, receive), send)
 
-    async def _read(self, headers: dict[bytes, bytes], receive: Receive) -> bytes | None:
-        """The body; None if the client went away before it was complete."""
+    async def _read(self, headers: dict[bytes, bytes], receive: Receive, bound: int) -> bytes | None:
+        """The body, unpacked; None if the client went away before it was complete."""
         announced = headers.get(b"content-length", b"0")
-        if announced.isdigit() and int(announced) > self.max_bytes:
-            raise BodyTooLarge(f"the body has {int(announced)} bytes; the bound is {self.max_bytes}")
-        parts, size, more = [], 0, True
+        if announced.isdigit() and int(announced) > bound:
+            raise BodyTooLarge(f"the body has {int(announced)} bytes; the bound is {bound}")
+        packed = headers.get(b"content-encoding", b"").strip().lower()
+        if packed not in {b"", b"identity", b"gzip", b"x-gzip"}:
+            detail = f"Content-Encoding must be gzip or absent, got {packed.decode('latin-1')[:50]!r}"
+            raise BadEncoding(415, "unsupported-media-type", detail)
+        unpacked, more = _Gzip(bound) if packed.endswith(b"gzip") else _Plain(bound), True
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return None
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
+            unpacked.add(message.get("body", b""))
             more = message.get("more_body", False)
-            if size > self.max_bytes:
-                raise BodyTooLarge(f"the body has more than {self.max_bytes} bytes, which is the bound")
-        return b"".join(parts)
+        return unpacked.whole()
 
 
-def _is_json(headers: dict[bytes, bytes]) -> bool:
-    media_type = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
-    return media_type == b"application/json" or media_type.endswith(b"+json")
+class _Plain:
+    """Collects a body that is not packed."""
+
+    def __init__(self, bound: int) -> None:
+        self._bound = bound
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def add(self, part: bytes) -> None:
+        """Keep a part.
+
+        Raises:
+            BodyTooLarge: If the bound is passed.
+        """
+        self._parts.append(part)
+        self._size += len(part)
+        if self._size > self._bound:
+            raise BodyTooLarge(f"the body has more than {self._bound} bytes, which is the bound")
+
+    def whole(self) -> bytes:
+        """All of it."""
+        return b"".join(self._parts)
+
+
+class _Gzip(_Plain):
+    """Collects a packed body. It unpacks no more than one byte beyond the bound, however much was packed."""
+
+    def __init__(self, bound: int) -> None:
+        super().__init__(bound)
+        self._member = zlib.decompressobj(wbits=31)
+        self._began = False
+
+    def add(self, part: bytes) -> None:
+        """Unpack a part; several gzip members in a row are one body, as RFC 1952 has it."""
+        while part:
+            self._began = True
+            if self._member.eof:
+                self._member = zlib.decompressobj(wbits=31)
+            try:
+                super().add(self._member.decompress(part, self._bound - self._size + 1))
+            except zlib.error as error:
+                raise BadEncoding(400, "malformed-request", f"the body is not gzip: {error}") from error
+            part = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
+
+    def whole(self) -> bytes:
+        """All of it.
+
+        Raises:
+            BadEncoding: If the end is missing.
+        """
+        if self._began and not self._member.eof:
+            raise BadEncoding(400, "malformed-request", "the body is gzip whose end is missing")
+        return super().whole()
+
+
+def _refusal(scope: Scope, media_type: str, body: bytes) -> Response | None:
+    """What is wrong with a body that should be JSON with finite numbers."""
+    if body and not _is_json(media_type):
+        sent = media_type[:100] or "no content type"
+        also = f" (a measurement batch also {', '.join(BATCH_TYPES)})"
+        return problem(scope, 415, "unsupported-media-type", f"the body must be application/json{also}, not {sent}")
+    if bad := list(_not_finite(body)):
+        detail = f"{len(bad)} number(s) are not finite; JSON knows no NaN and no infinity"
+        return problem(scope, 422, "invalid-content", detail, errors=bad[:MAX_LISTED])
+    return None
+
+
+def _is_json(media_type: str) -> bool:
+    return media_type == "application/json" or media_type.endswith("+json")
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -5,8 +5,8 @@ Source: RFC 9457, problem details for HTTP APIs; RFC 6901, JSON Pointer.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any, Literal
 
 import structlog
 from fastapi import FastAPI, Request
@@ -134,16 +134,23 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, _foreseen)
 
 
-def describe(openapi: dict[str, Any]) -> dict[str, Any]:
+def describe(openapi: dict[str, Any], bodies: Iterable[type[BaseModel]] = ()) -> dict[str, Any]:
     """Add to an OpenAPI document what FastAPI cannot know: the problem's schema, and that keys are required.
 
     A missing key is answered 400 by its dependency, so for FastAPI the header is optional.
+
+    Args:
+        openapi: FastAPI's document.
+        bodies: Request bodies that routes read themselves.
     """
     template = "#/components/schemas/{model}"
-    schema = ProblemRead.model_json_schema(ref_template=template, mode="serialization")
     schemas = openapi.setdefault("components", {}).setdefault("schemas", {})
-    schemas.update(schema.pop("$defs", {}))
-    schemas[ProblemRead.__name__] = schema
+    models: tuple[type[BaseModel], ...] = (ProblemRead, *bodies)
+    for model in models:
+        mode: Literal["serialization", "validation"] = "serialization" if model is ProblemRead else "validation"
+        schema = model.model_json_schema(ref_template=template, mode=mode)
+        schemas.update(schema.pop("$defs", {}))
+        schemas[model.__name__] = schema
     for operation in (operation for path in openapi["paths"].values() for operation in path.values()):
         for parameter in operation.get("parameters", ()):
             parameter["required"] |= parameter["name"] == "idempotency-key"
@@ -185,12 +192,12 @@ async def _invalid_request(request: Request, error: Exception) -> Response:
     if malformed is not None:
         detail = f"the body is not JSON: {malformed['ctx']['error']} at character {malformed['loc'][-1]}"
         return problem(request.scope, 400, "malformed-json", detail)
-    found = [_field_problem(f, error.body) for f in faults[:MAX_ERRORS]]
+    found = [field_problem(f, error.body) for f in faults[:MAX_ERRORS]]
     detail = f"{len(faults)} thing(s) are wrong with this request; nothing was stored"
     return problem(request.scope, 422, "invalid-content", detail, errors=found)
 
 
-def _field_problem(fault: Mapping[str, Any], body: object) -> FieldProblem:
+def field_problem(fault: Mapping[str, Any], body: object) -> FieldProblem:
     """Pydantic's account of one fault, with the offending value said where it is short enough to say."""
     where, *inside = fault["loc"]
     message = re.sub(r"^(Value|Assertion) error, ", "", fault["msg"])

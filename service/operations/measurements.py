@@ -1,192 +1,180 @@
-"""Take in what instruments measured: a batch is checked as a whole before the first write, and stored whole or not."""
+"""Take in what instruments measured: a batch is stored whole or not at all, or without the rows that are wrong."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from models.problem import Problem
 from service.errors import Conflict, IllegalTransition, InvalidInput, Violation
+from service.operations.readings import Checked, Reading, Refusals, at, check_all
 from service.operations.refill import request_decision
-from service.store import datasets, events, films, measurements
+from service.operations.retractions import cover_arrivals
+from service.store import calibrations, campaigns, datasets, events, films, measurements
 from service.store.ids import new_id
 from service.store.session import lock_campaign
-from service.store.tables import CampaignRow, MeasurementBatchRow
+from service.store.tables import MeasurementBatchRow
 
-POSITION_TOLERANCE = 1e-6
-"""Largest distance between a reading's position and the device that it belongs to, in gradient lengths."""
+__all__ = ["Reading", "Recorded", "RowResult", "record"]
 
 
-@dataclass(frozen=True)
-class Reading:
-    """One row of a batch, of checked shape but unchecked content."""
+@dataclass(frozen=True, slots=True)
+class RowResult:
+    """What became of one row of a batch."""
 
-    film_id: str
-    property: str
-    unit: str
-    measured_at: datetime
-    device: int | None = None
-    position: float | None = None
-    value: float | None = None
-    status: Literal["ok", "dead", "above_limit", "below_limit"] = "ok"
-    std_uncertainty: float | None = None
-    replicates: int | None = None
-    """Raw readings behind the value, if the uncertainty was estimated from them."""
-    uid: str | None = None
-    """Permanent name that the instrument gave; one is made if there is none."""
+    row: int
+    """Its number in the batch, from 0."""
+    status: Literal["accepted", "duplicate", "refused"]
+    measurement_id: str | None = None
+    """A duplicate has the id of the reading that was there; a refused row has none, nor has a new one of a dry run."""
+    violations: tuple[Violation, ...] = ()
 
 
 @dataclass(frozen=True)
 class Recorded:
     """What became of a batch."""
 
-    id: str
+    id: str | None
+    """None of a dry run."""
     campaign_id: str
     instrument: str
     revision: int
     """Revision of the dataset that holds the batch."""
-    accepted: int
-    duplicates: int
-    measurement_ids: tuple[str, ...]
-    """Id of each row in the order it was sent; a duplicate has the id of the reading that was there."""
+    results: tuple[RowResult, ...]
+    """Of every row, in the order it was sent."""
     job_id: str | None = None
     """The decision that will see the batch; none if it brought nothing new."""
 
+    def count(self, status: str) -> int:
+        """Number of rows of which this became."""
+        return sum(result.status == status for result in self.results)
 
-def record(session: Session, campaign_id: str, instrument: str, readings: Sequence[Reading]) -> Recorded:
+
+@dataclass(frozen=True)
+class _Batch:
+    """A batch whose rows were checked."""
+
+    campaign_id: str
+    instrument: str
+    checked: Sequence[Checked]
+    wrong: Refusals
+    atomic: bool
+
+
+def record(
+    session: Session,
+    campaign_id: str,
+    instrument: str,
+    readings: Sequence[Reading],
+    *,
+    refused: Mapping[int, Sequence[Violation]] | None = None,
+    atomic: bool = True,
+    dry_run: bool = False,
+) -> Recorded:
     """Store a batch in this transaction: rows, one revision, events and the campaign's one pending decision.
 
     Args:
         session: The transaction; the caller commits it.
         campaign_id: A campaign in any state but draft.
         instrument: Name of the instrument; it is registered when it first reports.
-        readings: 1 to 1,000 rows.
+        readings: The rows of good shape, in order.
+        refused: What is wrong with the shape of other rows, by row number; `readings` are the rows between them.
+        atomic: Whether one bad row refuses all.
+        dry_run: Whether to check only and write nothing.
 
     Raises:
         NotFound: If there is no such campaign.
         IllegalTransition: If the campaign is a draft.
-        InvalidInput: If any row breaks a rule; every violation is named and nothing is written.
-        Conflict: If a uid is known with other content.
+        InvalidInput: If `atomic` and any row breaks a rule; every violation is named and nothing is written.
+        Conflict: If `atomic` and a uid is known with other content.
     """
     campaign = datasets.head(session, campaign_id)
     if campaign.state == "draft":
         raise IllegalTransition("campaign", campaign_id, "draft", "record measurements", ["activate", "abort"])
-    placed = _check(session, campaign_id, campaign.problem, readings)
-    lock_campaign(session, campaign_id)
-    return _store(session, campaign_id, instrument, campaign.problem, placed)
-
-
-def _check(session: Session, campaign_id: str, problem: Problem, readings: Sequence[Reading]) -> list[Reading]:
-    """The readings with their device found, or every violation at once."""
-    films = measurements.device_positions(session, campaign_id, {r.film_id for r in readings})
-    found: list[Violation] = []
-    placed: list[Reading] = []
-    first_row: dict[str, int] = {}
-    for row, reading in enumerate(readings):
-        wrong = _wrong_quantity(row, reading, problem) + _wrong_value(row, reading)
-        if reading.uid is not None and (first := first_row.setdefault(reading.uid, row)) != row:
-            wrong.append(_at(row, "uid", f"uid {reading.uid!r} is already that of row {first} of this batch"))
-        device: int | None = None
-        if reading.film_id in films:
-            device, misplaced = _place(row, reading, films[reading.film_id])
-            wrong += misplaced
-        else:
-            wrong.append(_at(row, "film_id", f"film {reading.film_id!r} is not a film of campaign {campaign_id}"))
-        found += wrong
-        placed.append(replace(reading, device=device))
-    if found:
+    misshapen: Refusals = {row: list(found) for row, found in (refused or {}).items()}
+    numbers = (row for row in range(len(readings) + len(misshapen)) if row not in misshapen)
+    checked, wrong = check_all(session, campaign_id, campaign.problem, list(zip(numbers, readings, strict=False)))
+    wrong |= misshapen
+    if wrong and atomic:
+        found = [violation for row in sorted(wrong) for violation in wrong[row]]
         raise InvalidInput(f"{len(found)} thing(s) are wrong with this batch; nothing was stored", found)
-    return placed
+    batch = _Batch(campaign_id, instrument, checked, wrong, atomic)
+    if not dry_run:
+        lock_campaign(session, campaign_id)
+        return _store(session, batch, campaign.problem)
+    # Without the lock another writer may change it a moment later.
+    _, found_out = _sort(session, batch, measurements.find_instrument(session, campaign_id, instrument))
+    results = tuple(replace(r, measurement_id=None) if r.status == "accepted" else r for r in found_out)
+    return Recorded(None, campaign_id, instrument, campaign.revision, results)
 
 
-def _at(row: int, field: str, message: str) -> Violation:
-    return Violation(pointer=f"/measurements/{row}/{field}", message=message, row=row)
-
-
-def _wrong_quantity(row: int, reading: Reading, problem: Problem) -> list[Violation]:
-    units = {p.property: p.unit for p in problem.properties}
-    if reading.property not in units:
-        message = f"property {reading.property!r} is not one of the campaign's: {', '.join(map(repr, units))}"
-        return [_at(row, "property", message)]
-    if reading.unit != (unit := units[reading.property]):
-        message = f"unit {reading.unit!r} is not {unit!r}, the campaign's unit of {reading.property!r}"
-        return [_at(row, "unit", message)]
-    return []
-
-
-def _wrong_value(row: int, reading: Reading) -> list[Violation]:
-    if reading.status == "dead" and reading.value is not None:
-        return [_at(row, "value", f"a dead device has no value: it must be null, got {reading.value}")]
-    if reading.status != "dead" and reading.value is None:
-        return [_at(row, "value", f"a reading with status {reading.status!r} must have a value, got null")]
-    if reading.replicates is not None and reading.std_uncertainty is None:
-        message = f"{reading.replicates} replicates have a scatter: std_uncertainty must say it, got null"
-        return [_at(row, "std_uncertainty", message)]
-    return []
-
-
-def _place(row: int, reading: Reading, positions: dict[int, float]) -> tuple[int | None, list[Violation]]:
-    """The device that a reading belongs to, by its index or by its position."""
-    if (reading.device is None) == (reading.position is None):
-        which = "neither" if reading.device is None else "both"
-        return None, [_at(row, "device", f"exactly one of device and position must be given, got {which}")]
-    if reading.device is not None:
-        if reading.device in positions:
-            return reading.device, []
-        message = f"device {reading.device} is outside 0..{len(positions) - 1} of film {reading.film_id}"
-        return None, [_at(row, "device", message)]
-    wanted = reading.position or 0.0
-    device, nearest = min(positions.items(), key=lambda item: abs(item[1] - wanted))
-    if abs(nearest - wanted) <= POSITION_TOLERANCE:
-        return device, []
-    message = (
-        f"position {wanted} is not a device position of film {reading.film_id}: "
-        f"the nearest is {nearest:.9g} (device {device}), the tolerance {POSITION_TOLERANCE:g}"
-    )
-    return None, [_at(row, "position", message)]
-
-
-def _store(
-    session: Session, campaign_id: str, instrument: str, problem: Problem, readings: Sequence[Reading]
-) -> Recorded:
+def _store(session: Session, batch: _Batch, problem: Problem) -> Recorded:
     """Write a checked batch. Needs the campaign's lock."""
-    batch_id = new_id("bat")
-    instrument_id = measurements.instrument_id(session, campaign_id, instrument)
-    rows = [_row(r, campaign_id, batch_id, instrument_id) for r in readings]
-    known = measurements.known_readings(session, campaign_id, instrument_id, {r["uid"] for r in rows})
-    _refuse_contradictions(rows, known)
-    fresh = [r for r in rows if r["uid"] not in known]
-    revision = _revision(session, campaign_id, batch_id, changes=bool(fresh))
-    kept = {
-        "id": batch_id,
-        "campaign_id": campaign_id,
-        "instrument_id": instrument_id,
-        "revision": revision,
-        "accepted": len(fresh),
-        "duplicates": len(rows) - len(fresh),
-    }
-    session.execute(insert(MeasurementBatchRow).values(kept))
-    measurements.store(session, [r | {"revision": revision} for r in fresh])
-    recorded = Recorded(
-        id=batch_id,
-        campaign_id=campaign_id,
-        instrument=instrument,
-        revision=revision,
-        accepted=len(fresh),
-        duplicates=len(rows) - len(fresh),
-        measurement_ids=tuple(known[r["uid"]][0] if r["uid"] in known else r["id"] for r in rows),
-    )
-    return _announce(session, recorded, problem, {r["film_id"] for r in fresh}) if fresh else recorded
+    campaign_id, batch_id = batch.campaign_id, new_id("bat")
+    instrument_id = measurements.instrument_id(session, campaign_id, batch.instrument)
+    new, results = _sort(session, batch, instrument_id)
+    if new:
+        revision = datasets.draw_revision(session, campaign_id, "batch", batch_id)
+    else:
+        revision = campaigns.get(session, campaign_id).revision
+    recorded = Recorded(batch_id, campaign_id, batch.instrument, revision, results)
+    head = {"campaign_id": campaign_id, "instrument_id": instrument_id, "revision": revision}
+    counts = {"accepted": len(new), "duplicates": recorded.count("duplicate"), "refused": recorded.count("refused")}
+    session.execute(insert(MeasurementBatchRow).values(id=batch_id, **head, **counts))
+    if not new:
+        return recorded
+    under = calibrations.of_instrument(session, instrument_id)
+    for row in new:
+        calibration_id = calibrations.in_force(under, row["property"], row["measured_at"])
+        row.update(head, batch_id=batch_id, calibration_id=calibration_id)
+    measurements.store(session, new)
+    cover_arrivals(session, campaign_id, batch_id)
+    return _announce(session, recorded, problem, {row["film_id"] for row in new})
 
 
-def _row(reading: Reading, campaign_id: str, batch_id: str, instrument_id: str) -> dict[str, Any]:
-    measurement_id = new_id("msr")
-    said = {
+def _sort(
+    session: Session, batch: _Batch, instrument_id: str | None
+) -> tuple[list[dict[str, Any]], tuple[RowResult, ...]]:
+    """Tell new readings from those that are stored, and from those that contradict what is stored.
+
+    Returns:
+        The new rows, without what they share, and what becomes of every row.
+
+    Raises:
+        Conflict: If the batch is atomic and one contradicts.
+    """
+    uids = [c.reading.uid for c in batch.checked if c.reading.uid is not None]
+    here = batch.campaign_id
+    known = measurements.known_readings(session, here, instrument_id, uids) if instrument_id and uids else {}
+    new, results, contradictions = [], [], []
+    for c in batch.checked:
+        row = _row(c)
+        there = known.get(row["uid"])
+        if there is None:
+            new.append(row)
+            results.append(RowResult(c.row, "accepted", row["id"]))
+        elif there[1] == row["row_hash"]:
+            results.append(RowResult(c.row, "duplicate", there[0]))
+        else:
+            contradictions.append(row["uid"])
+            message = f"uid {row['uid']!r} is stored with other content and readings never change"
+            results.append(RowResult(c.row, "refused", violations=(at(c.row, "uid", message),)))
+    if contradictions and batch.atomic:
+        named = ", ".join(map(repr, contradictions[:10]))
+        detail = f"{len(contradictions)} uid(s) are stored with other content and readings never change: {named}"
+        raise Conflict(detail)
+    results += [RowResult(row, "refused", violations=tuple(found)) for row, found in batch.wrong.items()]
+    return new, tuple(sorted(results, key=lambda result: result.row))
+
+
+def _row(checked: Checked) -> dict[str, Any]:
+    """A reading as it is stored: in the campaign's unit, and as it was delivered if that was another one."""
+    reading, measurement_id = checked.reading, new_id("msr")
+    said: dict[str, Any] = {
         "film_id": reading.film_id,
-        "device": reading.device,
+        "device": checked.device,
         "property": reading.property,
         "unit": reading.unit,
         "value": reading.value,
@@ -196,30 +184,18 @@ def _row(reading: Reading, campaign_id: str, batch_id: str, instrument_id: str) 
     }
     if reading.replicates is not None:  # left out else, so that readings of before keep their hash
         said["replicates"] = reading.replicates
-    return {
-        **said,
+    row = said | {
         "id": measurement_id,
-        "campaign_id": campaign_id,
-        "batch_id": batch_id,
-        "instrument_id": instrument_id,
         "uid": reading.uid or measurement_id,
+        "unit": checked.unit,
+        "value": checked.value,
+        "std_uncertainty": checked.std_uncertainty,
+        # Of what the instrument said: its own words are what a repetition repeats.
         "row_hash": measurements.row_hash(said),
     }
-
-
-def _refuse_contradictions(rows: Sequence[dict[str, Any]], known: dict[str, tuple[str, str]]) -> None:
-    """A uid is permanent: what was said under it stands, and something else under the same uid is an error."""
-    other = [r["uid"] for r in rows if r["uid"] in known and known[r["uid"]][1] != r["row_hash"]]
-    if other:
-        named = ", ".join(repr(uid) for uid in other[:10])
-        raise Conflict(f"{len(other)} uid(s) are stored with other content and readings never change: {named}")
-
-
-def _revision(session: Session, campaign_id: str, batch_id: str, *, changes: bool) -> int:
-    """The next revision if the batch changes the dataset, else the one in force."""
-    if changes:
-        return datasets.draw_revision(session, campaign_id, "batch", batch_id)
-    return session.execute(select(CampaignRow.revision).where(CampaignRow.id == campaign_id)).scalar_one()
+    if reading.unit != checked.unit:
+        row |= {"raw_unit": reading.unit, "raw_value": reading.value, "raw_std_uncertainty": reading.std_uncertainty}
+    return row
 
 
 def _announce(session: Session, recorded: Recorded, problem: Problem, film_ids: set[str]) -> Recorded:
@@ -228,7 +204,7 @@ def _announce(session: Session, recorded: Recorded, problem: Problem, film_ids: 
     settled = films.settle(session, film_ids, [p.property for p in problem.properties])
     job_id = request_decision(session, campaign_id, revision)
     told = {"batch_id": recorded.id, "instrument": recorded.instrument, "revision": revision}
-    events.append(session, campaign_id, "batch.recorded", told | {"accepted": recorded.accepted})
+    events.append(session, campaign_id, "batch.recorded", told | {"accepted": recorded.count("accepted")})
     for film_id in sorted(settled):
         told = {"film_id": film_id, "proposal_id": films.get(session, film_id).proposal_id}
         events.append(session, campaign_id, "film.measured", told)

@@ -102,12 +102,13 @@ def check_problem(problem: Problem) -> None:
         InvalidInput: Naming each that does not.
     """
     found = []
-    sought = [("objectives", problem.objectives), ("outcomes", problem.outcomes)]
-    for field, k, wanted in ((field, k, p) for field, properties in sought for k, p in enumerate(properties)):
+    sought = {f"/problem/objectives/{k}/unit": p.unit for k, p in enumerate(problem.objectives)}
+    sought |= {f"/problem/outcomes/{k}/unit": p.unit for k, p in enumerate(problem.outcomes)}
+    for pointer, unit in sought.items():
         try:
-            check(wanted.unit)
+            check(unit)
         except InvalidInput as error:
-            found.append(Violation(f"/problem/{field}/{k}/unit", str(error)))
+            found.append(Violation(pointer, str(error)))
     if found:
         raise InvalidInput(f"{len(found)} unit(s) mean nothing; nothing was stored", found)
 

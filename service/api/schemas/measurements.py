@@ -1,6 +1,6 @@
 """Measurement batches on the wire."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -25,6 +25,7 @@ Uncertainty = Annotated[
     float, Field(strict=True, gt=0.0, le=LARGEST, allow_inf_nan=False), AfterValidator(_not_vanishing)
 ]
 Position = Annotated[float, Field(strict=True, ge=0.0, le=1.0, allow_inf_nan=False)]
+PlaceMm = Annotated[float, Field(strict=True, ge=0.0, le=10_000.0, allow_inf_nan=False)]
 Device = Annotated[int, Field(strict=True, ge=0, le=LARGEST_DEVICE)]
 
 
@@ -35,11 +36,14 @@ class MeasurementCreate(Incoming):
     """Permanent name, unique per campaign and instrument; one is made if it is left out."""
     film_id: Identifier
     device: Device | None = None
-    """Index of the device, from 0. Either this or `position`."""
+    """Index of the device, from 0. Either this or one of the two positions."""
     position: Position | None = None
-    """Position of the device along the gradient, 0 at end A, 1 at end B. Either this or `device`."""
+    """Position of the device along the gradient, 0 at end A, 1 at end B."""
+    position_mm: PlaceMm | None = None
+    """Place of the device in mm from end A, where the campaign says how long its films are."""
     property: Label
     unit: Label
+    """Any unit of the dimension of the campaign's own."""
     value: Value | None = None
     """Null for a dead device only. Where the instrument is saturated, the limit that it reached."""
     status: Literal["ok", "dead", "above_limit", "below_limit"] = "ok"
@@ -51,8 +55,15 @@ class MeasurementCreate(Incoming):
     measured_at: InstantIn
 
 
+class MeasurementBatchEnvelope(Incoming):
+    """What an instrument sends at once, with rows that are checked one by one."""
+
+    instrument: Label
+    measurements: Annotated[list[Any], Field(min_length=1, max_length=MAX_ROWS)]
+
+
 class MeasurementBatchCreate(Incoming):
-    """What an instrument sends at once; all of it or nothing is stored."""
+    """What an instrument sends at once."""
 
     instrument: Label
     """Its name; it is registered when it first reports."""
@@ -66,10 +77,30 @@ class DecisionRead(Outgoing):
     wanted_revision: int
 
 
+class FaultRead(Outgoing):
+    """One thing that is wrong with a row."""
+
+    pointer: str
+    """JSON Pointer, as if the batch had been sent as JSON."""
+    message: str
+
+
+class RowResultRead(Outgoing):
+    """What became of one row."""
+
+    row: int
+    """Its number, from 0; the header of a table does not count."""
+    status: Literal["accepted", "duplicate", "refused"]
+    measurement_id: str | None
+    errors: list[FaultRead]
+    """Why it was refused."""
+
+
 class MeasurementBatchRead(Outgoing):
     """Receipt: the readings are stored, whatever happens next."""
 
-    id: str
+    id: str | None
+    """Null if the batch was only to be checked: then nothing was stored."""
     campaign_id: str
     instrument: str
     revision: int
@@ -77,6 +108,10 @@ class MeasurementBatchRead(Outgoing):
     accepted: int
     duplicates: int
     """Rows that were stored before with the same content."""
-    measurement_ids: list[str]
-    """In the order of the rows that were sent."""
+    refused: int
+    """Rows that were left out; only with `atomic=false`."""
+    measurement_ids: list[str | None]
+    """In the order of the rows that were sent; empty for more than 1,000 rows."""
+    results: list[RowResultRead] | None
+    """With `atomic=false`: what became of each row; of more than 1,000 rows, of the first 1,000 not accepted."""
     decision: DecisionRead | None

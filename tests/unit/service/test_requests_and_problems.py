@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 from models.errors import InvalidComposition
 from service import errors
 from service.api import problems
-from service.api.limits import JsonBody
+from service.api.limits import BoundedBody
 from service.api.requests import RequestContext
 
 LIMIT = 2000
@@ -49,7 +49,7 @@ RAISED = {
 
 def small_app() -> FastAPI:
     app = FastAPI()
-    app.add_middleware(JsonBody, max_bytes=LIMIT)
+    app.add_middleware(BoundedBody, max_bytes=LIMIT)
     app.add_middleware(RequestContext)
     problems.install(app)
 

@@ -1,0 +1,8 @@
+"""Media types in which measurements come."""
+
+JSON = "application/json"
+NDJSON = "application/x-ndjson"
+CSV = "text/csv"
+PARQUET = "application/vnd.apache.parquet"
+BATCH_TYPES = (NDJSON, CSV, PARQUET)
+"""Of a measurement batch, beside JSON."""

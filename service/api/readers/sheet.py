@@ -1,0 +1,108 @@
+"""What every reader makes: rows of named fields; and the check of their shape."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from service.api.problems import field_problem
+from service.api.schemas.measurements import MeasurementCreate
+from service.errors import InvalidInput, Violation
+from service.operations.measurements import Reading
+
+MAX_ROWS = 50_000
+"""Most rows of one batch that is not JSON."""
+FIELDS = tuple(MeasurementCreate.model_fields)
+INTEGERS = frozenset({"device", "replicates"})
+NUMBERS = frozenset({"position", "position_mm", "value", "std_uncertainty"}) | INTEGERS
+
+Row = Mapping[str, Any] | list[Violation]
+"""Fields by name, or why the row cannot be read."""
+_HEADER = re.compile(r"(value|std_uncertainty)\s*\[(.+)\]")
+_ROWS = TypeAdapter(list[MeasurementCreate])
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A batch as it was read."""
+
+    instrument: str
+    rows: Sequence[Row]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a table."""
+
+    fields: tuple[str, ...]
+    """Field of each column."""
+    unit: str | None
+    """Of every row, where the header gives it."""
+
+
+def columns_of(header: Sequence[str]) -> Columns:
+    """Understand a header: names of fields, `value [mV]` for a value and its unit.
+
+    Raises:
+        InvalidInput: If a name is unknown or there twice, or if the unit is.
+    """
+    names = [name.strip() for name in header]
+    with_unit = [_HEADER.fullmatch(name) for name in names]
+    fields = [found[1] if found else name for name, found in zip(names, with_unit, strict=True)]
+    units = {found[2].strip() for found in with_unit if found}
+    wrong = [f"column {name!r} is not one of {', '.join(FIELDS)}" for name in fields if name not in FIELDS]
+    wrong += [f"column {name!r} is there twice" for name in sorted({n for n in fields if fields.count(n) > 1})]
+    if len(units) > 1:
+        wrong.append(f"value and std_uncertainty have one unit, the header gives {' and '.join(sorted(units))}")
+    if units and "unit" in fields:
+        wrong.append("the unit is in the header and in a column of its own; give it once")
+    if wrong:
+        raise InvalidInput(f"the header cannot be understood: {'; '.join(wrong)}"[:2000])
+    return Columns(tuple(fields), next(iter(units), None))
+
+
+def check_count(rows: int) -> None:
+    """Refuse more rows, or fewer, than a batch may have.
+
+    Raises:
+        InvalidInput: Naming the number and the bound.
+    """
+    if not 1 <= rows <= MAX_ROWS:
+        raise InvalidInput(f"a batch has 1 to {MAX_ROWS} rows, this one {rows}")
+
+
+def unreadable(row: int, message: str) -> list[Violation]:
+    """A row of which not even the fields could be told."""
+    return [Violation(pointer=f"/measurements/{row}", message=message, row=row)]
+
+
+def shaped(rows: Sequence[Row]) -> tuple[list[Reading], dict[int, list[Violation]]]:
+    """The rows of good shape as readings, and what is wrong with the others, by row number."""
+    refused = {row: found for row, found in enumerate(rows) if isinstance(found, list)}
+    good = _parsed(rows, refused)
+    if good is None:  # the faults are known now, so the others are without
+        good = _parsed(rows, refused) or []
+    return [Reading(**dict(fields)) for fields in good], refused
+
+
+def _parsed(rows: Sequence[Row], refused: dict[int, list[Violation]]) -> list[MeasurementCreate] | None:
+    """Every row that is not refused; none if some are to be, which are added to `refused`."""
+    numbers = [row for row in range(len(rows)) if row not in refused]
+    try:
+        return _ROWS.validate_python([rows[row] for row in numbers])
+    except ValidationError as error:
+        body = {"measurements": rows}
+        for fault in error.errors(include_url=False):
+            at, *inside = fault["loc"]
+            row = numbers[int(at)]
+            problem = field_problem({**fault, "loc": ("body", "measurements", row, *inside)}, body)
+            refused.setdefault(row, []).append(Violation(problem.pointer or "", problem.message, row))
+        return None
+
+
+def given(fields: Iterable[tuple[str, Any]], unit: str | None) -> dict[str, Any]:
+    """A row without the fields that it leaves empty, with the unit that its header gives."""
+    row = {name: value for name, value in fields if value is not None}
+    return row if unit is None else row | {"unit": unit}

@@ -1,0 +1,206 @@
+"""What instruments say of devices, and whether it can be true: film, device, quantity, unit, value, row by row."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy.orm import Session
+
+from models.problem import Problem
+from service.errors import InvalidInput, Violation
+from service.operations.units import SAME, Conversion, conversion
+from service.store import measurements
+from service.store.measurements import FilmPlaces
+
+POSITION_TOLERANCE = 1e-6
+"""Largest distance between a reading's position and the device that it belongs to, in gradient lengths."""
+POSITION_TOLERANCE_MM = 0.1
+"""The same in mm along the film; where devices are close, a quarter of their spacing if that is less."""
+LARGEST = 1e100
+"""Largest magnitude of a reading, and of an uncertainty, in any unit; its square is still a finite double."""
+MAX_UNITS = 100
+"""Different units of one property in one batch: each has to be understood."""
+
+Refusals = dict[int, list[Violation]]
+"""What is wrong with rows, by their number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One row of a batch, of checked shape but unchecked content."""
+
+    film_id: str
+    property: str
+    unit: str
+    measured_at: datetime
+    device: int | None = None
+    position: float | None = None
+    position_mm: float | None = None
+    value: float | None = None
+    status: Literal["ok", "dead", "above_limit", "below_limit"] = "ok"
+    std_uncertainty: float | None = None
+    replicates: int | None = None
+    """Raw readings behind the value, if the uncertainty was estimated from them."""
+    uid: str | None = None
+    """Permanent name that the instrument gave; one is made if there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A reading that can be true, with its device found and its value in the campaign's unit."""
+
+    row: int
+    """Its number in the batch, from 0."""
+    reading: Reading
+    device: int
+    unit: str
+    value: float | None
+    std_uncertainty: float | None
+
+
+class Checks:
+    """The checks of one batch; films and units are looked up once, not once a row."""
+
+    def __init__(self, campaign_id: str, problem: Problem, films: Mapping[str, FilmPlaces]) -> None:
+        self.refused: Refusals = {}
+        """What was found to be wrong, by row."""
+        self._campaign_id = campaign_id
+        self._films = films
+        self._units = {p.property: p.unit for p in problem.properties}
+        self._conversions: dict[tuple[str, str], Conversion | str] = {}
+        self._rows_by_uid: dict[str, int] = {}
+
+    def check(self, row: int, reading: Reading) -> Checked | None:
+        """The reading with its device and in the campaign's unit; None if something is wrong with it."""
+        wrong: list[Violation] = []
+        found = self._quantity(row, reading, wrong)
+        _check_value(row, reading, wrong)
+        self._check_uid(row, reading, wrong)
+        device = self._device(row, reading, wrong)
+        value = reading.value
+        spread = reading.std_uncertainty
+        if found is not None and found is not SAME:
+            value = None if value is None else found.value(value)
+            spread = None if spread is None else found.uncertainty(spread)
+            _check_range(row, value, spread, self._units[reading.property], wrong)
+        if wrong or device is None:
+            self.refused[row] = wrong
+            return None
+        return Checked(row, reading, device, self._units[reading.property], value, spread)
+
+    def _quantity(self, row: int, reading: Reading, wrong: list[Violation]) -> Conversion | None:
+        """How the reading gets into the campaign's unit."""
+        key = (reading.property, reading.unit)
+        if key not in self._conversions:
+            self._conversions[key] = self._look_up(*key)
+        known = self._conversions[key]
+        if isinstance(known, Conversion):
+            return known
+        wrong.append(at(row, "unit" if reading.property in self._units else "property", known))
+        return None
+
+    def _look_up(self, name: str, unit: str) -> Conversion | str:
+        """A conversion, or why there is none."""
+        if name not in self._units:
+            return f"property {name!r} is not one of the campaign's: {', '.join(map(repr, self._units))}"
+        if len(self._conversions) >= MAX_UNITS * len(self._units):
+            return f"a batch has at most {MAX_UNITS} different units of a property; {unit!r} is one more"
+        try:
+            return conversion(unit, self._units[name])
+        except InvalidInput as error:
+            return f"{error}, the campaign's unit of {name!r}"
+
+    def _check_uid(self, row: int, reading: Reading, wrong: list[Violation]) -> None:
+        if reading.uid is not None and (first := self._rows_by_uid.setdefault(reading.uid, row)) != row:
+            wrong.append(at(row, "uid", f"uid {reading.uid!r} is already that of row {first} of this batch"))
+
+    def _device(self, row: int, reading: Reading, wrong: list[Violation]) -> int | None:
+        film = self._films.get(reading.film_id)
+        if film is None:
+            message = f"film {reading.film_id!r} is not a film of campaign {self._campaign_id}"
+            wrong.append(at(row, "film_id", message))
+            return None
+        return place(row, reading, film, wrong)
+
+
+def at(row: int, field: str, message: str) -> Violation:
+    """What is wrong with a field of a row."""
+    return Violation(pointer=f"/measurements/{row}/{field}", message=message, row=row)
+
+
+def check_all(
+    session: Session, campaign_id: str, problem: Problem, readings: Sequence[tuple[int, Reading]]
+) -> tuple[list[Checked], Refusals]:
+    """The readings that can be true, and what is wrong with the others.
+
+    Args:
+        session: The open transaction.
+        campaign_id: The campaign.
+        problem: Its problem in force.
+        readings: With their row numbers.
+    """
+    films = measurements.film_places(session, campaign_id, {r.film_id for _, r in readings})
+    checks = Checks(campaign_id, problem, films)
+    passed = [good for row, reading in readings if (good := checks.check(row, reading)) is not None]
+    return passed, checks.refused
+
+
+def _check_value(row: int, reading: Reading, wrong: list[Violation]) -> None:
+    if (reading.status == "dead") != (reading.value is None):
+        if reading.status == "dead":
+            message = f"a dead device has no value: it must be null, got {reading.value}"
+        else:
+            message = f"a reading with status {reading.status!r} must have a value, got null"
+        wrong.append(at(row, "value", message))
+    elif reading.replicates is not None and reading.std_uncertainty is None:
+        message = f"{reading.replicates} replicates have a scatter: std_uncertainty must say it, got null"
+        wrong.append(at(row, "std_uncertainty", message))
+
+
+def _check_range(row: int, value: float | None, spread: float | None, unit: str, wrong: list[Violation]) -> None:
+    """What is bounded on the wire is bounded in the campaign's unit, too."""
+    if value is not None and abs(value) > LARGEST:
+        wrong.append(at(row, "value", f"the value must lie within {LARGEST:g} {unit}, it is {value:g}"))
+    if spread is not None and not 1.0 / LARGEST <= spread <= LARGEST:
+        bounds = f"{1.0 / LARGEST:g} to {LARGEST:g} {unit}"
+        wrong.append(at(row, "std_uncertainty", f"a standard uncertainty is {bounds}, it is {spread:g}"))
+
+
+def place(row: int, reading: Reading, film: FilmPlaces, wrong: list[Violation]) -> int | None:
+    """The device that a reading belongs to, by its index, by its position or by its place in mm."""
+    ways = ("device", "position", "position_mm")
+    given = [way for way in ways if getattr(reading, way) is not None]
+    if len(given) != 1:
+        which = "neither" if not given else "both" if len(given) == 2 else "all"
+        message = f"exactly one of device, position and position_mm must be given, got {which}"
+        wrong.append(at(row, "device", message))
+        return None
+    if reading.device is not None:
+        if reading.device in film.positions:
+            return reading.device
+        message = f"device {reading.device} is outside 0..{len(film.positions) - 1} of film {reading.film_id}"
+        wrong.append(at(row, "device", message))
+        return None
+    return _nearest(row, reading, film, wrong)
+
+
+def _nearest(row: int, reading: Reading, film: FilmPlaces, wrong: list[Violation]) -> int | None:
+    wanted, unit, length, tolerance, field = reading.position, "", 1.0, POSITION_TOLERANCE, "position"
+    if reading.position_mm is not None:
+        if film.length_mm is None:
+            message = "position_mm needs the film's length: the campaign's film geometry has no length_mm"
+            wrong.append(at(row, "position_mm", message))
+            return None
+        wanted, unit, length, field = reading.position_mm, " mm", film.length_mm, "position_mm"
+        tolerance = min(POSITION_TOLERANCE_MM, film.spacing * length / 4)
+    assert wanted is not None  # noqa: S101 - one of the two was given
+    device, nearest = min(film.positions.items(), key=lambda item: abs(item[1] * length - wanted))
+    if abs(nearest * length - wanted) <= tolerance:
+        return device
+    message = (
+        f"{field} {wanted} is not a device position of film {reading.film_id}: "
+        f"the nearest is {nearest * length:.9g}{unit} (device {device}), the tolerance {tolerance:g}{unit}"
+    )
+    wrong.append(at(row, field, message))
+    return None

@@ -22,6 +22,7 @@ from service.api import (
     problems,
     proposals,
     retractions,
+    samples,
 )
 from service.api.limits import BoundedBody
 from service.api.requests import RequestContext
@@ -39,6 +40,7 @@ ROUTERS = (
     films.router,
     measurements.router,
     instruments.router,
+    samples.router,
     retractions.router,
     datasets.router,
     models.router,

@@ -11,7 +11,7 @@ from models.film import Film
 from models.problem import Problem
 from service.operations.recommendations import unread_film
 from service.operations.refill import films_left, wanted_films
-from service.store import campaigns, datasets, films, models, proposals
+from service.store import campaigns, datasets, films, models, proposals, samples
 from service.store.datasets import SnapshotRow
 from service.store.tables import JobRow
 
@@ -62,9 +62,10 @@ def read_input(session: Session, job: JobRow) -> tuple[DecisionInput, Sequence[S
     config = campaigns.config(session, campaign.id, campaign.config_revision)
     problem = datasets.head(session, campaign.id).problem
     rows = datasets.snapshot(session, campaign.id, campaign.revision)
-    dataset = datasets.to_dataset(problem, rows)
+    read_samples = samples.snapshot(session, campaign.id, campaign.revision)
+    dataset = samples.joined(problem, datasets.to_dataset(problem, rows), read_samples)
     pending, names = _pending(session, campaign.id, problem)
-    known = len(set(dataset.films.tolist()) | names)
+    known = len(set(dataset.of_films().films.tolist()) | names)
     decision = DecisionInput(
         job_id=job.id,
         fence=job.fence,
@@ -73,7 +74,7 @@ def read_input(session: Session, job: JobRow) -> tuple[DecisionInput, Sequence[S
         problem=problem,
         config_revision=campaign.config_revision,
         revision=campaign.revision,
-        snapshot_hash=datasets.hash_of(rows),
+        snapshot_hash=samples.hashed_with(datasets.hash_of(rows), read_samples),
         dataset=dataset,
         pending=pending,
         films_known=known,

@@ -34,7 +34,8 @@ def standing(
         offered: The films that were proposed, the most wanted first.
     """
     first = offered[0] if offered else None
-    read = ~np.isnan(decision.dataset.Y).all(axis=1)
+    data = decision.dataset.of_films()
+    read = ~np.isnan(data.Y).all(axis=1)
     noise_sd, film_effect_sd = (None, None) if model is None else _scatter(decision, model)
     gain = first.gain if first is not None and first.source == "model" else None
     return {
@@ -42,7 +43,7 @@ def standing(
         "campaign_id": decision.campaign_id,
         "model_version_id": model_id,
         "revision": decision.revision,
-        "films": len(set(decision.dataset.films[read].tolist())),
+        "films": len(set(data.films[read].tolist())),
         "readings": int(read.sum()),
         "pending": len(decision.pending),
         "policy": None if first is None else first.policy,
@@ -60,7 +61,8 @@ def _scatter(decision: DecisionInput, model: Known) -> tuple[float | None, float
     if len(decision.problem.objectives) > 1:
         return None, None
     inferred = fitted[0].get("noise_sd")
-    variance = decision.dataset.Yvar[~np.isnan(decision.dataset.Y[:, 0]), 0]
+    data = decision.dataset.of_films()
+    variance = data.Yvar[~np.isnan(data.Y[:, 0]), 0]
     if len(variance) == 0 or np.isnan(variance).mean() > 0.5:
         return inferred, fitted[0].get("film_effect_sd")
     return float(np.sqrt(np.nanmedian(variance))), fitted[0].get("film_effect_sd")

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from models.dataset import Dataset
 from models.problem import Problem
 from service.errors import NotFound
-from service.store import retractions
+from service.store import retractions, samples
 from service.store.session import lock_campaign
 from service.store.tables import (
     CampaignConfigRow,
@@ -61,6 +61,10 @@ class SnapshotRow:
     revision: int
     """Revision from which the reading counts."""
     row_hash: str
+    raw_value: float | None = None
+    raw_unit: str | None = None
+    """Unit in which the reading was delivered; none if in the campaign's own, like the value and the uncertainty."""
+    raw_std_uncertainty: float | None = None
 
 
 def head(session: Session, campaign_id: str) -> Head:
@@ -127,6 +131,9 @@ def snapshot(session: Session, campaign_id: str, revision: int) -> list[Snapshot
             MeasurementRow.status,
             MeasurementRow.std_uncertainty,
             MeasurementRow.replicates,
+            MeasurementRow.raw_value,
+            MeasurementRow.raw_unit,
+            MeasurementRow.raw_std_uncertainty,
             MeasurementRow.measured_at,
             MeasurementRow.revision,
             MeasurementRow.row_hash,
@@ -186,7 +193,8 @@ def snapshot_hash(session: Session, campaign_id: str, revision: int, rows: Seque
     kept = session.execute(select(RevisionRow.snapshot_hash).where(here)).scalar_one()
     if kept is not None:
         return str(kept)
-    computed = hash_of(snapshot(session, campaign_id, revision) if rows is None else rows)
+    of_films = hash_of(snapshot(session, campaign_id, revision) if rows is None else rows)
+    computed = samples.hashed_with(of_films, samples.snapshot(session, campaign_id, revision))
     session.execute(
         update(RevisionRow)
         .where(here, RevisionRow.snapshot_hash.is_(None))

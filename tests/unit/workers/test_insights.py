@@ -7,7 +7,13 @@ from tests.oracles import film_lab, small_lab, trade_off_lab
 from workers.insights import served_insights
 from workers.posterior import served_posterior
 
-LINEAGE = {"campaign_id": "cmp_1", "model_version_id": "mdl_1", "revision": 3, "stale": False, "rests_on_retracted": False}
+LINEAGE = {
+    "campaign_id": "cmp_1",
+    "model_version_id": "mdl_1",
+    "revision": 3,
+    "stale": False,
+    "rests_on_retracted": False,
+}
 
 
 def stored(problem, dataset):

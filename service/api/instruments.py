@@ -85,7 +85,7 @@ def calibrate_instrument(
 
 
 @router.get("/instruments/{instrument_id}/calibrations")
-def list_calibrations(
+def list_instrument_calibrations(
     instrument_id: InstrumentId, sessions: SessionsDependency, after: After = None, limit: Limit = 100
 ) -> Page[CalibrationRead]:
     """Calibrations of an instrument, in the order in which they were registered."""

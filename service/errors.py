@@ -55,6 +55,18 @@ class IllegalTransition(Conflict):
         self.allowed = tuple(allowed)
 
 
+class BudgetSpent(Conflict):
+    """The campaign's budget has no room for another film. Ask again when it was raised or a film on its way failed."""
+
+
+class PreconditionFailed(ServiceError):
+    """What the caller has seen is no longer so (`If-Match`). Read again, then decide anew."""
+
+
+class PreconditionMissing(ServiceError):
+    """The request does not say which state it changes. Read it, and send its `ETag` as `If-Match`."""
+
+
 class InFlight(Conflict):
     """A request with the same Idempotency-Key is being served right now. Retry with the same key in a second."""
 

@@ -29,6 +29,8 @@ def create_campaign(campaign: CampaignCreate, once: OnceDependency, sessions: Se
             campaign.problem,
             queue_depth=campaign.queue_depth,
             budget_films=campaign.budget.films,
+            budget_devices=campaign.budget.devices,
+            budget_hours=campaign.budget.hours,
             lease_ttl_s=campaign.lease.ttl_s,
             lease_overdue_s=campaign.lease.overdue_s,
         )
@@ -72,7 +74,10 @@ def act_on_campaign(
     sessions: SessionsDependency,
     bell: BellDependency,
 ) -> Response:
-    """Activate, pause, resume, complete or abort a campaign."""
+    """Activate, pause, resume, drain, complete or abort a campaign.
+
+    A draining campaign offers no more films and is completed by itself when its last film was measured or given up.
+    """
     to_ring: list[str | None] = []
 
     def effect(session: Session) -> tuple[int, Body]:

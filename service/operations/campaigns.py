@@ -14,12 +14,13 @@ from service.store import campaigns, events, leases, proposals
 from service.store.session import lock_campaign
 from service.store.tables import CampaignConfigRow, CampaignRow
 
-Action = Literal["activate", "pause", "resume", "complete", "abort"]
+Action = Literal["activate", "pause", "resume", "drain", "complete", "abort"]
 
 _MOVES: dict[Action, tuple[tuple[str, ...], str]] = {
     "activate": (("draft",), "active"),
     "pause": (("active",), "paused"),
     "resume": (("paused",), "active"),
+    "drain": (("active", "paused"), "draining"),
     "complete": (("active", "paused", "draining"), "completed"),
     "abort": (("draft", "active", "paused", "draining", "completed"), "aborted"),
 }
@@ -37,6 +38,8 @@ class Campaign:
     problem: dict[str, Any]
     queue_depth: int
     budget_films: int | None
+    budget_devices: int | None
+    budget_hours: float | None
     lease_ttl_s: int
     lease_overdue_s: int
     revision: int
@@ -53,6 +56,8 @@ def create(
     *,
     queue_depth: int,
     budget_films: int | None,
+    budget_devices: int | None = None,
+    budget_hours: float | None = None,
     lease_ttl_s: int,
     lease_overdue_s: int,
 ) -> Campaign:
@@ -66,6 +71,8 @@ def create(
         "problem": problem.model_dump(mode="json"),
         "queue_depth": queue_depth,
         "budget_films": budget_films,
+        "budget_devices": budget_devices,
+        "budget_hours": budget_hours,
         "lease_ttl_s": lease_ttl_s,
         "lease_overdue_s": lease_overdue_s,
     }
@@ -95,8 +102,8 @@ def page(session: Session, after: str | None, limit: int) -> list[Campaign]:
 def act(session: Session, campaign_id: str, action: Action) -> tuple[Campaign, str | None]:
     """Move a campaign to another state.
 
-    An aborted or completed campaign offers no more films; films in the making may still be reported, and measurements
-    are always taken.
+    An aborted, completed or draining campaign offers no more films; films in the making may still be reported, and
+    measurements are always taken. A draining one is completed by itself when its last film was measured or given up.
 
     Returns:
         The campaign, and the id of the job to ring for after the commit, if one is wanted now.
@@ -111,7 +118,7 @@ def act(session: Session, campaign_id: str, action: Action) -> tuple[Campaign, s
         state = campaigns.get(session, campaign_id).state
         raise IllegalTransition("campaign", campaign_id, state, action, allowed_actions(state))
     events.append(session, campaign_id, f"campaign.{to}", {"action": action})
-    if to in {"completed", "aborted"}:
+    if to in {"draining", "completed", "aborted"}:
         _withdraw(session, campaign_id, also_leased=to == "aborted")
     job_id = refill(session, campaign_id)
     return get(session, campaign_id), job_id
@@ -144,6 +151,8 @@ def _seen(row: CampaignRow, config: CampaignConfigRow, films_made: int) -> Campa
         problem=config.problem,
         queue_depth=config.queue_depth,
         budget_films=config.budget_films,
+        budget_devices=config.budget_devices,
+        budget_hours=config.budget_hours,
         lease_ttl_s=config.lease_ttl_s,
         lease_overdue_s=config.lease_overdue_s,
         revision=row.revision,

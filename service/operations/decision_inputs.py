@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 from models.dataset import Dataset
 from models.film import Film
 from models.problem import Problem
+from service.operations.budgets import films_left
 from service.operations.recommendations import unread_film
-from service.operations.refill import films_left, wanted_films
+from service.operations.refill import wanted_films
 from service.store import campaigns, datasets, films, models, proposals, samples
 from service.store.datasets import SnapshotRow
 from service.store.tables import JobRow
@@ -48,7 +49,7 @@ class DecisionInput:
     films_known: int
     """Films with a reading, and pending films."""
     count: int
-    """Films to propose; 0 if the budget leaves none, then only the model is brought up to date."""
+    """Films to propose; 0 if the campaign or its budget wants none, then only the model is brought up to date."""
     seed: int
     previous: ModelReference | None
     """The newest model version."""
@@ -78,7 +79,7 @@ def read_input(session: Session, job: JobRow) -> tuple[DecisionInput, Sequence[S
         dataset=dataset,
         pending=pending,
         films_known=known,
-        count=wanted_films(session, config),
+        count=wanted_films(session, config) if campaign.state in {"active", "paused"} else 0,
         seed=_seed(problem.seed, campaign.revision, known),
         previous=_newest_model(session, campaign.id),
         left=films_left(session, config),

@@ -16,7 +16,7 @@ from service.operations.decision_inputs import DecisionInput, read_input
 from service.operations.leases import expire_lapsed
 from service.operations.publication import ModelRecord, explain, publish
 from service.operations.recommendations import Recommendation
-from service.operations.refill import refill
+from service.operations.refill import DECIDING, refill
 from service.store import artifacts, campaigns, datasets, events, idempotency, jobs, leases, models, retractions
 from service.store.artifacts import StoredArtifact
 from service.store.session import Sessions, lock_campaign, try_lock_campaign
@@ -71,10 +71,10 @@ def _take(session: Session, job_id: str, worker: str) -> JobRow | None:
     lock_campaign(session, job.campaign_id)
     _reopen_expired(session, job.campaign_id)
     taken = jobs.lease(session, job_id, worker)
-    if taken is None or campaigns.get(session, taken.campaign_id).state == "active":
+    if taken is None or campaigns.get(session, taken.campaign_id).state in DECIDING:
         return taken
     # Asked for again when the campaign becomes active: it is behind its data or short of proposals then, too.
-    jobs.finish(session, job_id, taken.fence, "failed", "the campaign is not active")
+    jobs.finish(session, job_id, taken.fence, "failed", "the campaign decides nothing now")
     return None
 
 

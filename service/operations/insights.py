@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 from models.problem import Problem
 from models.stopping import Advice, Standing, Stopping, advise
 from service.errors import NotFound
+from service.operations.budgets import films_left
 from service.operations.models import ModelVersion
 from service.operations.models import page as model_page
-from service.operations.refill import films_left
 from service.store import campaigns, datasets, decisions, models, retractions
 from service.store.tables import DecisionRow
 

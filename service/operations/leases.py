@@ -234,7 +234,7 @@ def _hold(session: Session, lease_id: str, token: str, action: str) -> _Held:
 
 def _unstarted(session: Session, campaign_id: str) -> str:
     """The state of a proposal that its robot gave up before it began."""
-    return "cancelled" if campaigns.get(session, campaign_id).state in {"completed", "aborted"} else "ready"
+    return "cancelled" if campaigns.get(session, campaign_id).state in {"draining", "completed", "aborted"} else "ready"
 
 
 def _allowed_actions(state: str) -> list[str]:

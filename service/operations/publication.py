@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from service.operations.budgets import films_left
 from service.operations.decision_inputs import DecisionInput
 from service.operations.recommendations import (
     Recommendation,
@@ -20,6 +21,7 @@ from service.operations.standing import best, standing
 from service.store import artifacts, campaigns, decisions, events, models, proposals
 from service.store.artifacts import StoredArtifact
 from service.store.ids import new_id
+from service.store.tables import CampaignConfigRow
 
 
 @dataclass(frozen=True)
@@ -111,17 +113,22 @@ def _offer(
     """Put as many films on the queue as the budget leaves, counted after the old ones were taken off it."""
     config = campaigns.config(session, decision.campaign_id, decision.config_revision)
     room = len(recommendations)
-    if config.budget_films is not None:
-        # A ready proposal that is still there is kept by another transaction: it counts as spent.
-        spent = proposals.count(session, decision.campaign_id, (*proposals.SPENT, "ready"))
-        room = max(0, min(room, config.budget_films - spent))
+    if (left := films_left(session, config)) is not None:
+        # A ready proposal that nobody asked for and that is still there is kept by another transaction.
+        kept = proposals.count(session, decision.campaign_id, ["ready"], among=proposals.UNWANTED)
+        room = max(0, min(room, left - kept))
     lineage = {"model_version_id": model_id, "averaged_over": None if model is None else averaged_over(model.metrics)}
     rows = [_proposal(decision, lineage, rank, r) for rank, r in enumerate(recommendations[:room])]
     proposals.insert_ready(session, rows)
     exhausted = not rows and wanted_films(session, config) == 0
     if campaigns.say_exhausted(session, decision.campaign_id, exhausted=exhausted) and exhausted:
-        events.append(session, decision.campaign_id, "budget.reached", {"films": config.budget_films})
+        events.append(session, decision.campaign_id, "budget.reached", _budget(config))
     return [row["id"] for row in rows]
+
+
+def _budget(config: CampaignConfigRow) -> dict[str, float]:
+    bounds = {"films": config.budget_films, "devices": config.budget_devices, "hours": config.budget_hours}
+    return {name: bound for name, bound in bounds.items() if bound is not None}
 
 
 def averaged_over(metrics: Mapping[str, Any]) -> int | None:

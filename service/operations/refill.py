@@ -2,19 +2,23 @@
 
 from sqlalchemy.orm import Session
 
-from service.store import campaigns, jobs, proposals
+from service.operations.budgets import films_left
+from service.store import campaigns, events, jobs, proposals
 from service.store.session import lock_campaign
-from service.store.tables import CampaignConfigRow
+from service.store.tables import OUTSTANDING, CampaignConfigRow, CampaignRow
+
+DECIDING = ("active", "draining", "completed")
+"""States in which new data are learned from. Only an active campaign proposes films as well."""
 
 
 def request_decision(session: Session, campaign_id: str, wanted_revision: int) -> str | None:
     """Want a decision that has seen `wanted_revision`; wishes that wait become one job.
 
     Returns:
-        Id of the pending job, to be rung for after the commit; None if the campaign is not active.
+        Id of the pending job, to be rung for after the commit; None if the campaign does not decide now.
     """
     lock_campaign(session, campaign_id)
-    if campaigns.get(session, campaign_id).state != "active":
+    if _as_it_is(session, campaign_id).state not in DECIDING:
         return None
     return jobs.request(session, campaign_id, wanted_revision)
 
@@ -31,9 +35,12 @@ def refill(session: Session, campaign_id: str, *, pending_changed: bool = False)
         Id of the pending job, to be rung for after the commit; None if none is needed.
     """
     lock_campaign(session, campaign_id)
-    campaign = campaigns.get(session, campaign_id)
-    if campaign.state != "active":
+    campaign = _as_it_is(session, campaign_id)
+    if campaign.state not in DECIDING:
         return None
+    if campaign.state != "active":
+        behind = (campaign.decided_revision or 0) < campaign.revision
+        return jobs.request(session, campaign_id, campaign.revision) if behind else None
     if campaign.decided_revision is None or campaign.decided_revision < campaign.revision:
         return jobs.request(session, campaign_id, campaign.revision)
     config = campaigns.config(session, campaign_id, campaign.config_revision)
@@ -49,8 +56,11 @@ def wanted_films(session: Session, config: CampaignConfigRow) -> int:
     return config.queue_depth if left is None else min(config.queue_depth, left)
 
 
-def films_left(session: Session, config: CampaignConfigRow) -> int | None:
-    """How many films the budget leaves; None if there is no budget."""
-    if config.budget_films is None:
-        return None
-    return max(0, config.budget_films - proposals.count(session, config.campaign_id, proposals.SPENT))
+def _as_it_is(session: Session, campaign_id: str) -> CampaignRow:
+    """The campaign; one that is draining is completed when its last film was measured or given up."""
+    campaign = campaigns.get(session, campaign_id)
+    if campaign.state != "draining" or proposals.count(session, campaign_id, OUTSTANDING) > 0:
+        return campaign
+    campaigns.move(session, campaign_id, ["draining"], "completed")
+    events.append(session, campaign_id, "campaign.completed", {"action": "drain"})
+    return campaigns.get(session, campaign_id)

@@ -89,8 +89,8 @@ class RobotPlayer:
                 self._say(
                     f"  {self.name} has waited {waited_s:.0f} s for a film; `filmloop doctor` and the log say why"
                 )
-            except Conflict:
-                if campaign.refresh().state not in ("active", "paused"):
+            except Conflict as refusal:
+                if refusal.type.endswith("budget-spent") or campaign.refresh().state not in ("active", "paused"):
                     return None
                 self.order.stop.wait(1.0)
         return None

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import Interval, cast, func, literal, select, text, update
+from sqlalchemy import Interval, cast, func, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
 
@@ -143,7 +143,7 @@ def due(session: Session) -> list[str]:
 
 
 def campaigns_to_decide(session: Session) -> list[str]:
-    """Active campaigns behind their data or short of ready proposals, for which no job waits, runs or just died."""
+    """Campaigns behind their data or short of ready proposals, for which no job waits, runs or just died."""
     jobs = select(JobRow.id).where(JobRow.campaign_id == CampaignRow.id)
     in_work = jobs.where(JobRow.state.in_(LIVE)).exists()
     pause = func.now() - timedelta(seconds=DEAD_PAUSE_S)
@@ -157,10 +157,12 @@ def campaigns_to_decide(session: Session) -> list[str]:
         CampaignConfigRow.number == CampaignRow.config_revision
     )
     behind = func.coalesce(CampaignRow.decided_revision, -1) < CampaignRow.revision
+    late = func.coalesce(CampaignRow.decided_revision, 0) < CampaignRow.revision
+    active, ending = CampaignRow.state == "active", CampaignRow.state.in_(("draining", "completed"))
     query = (
         select(CampaignRow.id)
         .join(CampaignConfigRow, in_force)
-        .where(CampaignRow.state == "active", behind | (ready < CampaignConfigRow.queue_depth), ~in_work)
+        .where(or_(active & (behind | (ready < CampaignConfigRow.queue_depth)), ending & late), ~in_work)
         .where(~given_up.where(JobRow.updated_at > pause).exists())
     )
     return list(session.scalars(query))

@@ -57,7 +57,7 @@ def film_id(session: Session, proposal_id: str) -> str | None:
 
 
 def first_ready(session: Session, campaign_id: str, *, lock: bool) -> ProposalRow | None:
-    """Head of the queue: the newest decision first, then by rank.
+    """Head of the queue: what a person wants, the newest decision, then by rank.
 
     Args:
         session: The open transaction.
@@ -67,7 +67,7 @@ def first_ready(session: Session, campaign_id: str, *, lock: bool) -> ProposalRo
     query = (
         select(ProposalRow)
         .where(ProposalRow.campaign_id == campaign_id, ProposalRow.state == "ready")
-        .order_by(ProposalRow.revision.desc(), ProposalRow.rank, ProposalRow.id)
+        .order_by(ProposalRow.priority.desc(), ProposalRow.revision.desc(), ProposalRow.rank, ProposalRow.id)
         .limit(1)
         .execution_options(populate_existing=True)
     )
@@ -138,9 +138,12 @@ def ready_revisions(session: Session, campaign_id: str) -> set[int]:
     return set(session.scalars(query))
 
 
-def count(session: Session, campaign_id: str, states: Collection[str]) -> int:
-    """How many proposals are in one of `states`."""
+def count(
+    session: Session, campaign_id: str, states: Collection[str], *, among: ColumnElement[bool] | None = None
+) -> int:
+    """How many proposals are in one of `states`, of all or of those of which `among` holds."""
     query = select(func.count()).where(ProposalRow.campaign_id == campaign_id, ProposalRow.state.in_(states))
+    query = query if among is None else query.where(among)
     return session.execute(query).scalar_one()
 
 

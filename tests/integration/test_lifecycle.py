@@ -51,7 +51,10 @@ def test_a_campaign_is_created_activated_and_completed(api, loop):
         "revision": 0,
         "films_made": 0,
     }
-    assert (campaign["budget"], campaign["lease"]) == ({"films": 7}, {"ttl_s": 60, "overdue_s": 86400})
+    assert (campaign["budget"], campaign["lease"]) == (
+        {"films": 7, "devices": None, "hours": None},
+        {"ttl_s": 60, "overdue_s": 86400},
+    )
     assert campaign["problem"]["film"]["devices"] == 3
     path = created.headers["Location"]
     read = api.get(path)
@@ -74,8 +77,16 @@ def test_a_campaign_is_created_activated_and_completed(api, loop):
     ("before", "action", "said"),
     [
         ([], "pause", "is draft: 'pause' is not allowed; allowed actions: activate, abort"),
-        (["activate"], "activate", "is active: 'activate' is not allowed; allowed actions: pause, complete, abort"),
-        (["activate", "pause"], "pause", "is paused: 'pause' is not allowed; allowed actions: resume, complete, abort"),
+        (
+            ["activate"],
+            "activate",
+            "is active: 'activate' is not allowed; allowed actions: pause, drain, complete, abort",
+        ),
+        (
+            ["activate", "pause"],
+            "pause",
+            "is paused: 'pause' is not allowed; allowed actions: resume, drain, complete, abort",
+        ),
         (["activate", "complete"], "resume", "is completed: 'resume' is not allowed; allowed actions: abort"),
         (["abort"], "activate", "is aborted: 'activate' is not allowed; allowed actions: none"),
     ],
@@ -295,7 +306,7 @@ def test_claims_are_for_active_campaigns(api, robot):
     api.post(f"/v1/campaigns/{robot.campaign}/actions", json={"action": "pause"})
     refused = robot.claim()
     assert refused.status_code == 409
-    assert refused.json()["detail"].endswith("allowed actions: resume, complete, abort")
+    assert refused.json()["detail"].endswith("allowed actions: resume, drain, complete, abort")
     assert api.get(f"/v1/campaigns/{robot.campaign}/proposals/next").status_code == 204
 
 
@@ -315,7 +326,10 @@ def test_completing_lets_films_in_the_making_be_finished(api, loop, robot, readi
     loop.decide(robot.campaign)
     api.post(f"/v1/campaigns/{robot.campaign}/actions", json={"action": "complete"})
     assert robot.act("complete", {"outcome": "ok"}).json()["state"] == "made"
-    assert api.measure(robot.campaign, [reading(film, k) for k in range(3)]).json()["decision"] is None
+    late = api.measure(robot.campaign, [reading(film, k) for k in range(3)]).json()
+    assert late["decision"]["wanted_revision"] == 1
+    decision = loop.take(robot.campaign)  # late data are learned from, but no film is proposed any more
+    assert (decision.count, len(decision.dataset)) == (0, 3)
     assert api.get(f"/v1/films/{film}").json()["state"] == "measured"
 
 

@@ -10,6 +10,8 @@ from service.operations.campaigns import Campaign
 
 DAY_S = 86_400
 MOST_FILMS = 1_000_000
+MOST_DEVICES = 200 * MOST_FILMS
+MOST_HOURS = 1_000_000.0
 
 
 class Budget(Incoming):
@@ -17,6 +19,10 @@ class Budget(Incoming):
 
     films: Annotated[int, Field(strict=True, ge=1, le=MOST_FILMS)] | None = None
     """Most films that may be made; null means no bound."""
+    devices: Annotated[int, Field(strict=True, ge=1, le=MOST_DEVICES)] | None = None
+    """Most devices on films that may be made."""
+    hours: Annotated[float, Field(strict=True, gt=0, le=MOST_HOURS, allow_inf_nan=False)] | None = None
+    """Hours that robots may work on films; one that was begun before they were spent is finished."""
 
 
 class LeasePolicy(Incoming):
@@ -48,13 +54,15 @@ class CampaignCreate(Incoming):
 class CampaignAct(Incoming):
     """What to do with a campaign."""
 
-    action: Literal["activate", "pause", "resume", "complete", "abort"]
+    action: Literal["activate", "pause", "resume", "drain", "complete", "abort"]
 
 
 class BudgetRead(Outgoing):
     """How much may be spent."""
 
     films: int | None
+    devices: int | None
+    hours: float | None
 
 
 class LeasePolicyRead(Outgoing):
@@ -93,7 +101,9 @@ class CampaignRead(Outgoing):
             config_revision=campaign.config_revision,
             problem=campaign.problem,
             queue_depth=campaign.queue_depth,
-            budget=BudgetRead(films=campaign.budget_films),
+            budget=BudgetRead(
+                films=campaign.budget_films, devices=campaign.budget_devices, hours=campaign.budget_hours
+            ),
             lease=LeasePolicyRead(ttl_s=campaign.lease_ttl_s, overdue_s=campaign.lease_overdue_s),
             revision=campaign.revision,
             films_made=campaign.films_made,

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from service.api.readers.sheet import INTEGERS, NUMBERS, Columns, Row, check_count, columns_of, given, unreadable
 from service.errors import InvalidInput, MalformedRequest
 
-_NUMBER = re.compile(r"[+-]?(?:\d+(?P<mark>[.,])?\d*|(?P<first>[.,])\d+)(?:[eE][+-]?\d{1,4})?")
-_WHOLE = re.compile(r"[+-]?\d{1,18}")
+_NUMBER = re.compile(r"[+-]?(?:\d+(?P<mark>[.,])?\d*|(?P<first>[.,])\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
+_WHOLE = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 
 
 def read(body: bytes) -> list[Row]:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 64 * 1024 * 1024
 """Largest size of the columns once they are decompressed."""
+MAX_TEXT = 1000
+"""Longest text of a column, however short a field of it may have to be."""
 _STEP = 5_000
 """Rows that are held as Python objects at once, beside the result."""
 
@@ -31,8 +33,8 @@ def read(body: bytes) -> list[Row]:
         check_count(file.metadata.num_rows)
         _check_size(file.metadata)
         columns = columns_of(file.schema_arrow.names)
-        text = [name for name in file.schema_arrow.names if pa.types.is_string(file.schema_arrow.field(name).type)]
-        # Text that repeats stays a number and a dictionary until it is needed: a small file cannot swell.
+        text = [column.path for column in file.schema if column.physical_type == "BYTE_ARRAY"]
+        # Text that repeats stays a number and a dictionary: a small file cannot swell.
         table = pq.read_table(io.BytesIO(body), use_threads=False, read_dictionary=text)
         plain = [_plain(table.column(k), name) for k, name in enumerate(columns.fields)]
     except pa.ArrowException as error:
@@ -57,6 +59,10 @@ def _plain(column: "pa.ChunkedArray", name: str) -> "pa.ChunkedArray":
 
     kind = column.type
     value = kind.value_type if pa.types.is_dictionary(kind) else kind
+    if pa.types.is_dictionary(kind):
+        longest = max((len(text) for chunk in column.chunks for text in chunk.dictionary.to_pylist()), default=0)
+        if longest > MAX_TEXT:
+            raise InvalidInput(f"column {name!r} has a text of {longest} characters; the bound is {MAX_TEXT}")
     is_text = pa.types.is_string(value) or pa.types.is_large_string(value)
     if pa.types.is_null(value) or (is_text and name not in NUMBERS):
         return column
@@ -72,4 +78,4 @@ def _plain(column: "pa.ChunkedArray", name: str) -> "pa.ChunkedArray":
             return column.cast(wanted)  # a table with gaps keeps whole numbers as floats
         except pa.ArrowInvalid:
             return column.cast(pa.float64())
-    raise InvalidInput(f"column {name!r} is of type {kind}, which is none that the field may have")
+    raise InvalidInput(f"column {name!r} is of type {value}, which is none that the field may have")

@@ -27,6 +27,10 @@ class DatasetRowRead(Outgoing):
     std_uncertainty: float | None
     replicates: int | None
     """Raw readings behind the value, if its uncertainty was estimated from them."""
+    raw_value: float | None
+    """As delivered, if that was in another unit than the campaign's; like the two below."""
+    raw_unit: str | None
+    raw_std_uncertainty: float | None
     status: Literal["ok", "dead", "above_limit", "below_limit"]
     instrument: str
     measured_at: Instant

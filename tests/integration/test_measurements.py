@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from service.store.tables import FilmRow, JobRow, MeasurementRow, ProposalRow
+from tests.integration.conftest import DEVICES, PROBLEM
 
 
 def state_of(sessions, table, row_id):
@@ -60,6 +61,18 @@ def test_a_position_finds_its_device(api, lab, reading):
     assert api.measure(campaign, [row]).status_code == 201
     with lab.sessions() as session:
         assert session.scalars(select(MeasurementRow.device)).all() == [1]
+
+
+def test_a_place_in_mm_is_along_the_film_as_it_was_proposed(api, lab, reading):
+    campaign = lab.campaign(problem=PROBLEM | {"film": {"devices": DEVICES, "length_mm": 76.0}})
+    film = lab.film(campaign)
+    rows = [reading(film, k, device=..., position_mm=19.0 * k + 0.05) for k in (0, 3)]
+    assert api.measure(campaign, rows).status_code == 201
+    with lab.sessions() as session:
+        assert session.scalars(select(MeasurementRow.device).order_by(MeasurementRow.device)).all() == [0, 3]
+    between = api.measure(campaign, [reading(film, 0, device=..., position_mm=9.5)])
+    assert between.status_code == 422
+    assert "the nearest is" in between.json()["errors"][0]["message"]
 
 
 def test_a_repeated_request_gets_the_first_answer(api, lab, reading):
@@ -177,18 +190,19 @@ def test_two_batches_that_meet_close_the_film_between_them(api, lab, reading):
         assert state_of(lab.sessions, FilmRow, film) == "measured"
 
 
-@pytest.mark.parametrize("state", ["paused", "completed", "aborted"])
+@pytest.mark.parametrize("state", ["active", "paused", "draining", "completed", "aborted"])
 def test_late_data_is_data(api, lab, reading, state):
+    """Of every film in every campaign: it is stored, counts from a revision of its own, and is served."""
     campaign = lab.campaign(state)
-    response = api.measure(campaign, [reading(lab.film(campaign), 0)])
-    assert response.status_code == 201
-    assert response.json()["decision"] is None
-
-
-@pytest.mark.parametrize("state", ["running", "failed", "overdue", "measured"])
-def test_a_film_in_any_state_may_be_measured(api, lab, reading, state):
-    campaign = lab.campaign()
-    assert api.measure(campaign, [reading(lab.film(campaign, state), 0)]).status_code == 201
+    for revision, film_state in enumerate(["running", "made", "measured", "failed", "overdue"], start=1):
+        film = lab.film(campaign, film_state)
+        response = api.measure(campaign, [reading(film, 0), reading(film, 1, status="below_limit")])
+        assert response.status_code == 201
+        assert (response.json()["revision"], response.json()["decision"] is None) == (revision, state != "active")
+        rows = api.get(f"/v1/campaigns/{campaign}/dataset").json()["rows"]
+        read = sorted((r["device"], r["status"]) for r in rows if r["film_id"] == film)
+        assert read == [(0, "ok"), (1, "below_limit")]
+        assert state_of(lab.sessions, FilmRow, film) == film_state
 
 
 def test_a_draft_takes_no_measurements(api, lab, reading):

@@ -1,5 +1,7 @@
 """Expected improvement of a whole film: the joint gain of its devices over everything read or in flight."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,8 @@ from models.policies.film_acquisition import FilmImprovement, device_subset
 from models.policies.film_search import search, searched
 from models.policies.frame import Frame
 from models.policies.survival import device_chances
+from models.surrogates.coarse_latent import coarse
+from models.surrogates.latent import Latent
 from models.tensors import to_tensor
 
 Array = NDArray[np.float64]
@@ -33,19 +37,23 @@ class ExpectedImprovementPolicy:
         """
         if question.problem.outcomes:
             frame = Frame(question)
-            chosen = search(question, frame.acquisition(self.options.mc_samples), self.options, frame.scale)
+            chosen = frame.search(self.options, self.options.mc_samples)
             return chosen.recommend("expected_improvement", frame.reason(chosen.gain))
-        latents = question.model().latents()
-        acquisition = FilmImprovement(
-            latents,
-            to_tensor(reference_points(question)),
-            devices=len(device_subset(question.problem.film.devices)),
-            draws=self.options.mc_samples,
-            seed=question.seed,
-            progress=question.progress,
-            chances=device_chances(question),
-        )
-        chosen = search(question, acquisition, self.options, latents[0].scale)
+        latents, reference = question.model().latents(), to_tensor(reference_points(question))
+
+        def acquisition(processes: Sequence[Latent]) -> FilmImprovement:
+            return FilmImprovement(
+                processes,
+                reference,
+                devices=len(device_subset(question.problem.film.devices)),
+                draws=self.options.mc_samples,
+                seed=question.seed,
+                progress=question.progress,
+                chances=device_chances(question),
+            )
+
+        rough = acquisition(less) if (less := coarse(latents)) is not latents else None
+        chosen = search(question, acquisition(latents), self.options, latents[0].scale, rough)
         return chosen.recommend("expected_improvement", _reason(question, chosen.gain))
 
 

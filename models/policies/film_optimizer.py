@@ -55,13 +55,16 @@ class Candidate:
     value: float
 
 
-def best_films(question: Question, acquisition: FilmAcquisition, options: FilmSearch) -> list[Candidate]:
+def best_films(
+    question: Question, acquisition: FilmAcquisition, options: FilmSearch, rough: FilmAcquisition | None = None
+) -> list[Candidate]:
     """Search all films of a problem. Many scouts climb a few steps, and the best go on: what leads high shows early.
 
     Args:
         question: The problem and what is known.
         acquisition: The gain of films.
         options: Numbers of starting films and of refinements.
+        rough: About the same in less time: what scouts climb, and what starting films are valued by.
 
     Returns:
         Refined films and the starting ones, the best first; empty if no film obeys every rule.
@@ -71,13 +74,16 @@ def best_films(question: Question, acquisition: FilmAcquisition, options: FilmSe
     s = s[device_subset(len(s))]
     if question.structures.listed:
         return score(acquisition, question.structures.all_listed(), s)
-    starts = starting_films(question, acquisition, options.raw_films, s, rng)
+    first = acquisition if rough is None else rough
+    starts = starting_films(question, first, options.raw_films, s, rng)
     if not starts:
         return []
-    scored = score(acquisition, _most_promising(score(acquisition, starts, s[::2])), s)
+    scored = score(first, _most_promising(score(first, starts, s[::2])), s)
     extent = question.structures.extent
     most = max(1.0, SCOUTS * min(1.0, CHEAP / max(1, len(question.dataset))))
-    scouts = refine(_scouts(scored, round(most * options.restarts), extent), acquisition, s, steps=SCOUT_STEPS)
+    scouts = refine(_scouts(scored, round(most * options.restarts), extent), first, s, steps=SCOUT_STEPS)
+    if rough is not None:
+        scouts = score(acquisition, [(c.structure, c.w[None]) for c in scouts], s)
     best = distinct(sorted(scouts, key=_worst_last), options.restarts, extent)
     refined = refine(best, acquisition, s, steps=STEPS)
     return sorted([*refined, *scouts, *scored], key=_worst_last)

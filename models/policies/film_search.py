@@ -44,7 +44,13 @@ class Chosen:
         )
 
 
-def search(question: Question, acquisition: FilmAcquisition, options: FilmSearch, scale: float) -> Chosen:
+def search(
+    question: Question,
+    acquisition: FilmAcquisition,
+    options: FilmSearch,
+    scale: float,
+    rough: FilmAcquisition | None = None,
+) -> Chosen:
     """Choose the film of largest acquisition value.
 
     Args:
@@ -52,13 +58,15 @@ def search(question: Question, acquisition: FilmAcquisition, options: FilmSearch
         acquisition: What a film is worth.
         options: Numbers of starting films and of refinements.
         scale: Physical units per unit of the acquisition's gain.
+        rough: About the same in less time, for all films but the last few; `acquisition` itself if not given.
 
     Raises:
         NoFeasibleFilm: If no film obeys every rule.
     """
     cost = None if options.cost is None else film_cost(question, options.cost)
     climbed = acquisition if cost is None else Priced(acquisition, cost)
-    return choose(question, best_films(question, climbed, options), acquisition, scale, cost)
+    first = rough if rough is None or cost is None else Priced(rough, cost)
+    return choose(question, best_films(question, climbed, options, first), acquisition, scale, cost)
 
 
 def choose(

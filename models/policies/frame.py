@@ -1,16 +1,21 @@
 """Where each objective begins to count, and what is to be beaten, as the readings of a decision have it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
+from models.catalog import FilmSearch
 from models.pareto import directions, non_dominated, reach, reference_point
 from models.policies.base import Question, counted
 from models.policies.film_acquisition import device_subset
 from models.policies.film_hypervolume import Aim, FilmHypervolume, Limits
-from models.policies.film_search import searched
+from models.policies.film_search import Chosen, search, searched
 from models.policies.survival import device_chances
 from models.problem import Problem
 from models.surrogates.base import Prediction
+from models.surrogates.coarse_latent import coarse
+from models.surrogates.latent import Latent
 from models.tensors import to_tensor
 
 Array = NDArray[np.float64]
@@ -53,14 +58,31 @@ class Frame:
         self.scale = float(np.prod(self.width))
         """Physical units, multiplied, per unit of the acquisition's gain."""
 
+    def search(self, options: FilmSearch, draws: int) -> Chosen:
+        """The film of this question whose gain is largest.
+
+        Raises:
+            NoFeasibleFilm: If no film obeys every rule.
+        """
+        latents = self._latents()
+        less = [coarse(processes) for processes in latents]
+        few = all(some is processes for some, processes in zip(less, latents, strict=True))
+        rough = None if few else self._gain(less, draws)
+        return search(self._question, self._gain(latents, draws), options, self.scale, rough)
+
     def acquisition(self, draws: int) -> FilmHypervolume:
         """The gain of films of this question."""
-        question, model = self._question, self._question.model()
-        problem = question.problem
-        m = len(problem.objectives)
+        return self._gain(self._latents(), draws)
+
+    def _latents(self) -> list[tuple[Latent, ...]]:
+        """The processes of every property."""
+        return [self._question.model().latents(k) for k in range(len(self._question.problem.properties))]
+
+    def _gain(self, latents: Sequence[Sequence[Latent]], draws: int) -> FilmHypervolume:
+        question, problem, m = self._question, self._question.problem, len(self.reference)
         return FilmHypervolume(
-            [Aim(model.latents(k), float(self.reference[k]), float(self.width[k])) for k in range(m)],
-            [Limits(model.latents(m + k), *o.limits()) for k, o in enumerate(problem.outcomes)],
+            [Aim(latents[k], float(self.reference[k]), float(self.width[k])) for k in range(m)],
+            [Limits(latents[m + k], *o.limits()) for k, o in enumerate(problem.outcomes)],
             to_tensor(self.known()),
             devices=len(device_subset(problem.film.devices)),
             draws=draws,

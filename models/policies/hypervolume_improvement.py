@@ -2,7 +2,6 @@
 
 from models.catalog import HypervolumeImprovement
 from models.policies.base import Question, Recommendation
-from models.policies.film_search import search
 from models.policies.frame import Frame
 
 
@@ -21,5 +20,5 @@ class HypervolumeImprovementPolicy:
             NoFeasibleFilm: If no film obeys every rule.
         """
         frame = Frame(question)
-        chosen = search(question, frame.acquisition(self.options.mc_samples), self.options, frame.scale)
+        chosen = frame.search(self.options, self.options.mc_samples)
         return chosen.recommend("hypervolume_improvement", frame.reason(chosen.gain))

@@ -38,7 +38,8 @@ def _compositions_as_measured():
     for name in ("std_uncertainty", "delivered"):
         column = sa.Column(name, postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True)
         op.add_column("composition_reading", column)
-    op.add_column("composition_reading", sa.Column("instrument_id", sa.Text(), nullable=True))
+    for name in ("instrument_id", "batch_id"):
+        op.add_column("composition_reading", sa.Column(name, sa.Text(), nullable=True))
     op.add_column("composition_reading", sa.Column("measured_at", sa.DateTime(timezone=True), nullable=True))
     op.create_foreign_key(
         op.f("fk_composition_reading_instrument_id"), "composition_reading", "instrument", ["instrument_id"], ["id"]
@@ -158,7 +159,9 @@ def _retractions():
     op.drop_column("measurement", "retracted_revision")
     op.drop_constraint(op.f("ck_revision_cause"), "revision", type_="check")
     op.create_check_constraint(
-        op.f("ck_revision_cause"), "revision", "cause IN ('created', 'batch', 'as_made', 'retraction', 'reversal')"
+        op.f("ck_revision_cause"),
+        "revision",
+        "cause IN ('created', 'batch', 'as_made', 'composition', 'retraction', 'reversal')",
     )
     op.create_table(
         "retraction",
@@ -198,6 +201,10 @@ def _campaign_life():
     op.add_column("campaign_config", sa.Column("budget_hours", sa.Double(), nullable=True))
     op.create_check_constraint(op.f("ck_campaign_config_budget_devices"), "campaign_config", "budget_devices >= 0")
     op.create_check_constraint(op.f("ck_campaign_config_budget_hours"), "campaign_config", "budget_hours >= 0")
+    # No campaign of a version before had more than one configuration.
+    op.add_column(
+        "model_version", sa.Column("config_revision", sa.Integer(), server_default=sa.text("1"), nullable=False)
+    )
     op.add_column("proposal", sa.Column("priority", sa.Integer(), server_default=sa.text("0"), nullable=False))
     op.alter_column("proposal", "job_id", nullable=True)
     op.drop_constraint(op.f("ck_proposal_source"), "proposal", type_="check")

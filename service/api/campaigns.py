@@ -2,20 +2,40 @@
 
 import hashlib
 import json
+import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy.orm import Session
 
-from service.api.dependencies import After, BellDependency, CampaignId, Limit, OnceDependency, SessionsDependency
+from service.api.dependencies import (
+    After,
+    BellDependency,
+    CampaignId,
+    ConfigurationNumber,
+    Limit,
+    OnceDependency,
+    SessionsDependency,
+)
+from service.api.problems import answers
 from service.api.replies import answer_once, reply
-from service.api.schemas.campaigns import CampaignAct, CampaignCreate, CampaignRead
+from service.api.schemas.campaigns import (
+    CampaignAct,
+    CampaignChange,
+    CampaignCreate,
+    CampaignRead,
+    ConfigurationRead,
+)
 from service.api.schemas.fields import Page
-from service.operations import campaigns
+from service.errors import PreconditionMissing
+from service.operations import campaigns, configurations
 from service.operations.idempotency import Body
 
 router = APIRouter(tags=["researcher"])
+
+_TAG = re.compile(r'"(\d{1,9})\.[0-9a-f]{32}"')
+"""An entity tag of a campaign: the number of its configuration, and a hash of all that is told of it."""
 
 
 @router.post("/campaigns", status_code=201, response_model=CampaignRead)
@@ -66,6 +86,47 @@ def read_campaign(
     return JSONResponse(body, headers={"ETag": etag})
 
 
+@router.patch("/campaigns/{campaign_id}", response_model=CampaignRead, responses=answers(412, 428))
+def change_campaign(
+    *,
+    campaign_id: CampaignId,
+    wanted: CampaignChange,
+    once: OnceDependency,
+    sessions: SessionsDependency,
+    bell: BellDependency,
+    if_match: Annotated[str | None, Header(max_length=8192, description="`ETag` of what is to be changed.")] = None,
+) -> Response:
+    """Put a new configuration in force: other bounds, another rule, another policy, budget or queue.
+
+    `If-Match` must be an `ETag` of the campaign under the configuration that is in force; data that arrived since do
+    not make it stale. Films that are ready are superseded if the problem changed, but for those that a person wants
+    and that break no rule; films that were claimed are made as they were proposed.
+    """
+    seen = _configurations_seen(if_match)
+    to_ring: list[str | None] = []
+
+    def effect(session: Session) -> tuple[int, Body]:
+        changed, job_id = configurations.change(session, campaign_id, seen, wanted.members(), wanted.others())
+        to_ring.append(job_id)
+        return 200, CampaignRead.of(changed).model_dump(mode="json")
+
+    answer = answer_once(sessions, once, effect)
+    for job_id in to_ring:
+        bell.ring(job_id)
+    response = reply(answer)
+    response.headers["ETag"] = _etag(answer.body)
+    return response
+
+
+@router.get("/campaigns/{campaign_id}/configurations/{number}")
+def read_configuration(
+    campaign_id: CampaignId, number: ConfigurationNumber, sessions: SessionsDependency
+) -> ConfigurationRead:
+    """One numbered configuration: every proposal names the one that it was chosen under."""
+    with sessions() as session:
+        return ConfigurationRead.of(configurations.read(session, campaign_id, number))
+
+
 @router.post("/campaigns/{campaign_id}/actions", response_model=CampaignRead)
 def act_on_campaign(
     campaign_id: CampaignId,
@@ -92,4 +153,19 @@ def act_on_campaign(
 
 
 def _etag(body: dict[str, Any]) -> str:
-    return f'"{hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:32]}"'
+    digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:32]
+    return f'"{body["config_revision"]}.{digest}"'
+
+
+def _configurations_seen(if_match: str | None) -> set[int] | None:
+    """Numbers of the configurations whose campaign the caller has read, by the entity tags of `_etag`; None for all.
+
+    Raises:
+        PreconditionMissing: If the caller does not say.
+    """
+    if if_match is None:
+        raise PreconditionMissing("the header If-Match is missing; read the campaign and send its ETag")
+    tags = [tag.strip() for tag in if_match.split(",")]
+    if tags == ["*"]:
+        return None
+    return {int(found[1]) for tag in tags if (found := _TAG.fullmatch(tag))}

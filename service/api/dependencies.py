@@ -77,6 +77,7 @@ _ID = r"^[A-Za-z0-9_-]{1,64}$"
 CampaignId = Annotated[
     str, Path(pattern=_ID, description="Id of a campaign.", examples=["cmp_01k9zq3v7e8m5r2t4w6y8a0b1c"])
 ]
+ConfigurationNumber = Annotated[int, Path(ge=1, le=LARGEST_REVISION, description="Number of a configuration.")]
 ModelVersionId = Annotated[str, Path(pattern=_ID, description="Id of a model version.")]
 ProposalId = Annotated[str, Path(pattern=_ID, description="Id of a proposal.")]
 FilmId = Annotated[str, Path(pattern=_ID, description="Id of a film.")]

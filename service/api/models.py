@@ -43,6 +43,7 @@ def _read(version: ModelVersion) -> ModelVersionRead:
         campaign_id=version.campaign_id,
         kind=version.kind,
         name=version.name,
+        config_revision=version.config_revision,
         revision=version.revision,
         snapshot_hash=version.snapshot_hash,
         seed=version.seed,

@@ -94,10 +94,19 @@ _MEANINGS = {
     500: "Something went wrong on the service's side; nothing was stored",
     503: "The database did not answer; repeat the request with the same Idempotency-Key",
 }
-RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: {"description": meaning, "content": {MEDIA_TYPE: {"schema": _SCHEMA}}}
-    for status, meaning in _MEANINGS.items()
+_RARE_MEANINGS = {
+    412: "It has changed since the caller read it",
+    428: "The request does not say which state it changes",
 }
+
+
+def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For OpenAPI: problems with which a route may answer."""
+    meanings = _MEANINGS | _RARE_MEANINGS
+    return {s: {"description": meanings[s], "content": {MEDIA_TYPE: {"schema": _SCHEMA}}} for s in statuses}
+
+
+RESPONSES = answers(*_MEANINGS)
 """For OpenAPI: what every route may answer when it does not do what was asked."""
 _HTTP_TYPES = {400: "bad-request", 404: "not-found", 405: "method-not-allowed"}
 

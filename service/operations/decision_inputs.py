@@ -52,7 +52,7 @@ class DecisionInput:
     """Films to propose; 0 if the campaign or its budget wants none, then only the model is brought up to date."""
     seed: int
     previous: ModelReference | None
-    """The newest model version."""
+    """The newest model version, if it is of the same search space, properties and surrogate."""
     left: int | None = None
     """Films that the budget leaves; None if there is none."""
 
@@ -81,7 +81,7 @@ def read_input(session: Session, job: JobRow) -> tuple[DecisionInput, Sequence[S
         films_known=known,
         count=wanted_films(session, config) if campaign.state in {"active", "paused"} else 0,
         seed=_seed(problem.seed, campaign.revision, known),
-        previous=_newest_model(session, campaign.id),
+        previous=_newest_model(session, campaign.id, problem),
         left=films_left(session, config),
     )
     return decision, rows
@@ -95,20 +95,29 @@ def _pending(session: Session, campaign_id: str, problem: Problem) -> tuple[tupl
     made_of = films.compositions(session, started)
     pending, names = [], set()
     for proposal, film_id in rows:
+        under = datasets.problem(session, campaign_id, proposal.config_revision)
+        proposed_in = problem.model_copy(update={"film": under.film})  # each film has the devices it was proposed with
         readings = made_of.get(film_id, []) if film_id is not None else []
         as_made: Mapping[int, Mapping[str, float]] = {c.device: c.composition for c in readings if c.kind == "as_made"}
-        film = unread_film(proposal.film, problem, done.get(film_id or "", ()), as_made)
+        film = unread_film(proposal.film, proposed_in, done.get(film_id or "", ()), as_made)
         names.add(film_id or proposal.id)
         if film is not None:
             pending.append(film)
     return tuple(pending), names
 
 
-def _newest_model(session: Session, campaign_id: str) -> ModelReference | None:
+def _newest_model(session: Session, campaign_id: str, problem: Problem) -> ModelReference | None:
+    """The newest model, if it is one of this problem: of another one, nothing is known to carry over."""
     row = models.newest(session, campaign_id)
-    if row is None:
+    if row is None or not alike(datasets.problem(session, campaign_id, row.config_revision), problem):
         return None
     return ModelReference(row.id, row.name, row.revision, row.snapshot_hash, row.artifact_sha256)
+
+
+def alike(one: Problem, other: Problem) -> bool:
+    """Whether a model of one problem is a model of the other: films and policy may differ."""
+    first, second = ((p.space, p.properties, p.surrogate) for p in (one, other))
+    return first == second
 
 
 def _seed(campaign_seed: int, revision: int, known: int) -> int:

@@ -14,6 +14,7 @@ from models.problem import Problem
 from models.stopping import Advice, Standing, Stopping, advise
 from service.errors import NotFound
 from service.operations.budgets import films_left
+from service.operations.decision_inputs import alike
 from service.operations.models import ModelVersion
 from service.operations.models import page as model_page
 from service.store import campaigns, datasets, decisions, models, retractions
@@ -32,7 +33,7 @@ class Insight:
     revision: int
     """Revision of the dataset that the model has seen."""
     stale: bool
-    """Whether the dataset is ahead of it."""
+    """Whether the dataset is ahead of it, or the problem is another one by now."""
     rests_on_retracted: bool
     """Whether it was trained on readings that are retracted now."""
     said: dict[str, Any]
@@ -99,8 +100,10 @@ def calibration(session: Session, campaign_id: str, after: str | None, limit: in
     Raises:
         NotFound: If there is no such campaign.
     """
-    problem = datasets.head(session, campaign_id).problem
-    return [_calibration(version, problem) for version in model_page(session, campaign_id, after, limit)]
+    return [
+        _calibration(version, datasets.problem(session, campaign_id, version.config_revision))
+        for version in model_page(session, campaign_id, after, limit)
+    ]
 
 
 def stop_advice(session: Session, campaign_id: str, options: Stopping, limit: int) -> StopAdvice:
@@ -126,7 +129,9 @@ def _insight(session: Session, campaign_id: str, noun: str) -> Insight:
     if found is None:
         raise NotFound(_missing(datasets.head(session, campaign_id).problem, noun), campaign_id)
     version, said = found
-    stale = version.revision < campaign.revision
+    stale = version.revision < campaign.revision or not alike(
+        datasets.problem(session, campaign_id, version.config_revision), datasets.head(session, campaign_id).problem
+    )
     resting = bool(retractions.resting_on_retracted(session, campaign_id, [version.revision]))
     return Insight(campaign_id, version.id, version.revision, stale, resting, said)
 

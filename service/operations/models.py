@@ -20,6 +20,7 @@ class ModelVersion:
     campaign_id: str
     kind: str
     name: str
+    config_revision: int
     revision: int
     snapshot_hash: str
     seed: int
@@ -73,6 +74,7 @@ def _version(row: ModelVersionRow, size: int, *, rests_on_retracted: bool) -> Mo
         campaign_id=row.campaign_id,
         kind=row.kind,
         name=row.name,
+        config_revision=row.config_revision,
         revision=row.revision,
         snapshot_hash=row.snapshot_hash,
         seed=row.seed,

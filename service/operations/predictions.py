@@ -97,7 +97,7 @@ def newest(session: Session, campaign_id: str) -> PredictingModel:
 
 
 def _model(session: Session, row: ModelVersionRow) -> PredictingModel:
-    problem = datasets.head(session, row.campaign_id).problem
+    problem = datasets.problem(session, row.campaign_id, row.config_revision)
     return PredictingModel(row.id, row.campaign_id, row.revision, row.artifact_sha256, problem)
 
 

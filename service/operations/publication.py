@@ -81,6 +81,7 @@ def _keep_model(session: Session, decision: DecisionInput, model: ModelRecord) -
         "artifact_sha256": model.artifact.sha256,
         "kind": "surrogate",
         "name": model.name,
+        "config_revision": decision.config_revision,
         "revision": decision.revision,
         "snapshot_hash": decision.snapshot_hash,
         "seed": model.seed,

@@ -170,7 +170,7 @@ def unread_film(
     waiting = [d["index"] for d in film["devices"] if d["index"] not in finished]
     if not waiting:
         return None
-    proposed = _proposed(film, problem)
+    proposed = proposed_film(film, problem)
     a, b, process, s = proposed.a, proposed.b, proposed.process, proposed.s[waiting]
     if not as_made:
         return Film(a, b, process, s, commands=proposed.commands)
@@ -179,8 +179,16 @@ def unread_film(
     return MadeFilm(a, b, process, s, made, commands=proposed.commands)
 
 
-def _proposed(film: Mapping[str, Any], problem: Problem) -> Film:
-    """The whole film that was proposed; on a deposition grid it follows from its commands."""
+def proposed_film(film: Mapping[str, Any], problem: Problem) -> Film:
+    """The whole film that was proposed; on a deposition grid it follows from its commands.
+
+    Args:
+        film: As `written` wrote it.
+        problem: With the film geometry under which it was written.
+
+    Raises:
+        InvalidComposition: If its process values have no meaning in the problem.
+    """
     process, told = problem.space.encode_process(film["process"]), film.get("commands")
     if told is not None:
         return commanded_film(named_commands(told["a"], told["b"], problem.space), process, problem.space, problem.film)

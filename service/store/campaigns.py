@@ -41,6 +41,19 @@ def config(session: Session, campaign_id: str, number: int) -> CampaignConfigRow
     return session.get_one(CampaignConfigRow, (campaign_id, number))
 
 
+def add_config(session: Session, campaign_id: str, values: dict[str, Any]) -> int:
+    """Put the campaign's next configuration in force; return its number. Needs the campaign's lock."""
+    raised = (
+        update(CampaignRow)
+        .where(CampaignRow.id == campaign_id)
+        .values(config_revision=CampaignRow.config_revision + 1, updated_at=func.now())
+        .returning(CampaignRow.config_revision)
+    )
+    number: int = session.execute(raised, execution_options=FRESH).scalar_one()
+    session.execute(insert(CampaignConfigRow).values(campaign_id=campaign_id, number=number, **values))
+    return number
+
+
 def page(session: Session, after: str | None, limit: int) -> Sequence[tuple[CampaignRow, CampaignConfigRow]]:
     """Campaigns with an id above `after`, each with the configuration in force."""
     in_force = (CampaignConfigRow.campaign_id == CampaignRow.id) & (

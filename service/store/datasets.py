@@ -84,6 +84,12 @@ def head(session: Session, campaign_id: str) -> Head:
     return Head(found.state, found.revision, _parsed(found.problem))
 
 
+def problem(session: Session, campaign_id: str, number: int) -> Problem:
+    """Problem of a campaign's numbered configuration, which must exist."""
+    here = (CampaignConfigRow.campaign_id == campaign_id) & (CampaignConfigRow.number == number)
+    return _parsed(session.execute(select(cast(CampaignConfigRow.problem, Text)).where(here)).scalar_one())
+
+
 @functools.lru_cache(maxsize=256)
 def _parsed(problem: str) -> Problem:
     """A configuration never changes, and checking a search space solves linear programs: once per process is enough."""

@@ -132,6 +132,12 @@ def withdraw_ready(
     return ids
 
 
+def ready(session: Session, campaign_id: str) -> Sequence[ProposalRow]:
+    """The queue, in no order."""
+    query = select(ProposalRow).where(ProposalRow.campaign_id == campaign_id, ProposalRow.state == "ready")
+    return session.scalars(query.execution_options(populate_existing=True)).all()
+
+
 def ready_revisions(session: Session, campaign_id: str) -> set[int]:
     """Revisions of the dataset from which ready proposals were chosen."""
     query = select(ProposalRow.revision).where(ProposalRow.campaign_id == campaign_id, ProposalRow.state == "ready")

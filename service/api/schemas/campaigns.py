@@ -2,11 +2,16 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from models.catalog import PolicyChoice, SurrogateChoice
+from models.composition import SearchSpace
+from models.film import FilmGeometry
+from models.objective import Objective, OutcomeConstraint
 from models.problem import Problem
 from service.api.schemas.fields import Incoming, Instant, Label, Outgoing
 from service.operations.campaigns import Campaign
+from service.operations.configurations import Configuration
 
 DAY_S = 86_400
 MOST_FILMS = 1_000_000
@@ -49,6 +54,56 @@ class CampaignCreate(Incoming):
         if "\\u0000" in self.problem.model_dump_json():
             raise ValueError("a text of the problem contains the character NUL, which cannot be stored")
         return self
+
+
+class ProblemChange(Incoming):
+    """Members of the problem that change; each that is given replaces the old one whole, the others stay."""
+
+    space: SearchSpace | None = None
+    objectives: Annotated[tuple[Objective, ...], Field(min_length=1, max_length=4)] | None = None
+    outcomes: Annotated[tuple[OutcomeConstraint, ...], Field(max_length=8)] | None = None
+    film: FilmGeometry | None = None
+    surrogate: SurrogateChoice | None = None
+    policy: PolicyChoice | None = None
+    initial_films: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
+    seed: Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)] | None = None
+
+
+class CampaignChange(Incoming):
+    """What shall be otherwise from now on; what is left out stays."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra={"examples": [{"problem": {"policy": {"name": "mapping"}}, "queue_depth": 2}]},
+    )
+
+    problem: ProblemChange | None = None
+    queue_depth: Annotated[int, Field(strict=True, ge=1, le=20)] | None = None
+    budget: Budget | None = None
+    """Replaces the old budget whole: what it leaves out is not bounded."""
+    lease: LeasePolicy | None = None
+
+    @model_validator(mode="after")
+    def _storable(self) -> Self:
+        if "\\u0000" in self.model_dump_json():
+            raise ValueError("a text of the problem contains the character NUL, which cannot be stored")
+        return self
+
+    def members(self) -> dict[str, Any]:
+        """Members of the problem as JSON."""
+        return {} if self.problem is None else self.problem.model_dump(mode="json", exclude_none=True)
+
+    def others(self) -> dict[str, Any]:
+        """Everything beside the problem, by the names of the configuration's columns."""
+        found: dict[str, Any] = {}
+        if self.queue_depth is not None:
+            found["queue_depth"] = self.queue_depth
+        if self.budget is not None:
+            found |= {f"budget_{name}": bound for name, bound in self.budget.model_dump().items()}
+        if self.lease is not None:
+            found |= {f"lease_{name}": seconds for name, seconds in self.lease.model_dump().items()}
+        return found
 
 
 class CampaignAct(Incoming):
@@ -109,4 +164,29 @@ class CampaignRead(Outgoing):
             films_made=campaign.films_made,
             created_at=campaign.created_at,
             updated_at=campaign.updated_at,
+        )
+
+
+class ConfigurationRead(Outgoing):
+    """One numbered configuration of a campaign, in force or not; it never changes."""
+
+    campaign_id: str
+    number: int
+    problem: dict[str, Any]
+    queue_depth: int
+    budget: BudgetRead
+    lease: LeasePolicyRead
+    created_at: Instant
+
+    @classmethod
+    def of(cls, found: Configuration) -> Self:
+        """A configuration as it goes out."""
+        return cls(
+            campaign_id=found.campaign_id,
+            number=found.number,
+            problem=found.problem,
+            queue_depth=found.queue_depth,
+            budget=BudgetRead(films=found.budget_films, devices=found.budget_devices, hours=found.budget_hours),
+            lease=LeasePolicyRead(ttl_s=found.lease_ttl_s, overdue_s=found.lease_overdue_s),
+            created_at=found.created_at,
         )

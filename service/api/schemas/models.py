@@ -21,6 +21,8 @@ class ModelVersionRead(Outgoing):
     campaign_id: str
     kind: str
     name: str
+    config_revision: int
+    """Configuration whose problem it was trained for."""
     revision: int
     """Revision of the dataset it was trained on."""
     snapshot_hash: str

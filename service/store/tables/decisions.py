@@ -71,6 +71,8 @@ class ModelVersionRow(Base):
     kind: Mapped[str]
     name: Mapped[str]
     """Name in the catalog, e.g. `film_gp`."""
+    config_revision: Mapped[int] = mapped_column(server_default=text("1"))
+    """Configuration whose problem gives its columns and properties a meaning."""
     revision: Mapped[int]
     snapshot_hash: Mapped[str]
     seed: Mapped[int] = mapped_column(BigInteger)

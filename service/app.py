@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 from service.api import (
     campaigns,
     claims,
+    compositions,
     datasets,
     events,
     films,
@@ -39,6 +40,7 @@ ROUTERS = (
     leases.router,
     films.router,
     measurements.router,
+    compositions.router,
     instruments.router,
     samples.router,
     retractions.router,

@@ -1,7 +1,7 @@
 """What a decision is made from: everything that a worker reads before it thinks."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
@@ -12,7 +12,7 @@ from models.problem import Problem
 from service.operations.budgets import films_left
 from service.operations.recommendations import unread_film
 from service.operations.refill import wanted_films
-from service.store import campaigns, datasets, films, models, proposals, samples
+from service.store import campaigns, compositions, datasets, films, models, proposals, samples
 from service.store.datasets import SnapshotRow
 from service.store.tables import JobRow
 
@@ -98,9 +98,10 @@ def _pending(session: Session, campaign_id: str, problem: Problem) -> tuple[tupl
         under = datasets.problem(session, campaign_id, proposal.config_revision)
         proposed_in = problem.model_copy(update={"film": under.film})  # each film has the devices it was proposed with
         readings = made_of.get(film_id, []) if film_id is not None else []
-        as_made: Mapping[int, Mapping[str, float]] = {c.device: c.composition for c in readings if c.kind == "as_made"}
-        film = unread_film(proposal.film, proposed_in, done.get(film_id or "", ()), as_made)
-        names.add(film_id or proposal.id)
+        made = compositions.best_known(readings)
+        film = unread_film(proposal.film, proposed_in, done.get(film_id or "", ()), made)
+        if proposal.state != "cancelled":
+            names.add(film_id or proposal.id)
         if film is not None:
             pending.append(film)
     return tuple(pending), names

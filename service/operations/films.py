@@ -12,6 +12,17 @@ from service.store.tables import CompositionReadingRow, FilmRow
 
 
 @dataclass(frozen=True)
+class MeasuredComposition:
+    """What an instrument found a device to be made of."""
+
+    composition: dict[str, float]
+    std_uncertainty: dict[str, float] | None
+    measured_at: datetime
+    revision: int
+    """From which it counts."""
+
+
+@dataclass(frozen=True)
 class Device:
     """One measurable spot of a film."""
 
@@ -19,6 +30,9 @@ class Device:
     position: float
     proposed: dict[str, float]
     as_made: dict[str, float] | None
+    """As the robot reported."""
+    measured: MeasuredComposition | None
+    """As an instrument found, most recently."""
     readings: int
     """That count."""
     retracted: int
@@ -76,6 +90,7 @@ def _film(
     retracted: Mapping[tuple[str, int], int],
 ) -> Film:
     as_made = {c.device: c.composition for c in made_of if c.kind == "as_made"}  # oldest first: the newest stays
+    measured = {c.device: _measured(c) for c in made_of if c.kind == "measured"}
     devices = []
     for nominal in (c for c in made_of if c.kind == "nominal"):
         number, dead = readings.get((row.id, nominal.device), (0, False))
@@ -84,6 +99,7 @@ def _film(
             position=nominal.position,
             proposed=nominal.composition,
             as_made=as_made.get(nominal.device),
+            measured=measured.get(nominal.device),
             readings=number,
             retracted=retracted.get((row.id, nominal.device), 0),
             dead=dead,
@@ -102,3 +118,8 @@ def _film(
         started_at=row.started_at,
         completed_at=row.completed_at,
     )
+
+
+def _measured(row: CompositionReadingRow) -> MeasuredComposition:
+    assert row.measured_at is not None  # noqa: S101 - every composition as measured has a time
+    return MeasuredComposition(row.composition, row.std_uncertainty, row.measured_at, row.revision)

@@ -9,14 +9,11 @@ from sqlalchemy.orm import Session
 
 from models.problem import Problem
 from service.errors import InvalidInput, Violation
+from service.operations.places import place
 from service.operations.units import SAME, Conversion, conversion
 from service.store import measurements
 from service.store.measurements import FilmPlaces
 
-POSITION_TOLERANCE = 1e-6
-"""Largest distance between a reading's position and the device that it belongs to, in gradient lengths."""
-POSITION_TOLERANCE_MM = 0.1
-"""The same in mm along the film; where devices are close, a quarter of their spacing if that is less."""
 LARGEST = 1e100
 """Largest magnitude of a reading, and of an uncertainty, in any unit; its square is still a finite double."""
 MAX_UNITS = 100
@@ -121,7 +118,11 @@ class Checks:
             message = f"film {reading.film_id!r} is not a film of campaign {self._campaign_id}"
             wrong.append(at(row, "film_id", message))
             return None
-        return place(row, reading, film, wrong)
+        device = place(reading, film)
+        if isinstance(device, int):
+            return device
+        wrong.append(at(row, device.field, device.message))
+        return None
 
 
 def at(row: int, field: str, message: str) -> Violation:
@@ -165,42 +166,3 @@ def _check_range(row: int, value: float | None, spread: float | None, unit: str,
     if spread is not None and not 1.0 / LARGEST <= spread <= LARGEST:
         bounds = f"{1.0 / LARGEST:g} to {LARGEST:g} {unit}"
         wrong.append(at(row, "std_uncertainty", f"a standard uncertainty is {bounds}, it is {spread:g}"))
-
-
-def place(row: int, reading: Reading, film: FilmPlaces, wrong: list[Violation]) -> int | None:
-    """The device that a reading belongs to, by its index, by its position or by its place in mm."""
-    ways = ("device", "position", "position_mm")
-    given = [way for way in ways if getattr(reading, way) is not None]
-    if len(given) != 1:
-        which = "neither" if not given else "both" if len(given) == 2 else "all"
-        message = f"exactly one of device, position and position_mm must be given, got {which}"
-        wrong.append(at(row, "device", message))
-        return None
-    if reading.device is not None:
-        if reading.device in film.positions:
-            return reading.device
-        message = f"device {reading.device} is outside 0..{len(film.positions) - 1} of film {reading.film_id}"
-        wrong.append(at(row, "device", message))
-        return None
-    return _nearest(row, reading, film, wrong)
-
-
-def _nearest(row: int, reading: Reading, film: FilmPlaces, wrong: list[Violation]) -> int | None:
-    wanted, unit, length, tolerance, field = reading.position, "", 1.0, POSITION_TOLERANCE, "position"
-    if reading.position_mm is not None:
-        if film.length_mm is None:
-            message = "position_mm needs the film's length: the campaign's film geometry has no length_mm"
-            wrong.append(at(row, "position_mm", message))
-            return None
-        wanted, unit, length, field = reading.position_mm, " mm", film.length_mm, "position_mm"
-        tolerance = min(POSITION_TOLERANCE_MM, film.spacing * length / 4)
-    assert wanted is not None  # noqa: S101 - one of the two was given
-    device, nearest = min(film.positions.items(), key=lambda item: abs(item[1] * length - wanted))
-    if abs(nearest * length - wanted) <= tolerance:
-        return device
-    message = (
-        f"{field} {wanted} is not a device position of film {reading.film_id}: "
-        f"the nearest is {nearest * length:.9g}{unit} (device {device}), the tolerance {tolerance:g}{unit}"
-    )
-    wrong.append(at(row, field, message))
-    return None

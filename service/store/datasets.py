@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from models.dataset import Dataset
 from models.problem import Problem
 from service.errors import NotFound
-from service.store import retractions, samples
+from service.store import compositions, retractions, samples
 from service.store.session import lock_campaign
 from service.store.tables import (
     CampaignConfigRow,
@@ -48,7 +48,7 @@ class SnapshotRow:
     position: float
     """Of the device along its film, 0 at end A, 1 at end B."""
     composition: dict[str, float]
-    """Atomic fraction by element: as made if that was known at the revision, else as proposed."""
+    """Atomic fraction by element: as measured if that was known at the revision, else as made, else as proposed."""
     process: dict[str, float | str]
     """Process conditions of the film in physical units, by variable name."""
     property: str
@@ -163,8 +163,8 @@ def _places(session: Session, campaign_id: str, revision: int) -> dict[tuple[str
         .join(FilmRow, FilmRow.id == CompositionReadingRow.film_id)
         .where(FilmRow.campaign_id == campaign_id)
         .where(or_(CompositionReadingRow.kind == "nominal", CompositionReadingRow.revision <= revision))
-        # What was made counts before what was proposed, and later knowledge before earlier: the last one stays.
-        .order_by(CompositionReadingRow.kind == "as_made", CompositionReadingRow.revision)
+        # Later knowledge counts before earlier of its kind: the last one stays.
+        .order_by(compositions.weight(), CompositionReadingRow.revision)
     )
     return {
         (film_id, device): {"position": position, "composition": composition}

@@ -18,7 +18,7 @@ class DatasetRowRead(Outgoing):
     position: float
     """Of the device along its film, 0 at end A, 1 at end B."""
     composition: dict[str, float]
-    """Atomic fraction by element: as made if that was known at this revision, else as proposed."""
+    """Atomic fraction by element: as measured if that was known at this revision, else as made, else as proposed."""
     process: dict[str, float | str]
     """Process conditions of the film in physical units."""
     property: str

@@ -9,6 +9,19 @@ from service.api.schemas.fields import Instant, Outgoing
 FilmState = Literal["running", "made", "measured", "failed", "overdue"]
 
 
+class MeasuredCompositionRead(Outgoing):
+    """What an instrument found a device to be made of."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    composition: dict[str, float]
+    """Atomic fraction by element, made to sum to 1."""
+    std_uncertainty: dict[str, float] | None
+    measured_at: Instant
+    revision: int
+    """Revision of the dataset from which it counts."""
+
+
 class DeviceRead(Outgoing):
     """One measurable spot of a film."""
 
@@ -20,7 +33,9 @@ class DeviceRead(Outgoing):
     proposed: dict[str, float]
     """Atomic fraction by element, as proposed."""
     as_made: dict[str, float] | None
-    """As made; null if it is not known."""
+    """As the robot reported; null if it is not known."""
+    measured: MeasuredCompositionRead | None
+    """As an instrument found, most recently; null if it is not known."""
     readings: int
     """That count."""
     retracted: int

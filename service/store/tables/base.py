@@ -29,7 +29,7 @@ SOURCES = ("model", "space_filling", "random", "person")
 ARRAY_TYPES = ("float32", "float64")
 COMPOSITION_KINDS = ("nominal", "as_made", "measured")
 READING_STATES = ("ok", "dead", "above_limit", "below_limit")
-REVISION_CAUSES = ("created", "batch", "as_made", "retraction", "reversal")
+REVISION_CAUSES = ("created", "batch", "as_made", "composition", "retraction", "reversal")
 
 
 def one_of(column: str, values: tuple[str, ...], name: str, *, nullable: bool = False) -> CheckConstraint:

@@ -93,6 +93,8 @@ class CompositionReadingRow(Base):
     delivered: Mapped[dict[str, float] | None] = mapped_column(JSONB(none_as_null=True))
     """Fractions as the instrument gave them, before they were made to sum to 1."""
     instrument_id: Mapped[str | None] = mapped_column(ForeignKey("instrument.id"))
+    batch_id: Mapped[str | None]
+    """What the instrument sent together."""
     measured_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

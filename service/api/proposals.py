@@ -1,13 +1,30 @@
-"""Where people and robots look at the queue. Nothing here changes anything."""
+"""Where people and robots look at the queue, and people say what they want of it."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
+from sqlalchemy.orm import Session
 
-from service.api.dependencies import After, CampaignId, Limit, ProposalId, SessionsDependency
+from service.api.dependencies import (
+    After,
+    BellDependency,
+    CampaignId,
+    Limit,
+    Once,
+    OnceDependency,
+    ProposalId,
+    SessionsDependency,
+)
+from service.api.replies import answer_once, reply
 from service.api.schemas.fields import Label, Page
-from service.api.schemas.proposals import ProposalRead, ProposalState
-from service.operations import proposals
+from service.api.schemas.proposals import ProposalAct, ProposalCreate, ProposalRead, ProposalState
+from service.operations import proposals, wishes
+from service.operations.idempotency import Body
+from service.operations.proposals import Proposal
+from service.operations.wishes import WantedFilm
+from service.store.bell import Bell
+from service.store.session import Sessions
 
 router = APIRouter(tags=["robot"])
 
@@ -50,3 +67,66 @@ def read_proposal(proposal_id: ProposalId, sessions: SessionsDependency) -> Prop
     """One proposal."""
     with sessions() as session:
         return ProposalRead.model_validate(proposals.get(session, proposal_id))
+
+
+@router.post("/campaigns/{campaign_id}/proposals", status_code=201, response_model=ProposalRead)
+def propose_film(
+    *,
+    campaign_id: CampaignId,
+    wanted: ProposalCreate,
+    once: OnceDependency,
+    sessions: SessionsDependency,
+    bell: BellDependency,
+) -> Response:
+    """Put a film of a person's own at the head of the queue. It obeys the campaign's rules and counts in its budget.
+
+    No decision supersedes it, and the next ones are made knowing that it will be there.
+    """
+    commands = wanted.commands
+    film = WantedFilm(
+        a=wanted.a,
+        b=wanted.b,
+        commands_a=None if commands is None else commands.a,
+        commands_b=None if commands is None else commands.b,
+        process=wanted.process,
+    )
+    return _answer(sessions, once, bell, 201, lambda session: wishes.inject(session, campaign_id, film, wanted.reason))
+
+
+@router.post("/proposals/{proposal_id}/actions", response_model=ProposalRead)
+def act_on_proposal(
+    *,
+    proposal_id: ProposalId,
+    wanted: ProposalAct,
+    once: OnceDependency,
+    sessions: SessionsDependency,
+    bell: BellDependency,
+) -> Response:
+    """Cancel a film that nobody has begun, let one be the next, or say what came of one that is overdue."""
+
+    def act(session: Session) -> tuple[Proposal, str | None]:
+        match wanted.action:
+            case "cancel":
+                return wishes.cancel(session, proposal_id)
+            case "prioritise":
+                return wishes.prioritise(session, proposal_id)
+        outcome = wanted.outcome or "running"  # given, as the schema sees to it
+        return wishes.resolve(session, proposal_id, outcome, compositions=wanted.compositions, note=wanted.note)
+
+    return _answer(sessions, once, bell, 200, act)
+
+
+def _answer(
+    sessions: Sessions, once: Once, bell: Bell, status: int, act: Callable[[Session], tuple[Proposal, str | None]]
+) -> Response:
+    to_ring: list[str | None] = []
+
+    def effect(session: Session) -> tuple[int, Body]:
+        proposal, job_id = act(session)
+        to_ring.append(job_id)
+        return status, ProposalRead.model_validate(proposal).model_dump(mode="json")
+
+    answer = answer_once(sessions, once, effect)
+    for job_id in to_ring:
+        bell.ring(job_id)
+    return reply(answer)

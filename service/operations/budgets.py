@@ -30,20 +30,23 @@ def films_left(session: Session, config: CampaignConfigRow) -> int | None:
     return max(0, min(left)) if left else None
 
 
-def refuse_if_spent(session: Session, config: CampaignConfigRow, devices: int | None = None) -> None:
+def refuse_if_spent(
+    session: Session, config: CampaignConfigRow, devices: int | None = None, *, promised: bool = False
+) -> None:
     """Make sure that another film may be begun.
 
     Args:
         session: The open transaction.
         config: The configuration in force.
         devices: Of that film; those of the campaign's films if None.
+        promised: Whether films that people asked for and that wait count, too.
 
     Raises:
         BudgetSpent: If the budget has no room for it; what bounds it is named.
     """
     if not has_budget(config):
         return
-    so_far = spent(session, config.campaign_id)
+    so_far = spent(session, config.campaign_id, promised=promised)
     if bound := _bound(config, so_far, devices or _devices_of(config)):
         raise BudgetSpent(f"{bound}; raise the budget, complete the campaign, or wait for a film that fails")
 

@@ -33,7 +33,9 @@ _ALLOWED_FROM: dict[str, tuple[str, ...]] = {
     "fail": ("running", "overdue"),
     "release": ("leased",),
 }
-"""Proposal states in which each action is legal."""
+"""Proposal states in which each action of a robot is legal."""
+_OF_A_PERSON: dict[str, tuple[str, ...]] = {"resolve": ("overdue",)}
+"""The same of what a person does in the place of a robot."""
 
 
 @dataclass(frozen=True)
@@ -79,12 +81,16 @@ def renew(session: Session, lease_id: str, token: str) -> Moved:
     if held.proposal.state == "leased":
         leases.extend(session, lease_id, held.config.lease_ttl_s)
         return _moved(session, held)
+    return _resumed(session, held, "renew")
+
+
+def _resumed(session: Session, held: _Held, action: str) -> Moved:
     if held.proposal.state == "overdue":
-        _move(session, held, "renew", "running")
+        _move(session, held, action, "running")
         film_id = _film_of(session, held)
         films.move(session, film_id, ["overdue"], "running")
         events.append(session, held.lease.campaign_id, "film.resumed", {"film_id": film_id})
-    leases.extend(session, lease_id, held.config.lease_overdue_s)
+    leases.extend(session, held.lease.id, held.config.lease_overdue_s)
     return _moved(session, held)
 
 
@@ -136,11 +142,23 @@ def complete(
         case "infeasible" | "equipment" | "operator":
             return fail(session, lease_id, token, outcome, reason=note)
     held = _hold(session, lease_id, token, "complete")
+    return _completed(session, held, "complete", outcome=outcome, compositions=compositions, note=note)
+
+
+def _completed(
+    session: Session,
+    held: _Held,
+    action: str,
+    *,
+    outcome: Outcome,
+    compositions: Sequence[Mapping[str, float]] | None,
+    note: str | None,
+) -> Moved:
     as_made = None if compositions is None else _checked(held, compositions)
-    proposal = _move(session, held, "complete", "made")
+    proposal = _move(session, held, action, "made")
     film_id = _film_of(session, held)
-    films.move(session, film_id, ["running"], "made", {"outcome": outcome, "note": note})
-    leases.end(session, [lease_id], "completed")
+    films.move(session, film_id, ["running", "overdue"], "made", {"outcome": outcome, "note": note})
+    leases.end(session, [held.lease.id], "completed")
     events.append(session, proposal.campaign_id, "film.made", {"film_id": film_id, "outcome": outcome})
     drawn = None if as_made is None else _keep_as_made(session, held, film_id, as_made)
     _close_if_measured(session, held, film_id)
@@ -159,11 +177,14 @@ def fail(session: Session, lease_id: str, token: str, outcome: Failure, *, reaso
         NotAllowed: If the token is not the lease's.
         IllegalTransition: If the lease is over or the film was not started.
     """
-    held = _hold(session, lease_id, token, "fail")
-    proposal = _move(session, held, "fail", "failed", raise_fence=True)
+    return _failed(session, _hold(session, lease_id, token, "fail"), "fail", outcome, reason)
+
+
+def _failed(session: Session, held: _Held, action: str, outcome: Failure, reason: str | None) -> Moved:
+    proposal = _move(session, held, action, "failed", raise_fence=True)
     film_id = _film_of(session, held)
     films.move(session, film_id, ["running", "overdue"], "failed", {"outcome": outcome, "note": reason})
-    leases.end(session, [lease_id], "failed")
+    leases.end(session, [held.lease.id], "failed")
     events.append(session, proposal.campaign_id, "film.failed", {"film_id": film_id, "outcome": outcome})
     return _moved(session, held, refill(session, proposal.campaign_id, pending_changed=True))
 
@@ -183,6 +204,41 @@ def release(session: Session, lease_id: str, token: str) -> Moved:
     told = {"proposal_id": proposal.id, "robot": held.lease.robot}
     events.append(session, proposal.campaign_id, "lease.released", told)
     return _moved(session, held, refill(session, proposal.campaign_id, pending_changed=True))
+
+
+def resolve(
+    session: Session,
+    proposal_id: str,
+    outcome: Outcome | Literal["running"],
+    *,
+    compositions: Sequence[Mapping[str, float]] | None,
+    note: str | None,
+) -> Moved:
+    """Say in the place of a silent robot what came of its overdue film.
+
+    Args:
+        session: The open transaction, with the campaign's lock.
+        proposal_id: Of a film that is overdue.
+        outcome: As in `complete`; or `running`: the film is still being made, and the lease runs anew.
+        compositions: As in `complete`.
+        note: What a person should know.
+
+    Raises:
+        IllegalTransition: If the film is not overdue.
+        InvalidInput: If the compositions do not fit the film or the campaign.
+    """
+    proposal = proposals.get(session, proposal_id)
+    lease = leases.live_for(session, proposal_id)
+    if proposal.state != "overdue" or lease is None:
+        raise IllegalTransition("proposal", proposal_id, proposal.state, "resolve", [])
+    held = _Held(lease, proposal, campaigns.config(session, proposal.campaign_id, proposal.config_revision))
+    match outcome:
+        case "running":
+            return _resumed(session, held, "resolve")
+        case "ok" | "partial":
+            return _completed(session, held, "resolve", outcome=outcome, compositions=compositions, note=note)
+        case _:
+            return _failed(session, held, "resolve", outcome, note)
 
 
 def expire_lapsed(session: Session, campaign_id: str) -> int:
@@ -243,7 +299,12 @@ def _allowed_actions(state: str) -> list[str]:
 
 def _move(session: Session, held: _Held, action: str, to: str, *, raise_fence: bool = False) -> ProposalRow:
     row = proposals.move(
-        session, held.proposal.id, _ALLOWED_FROM[action], to, fence=held.lease.fence, raise_fence=raise_fence
+        session,
+        held.proposal.id,
+        (_ALLOWED_FROM | _OF_A_PERSON)[action],
+        to,
+        fence=held.lease.fence,
+        raise_fence=raise_fence,
     )
     if row is None:
         state = proposals.get(session, held.proposal.id).state

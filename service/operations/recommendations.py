@@ -113,14 +113,22 @@ class MadeFilm(Film):
 
 def written(recommendation: Recommendation, problem: Problem) -> dict[str, Any]:
     """A recommended film as JSON in physical units: ends, process, positions, devices with predictions."""
-    film, space = recommendation.film, problem.space
+    found = written_film(recommendation.film, problem)
+    for k, device in enumerate(found["devices"]):
+        device["predicted"] = _predicted(recommendation, problem, k)
+    return found
+
+
+def written_film(film: Film, problem: Problem) -> dict[str, Any]:
+    """A film of which nothing is predicted as JSON in physical units: ends, process, positions, devices."""
+    space = problem.space
     positions = problem.film.device_positions().tolist()
     devices = [
         {
             "index": k,
             "position": positions[k],
             "composition": _named(x, space.elements),
-            "predicted": _predicted(recommendation, problem, k),
+            "predicted": None,
         }
         for k, x in enumerate(film.compositions())
     ]

@@ -32,6 +32,12 @@ def live_of(session: Session, campaign_id: str, robot: str) -> LeaseRow | None:
     return session.scalars(select(LeaseRow).where(here).execution_options(populate_existing=True)).one_or_none()
 
 
+def live_for(session: Session, proposal_id: str) -> LeaseRow | None:
+    """The live lease of a proposal, lapsed or not."""
+    here = (LeaseRow.proposal_id == proposal_id) & (LeaseRow.state == "live")
+    return session.scalars(select(LeaseRow).where(here).execution_options(populate_existing=True)).one_or_none()
+
+
 def grant(session: Session, proposal: ProposalRow, robot: str, ttl_s: int) -> LeaseRow:
     """Give a robot the lease of a proposal that was just taken off the queue, under the proposal's new fence."""
     granted = (

@@ -8,12 +8,16 @@ from sqlalchemy.orm import Session
 
 from service.errors import NotFound
 from service.store.campaigns import FRESH
-from service.store.tables import OUTSTANDING, FilmRow, ProposalRow
+from service.store.tables import OUTSTANDING, CampaignRow, FilmRow, ProposalRow
 
 SPENT = (*OUTSTANDING, "measured")
 """States that use up the budget: the film is on its way or was made."""
 UNWANTED: ColumnElement[bool] = ProposalRow.priority == 0
 """Proposals that no person asked for or put first: the next decision supersedes them."""
+
+
+UNWISHED = -1
+"""Priority of a proposal that a person cancelled."""
 
 
 def chosen_from(revisions: Collection[int]) -> ColumnElement[bool]:
@@ -109,6 +113,18 @@ def move(
     return session.scalars(change, execution_options=FRESH).one_or_none()
 
 
+def prioritise(session: Session, proposal_id: str, priority: int) -> None:
+    """Give a proposal its place among what people want or do not want."""
+    change = update(ProposalRow).where(ProposalRow.id == proposal_id).values(priority=priority, updated_at=func.now())
+    session.execute(change, execution_options=FRESH)
+
+
+def highest_priority(session: Session, campaign_id: str) -> int:
+    """Of the queue; 0 if it is empty."""
+    here = (ProposalRow.campaign_id == campaign_id) & (ProposalRow.state == "ready")
+    return session.execute(select(func.coalesce(func.max(ProposalRow.priority), 0)).where(here)).scalar_one()
+
+
 def withdraw_ready(
     session: Session, campaign_id: str, to: str, *, among: ColumnElement[bool] | None = None
 ) -> list[str]:
@@ -162,12 +178,16 @@ def insert_ready(session: Session, rows: Sequence[dict[str, Any]]) -> None:
 def beside(session: Session, campaign_id: str) -> Sequence[tuple[ProposalRow, str | None]]:
     """Proposals beside which others are chosen, each with the id of its film if its making was started.
 
-    Their films are on their way, or cannot be made at all. A film that equipment or operator spoilt is not among them:
-    it is worth another attempt.
+    Their films are on their way, are wanted by a person, cannot be made at all, or were cancelled by a person who has
+    seen the newest data: else a decision would propose the same again. A film that equipment or operator spoilt is not
+    among them: it is worth another attempt.
     """
-    taken = or_(ProposalRow.state.in_(OUTSTANDING), FilmRow.outcome == "infeasible")
+    wanted = (ProposalRow.state == "ready") & (ProposalRow.priority > 0)
+    unwanted = (ProposalRow.priority == UNWISHED) & (ProposalRow.revision == CampaignRow.revision)
+    taken = or_(ProposalRow.state.in_(OUTSTANDING), FilmRow.outcome == "infeasible", wanted, unwanted)
     query = (
         select(ProposalRow, FilmRow.id)
+        .join(CampaignRow, CampaignRow.id == ProposalRow.campaign_id)
         .outerjoin(FilmRow, FilmRow.proposal_id == ProposalRow.id)
         .where(ProposalRow.campaign_id == campaign_id, taken)
         .order_by(ProposalRow.id)

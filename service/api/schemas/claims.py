@@ -4,14 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from service.api.schemas.fields import Fraction, Incoming, Instant, Label, Note, Outgoing
+from service.api.schemas.fields import Composition, Incoming, Instant, Label, Note, Outgoing
 from service.api.schemas.proposals import ProposalRead
 
 MOST_WAIT_S = 25
 MOST_DEVICES = 200
-MOST_ELEMENTS = 20
-
-Composition = Annotated[dict[Label, Fraction], Field(min_length=1, max_length=MOST_ELEMENTS)]
 
 
 class ClaimCreate(Incoming):

@@ -62,3 +62,6 @@ Note = Annotated[str, Field(min_length=1, max_length=4000, pattern=r"^[^\x00]+$"
 """Free text."""
 Fraction = Annotated[float, Field(strict=True, ge=0.0, le=1.0, allow_inf_nan=False)]
 """A number from 0 to 1; text and booleans are not numbers."""
+MOST_ELEMENTS = 20
+Composition = Annotated[dict[Label, Fraction], Field(min_length=1, max_length=MOST_ELEMENTS)]
+"""Atomic fractions by element; elements left out are absent."""

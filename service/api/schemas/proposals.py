@@ -1,14 +1,83 @@
 """Proposals on the wire."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field, model_validator
 
-from service.api.schemas.fields import Instant, Outgoing
+from service.api.schemas.fields import MOST_ELEMENTS, Composition, Incoming, Instant, Label, Note, Outgoing
 
+Command = Annotated[float, Field(strict=True, ge=0.0, le=1e12, allow_inf_nan=False)]
+ProcessValue = Annotated[float, Field(strict=True, ge=-1e100, le=1e100, allow_inf_nan=False)] | Label
 ProposalState = Literal[
     "ready", "leased", "running", "overdue", "made", "measured", "failed", "superseded", "cancelled"
 ]
+
+
+class CommandsWanted(Incoming):
+    """What the sources shall be told at both ends, by element; sources left out are off."""
+
+    a: Annotated[dict[Label, Command], Field(min_length=1, max_length=MOST_ELEMENTS)]
+    b: Annotated[dict[Label, Command], Field(min_length=1, max_length=MOST_ELEMENTS)]
+
+
+class ProposalCreate(Incoming):
+    """A film that a person wants made: by its ends, or by its commands where the campaign has a deposition grid."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "a": {"Fe": 0.9, "Ga": 0.1},
+                    "b": {"Fe": 0.7, "Ga": 0.3},
+                    "process": {"anneal_c": 450.0},
+                    "reason": "repeat of the best region",
+                }
+            ]
+        },
+    )
+
+    a: Composition | None = None
+    """Composition of end A; elements left out are absent."""
+    b: Composition | None = None
+    commands: CommandsWanted | None = None
+    process: Annotated[dict[Label, ProcessValue], Field(max_length=MOST_ELEMENTS)] = Field(default_factory=dict)
+    """Every process variable of the campaign in its unit."""
+    reason: Note
+
+    @model_validator(mode="after")
+    def _is_one_film(self) -> Self:
+        if (self.a is None) != (self.b is None) or (self.a is None) == (self.commands is None):
+            raise ValueError("either both ends a and b, or commands must be given")
+        return self
+
+
+class ProposalAct(Incoming):
+    """What to do with a proposal."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra={"examples": [{"action": "prioritise"}, {"action": "resolve", "outcome": "equipment"}]},
+    )
+
+    action: Literal["cancel", "prioritise", "resolve"]
+    outcome: Literal["ok", "partial", "infeasible", "equipment", "operator", "running"] | None = None
+    """Of an overdue film that is resolved; `running`: it is still being made, its lease runs anew."""
+    compositions: Annotated[list[Composition], Field(min_length=1, max_length=200)] | None = None
+    """Of each device as made, if the film was made and they are known."""
+    note: Note | None = None
+
+    @model_validator(mode="after")
+    def _says_what_came_of_it(self) -> Self:
+        if (self.action == "resolve") != (self.outcome is not None):
+            raise ValueError("outcome must be given to resolve, and only then")
+        if self.compositions is not None and self.outcome not in {"ok", "partial"}:
+            raise ValueError("compositions are of a film that was made: outcome ok or partial")
+        if self.note is not None and self.action != "resolve":
+            raise ValueError("a note is kept with the film that is resolved")
+        return self
 
 
 class PredictedRead(Outgoing):
@@ -77,7 +146,8 @@ class ProvenanceRead(Outgoing):
 
     config_revision: int
     revision: int
-    snapshot_hash: str
+    snapshot_hash: str | None
+    """Null if a person asked for the film: it was not chosen from data."""
     model_version_id: str | None
     averaged_over: int | None = None
     """Equally likely sets of hyperparameters over which the model averages."""

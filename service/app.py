@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from service.api import (
+    attachments,
     campaigns,
     claims,
     compositions,
@@ -41,6 +42,7 @@ ROUTERS = (
     films.router,
     measurements.router,
     compositions.router,
+    attachments.router,
     instruments.router,
     samples.router,
     retractions.router,

@@ -1,13 +1,13 @@
 """Films: what was proposed and what was made, side by side."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from service.store import campaigns, films
+from service.store import attachments, campaigns, films
 from service.store.tables import CompositionReadingRow, FilmRow
 
 
@@ -53,6 +53,8 @@ class Film:
     note: str | None
     process: dict[str, Any]
     devices: list[Device]
+    attachments: dict[str, int]
+    """How many there are of each kind."""
     started_at: datetime
     completed_at: datetime | None
 
@@ -80,7 +82,8 @@ def _seen(session: Session, rows: Sequence[FilmRow]) -> list[Film]:
     ids = [row.id for row in rows]
     made_of = films.compositions(session, ids)
     readings, retracted = films.readings(session, ids), films.retracted(session, ids)
-    return [_film(row, made_of[row.id], readings, retracted) for row in rows]
+    attached = attachments.count(session, ids)
+    return [replace(_film(row, made_of[row.id], readings, retracted), attachments=attached[row.id]) for row in rows]
 
 
 def _film(
@@ -115,6 +118,7 @@ def _film(
         note=row.note,
         process=row.process,
         devices=devices,
+        attachments={},
         started_at=row.started_at,
         completed_at=row.completed_at,
     )

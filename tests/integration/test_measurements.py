@@ -198,7 +198,10 @@ def test_late_data_is_data(api, lab, reading, state):
         film = lab.film(campaign, film_state)
         response = api.measure(campaign, [reading(film, 0), reading(film, 1, status="below_limit")])
         assert response.status_code == 201
-        assert (response.json()["revision"], response.json()["decision"] is None) == (revision, state in {"paused", "aborted"})
+        assert (response.json()["revision"], response.json()["decision"] is None) == (
+            revision,
+            state in {"paused", "aborted"},
+        )
         rows = api.get(f"/v1/campaigns/{campaign}/dataset").json()["rows"]
         read = sorted((r["device"], r["status"]) for r in rows if r["film_id"] == film)
         assert read == [(0, "ok"), (1, "below_limit")]

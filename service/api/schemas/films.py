@@ -58,5 +58,7 @@ class FilmRead(Outgoing):
     process: dict[str, float | str]
     """Process conditions in physical units, by variable."""
     devices: list[DeviceRead]
+    attachments: dict[str, int]
+    """How many spectra, patterns and other arrays there are, by kind."""
     started_at: Instant
     completed_at: Instant | None

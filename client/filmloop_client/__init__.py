@@ -22,12 +22,14 @@ from filmloop_client.errors import (
     Invalid,
     NotFound,
     ServerFault,
+    Stale,
     TooLarge,
     TooManyRequests,
     Unavailable,
     Unreachable,
 )
 from filmloop_client.instrument import Instrument, Reading
+from filmloop_client.record import Record, Retraction, Sample, SampleReading
 from filmloop_client.robot import Claim, Robot
 
 __all__ = [
@@ -52,8 +54,13 @@ __all__ = [
     "ProposedFilm",
     "Reading",
     "Recommendation",
+    "Record",
+    "Retraction",
     "Robot",
+    "Sample",
+    "SampleReading",
     "ServerFault",
+    "Stale",
     "StopAdvice",
     "TooLarge",
     "TooManyRequests",

@@ -9,18 +9,20 @@ Composition = dict[str, float]
 """Atomic fraction of each element; they sum to 1."""
 
 
-class _Answer(BaseModel):
+class Answer(BaseModel):
+    """What every answer has in common: it never changes, and may hold more than this client knows."""
+
     model_config = ConfigDict(frozen=True, extra="allow", protected_namespaces=())
 
 
-class Predicted(_Answer):
+class Predicted(Answer):
     """What the model expects of a property at a device, in its own unit; `sd` is without reading noise."""
 
     mean: float
     sd: float
 
 
-class ProposedDevice(_Answer):
+class ProposedDevice(Answer):
     """One measurable spot of a film that was proposed."""
 
     index: int
@@ -30,7 +32,7 @@ class ProposedDevice(_Answer):
     """Of the campaign's only property; of several, each by its name."""
 
 
-class Commands(_Answer):
+class Commands(Answer):
     """What the sources are told at both ends of a film, by element, in `unit`."""
 
     a: dict[str, float]
@@ -38,7 +40,7 @@ class Commands(_Answer):
     unit: str
 
 
-class ProposedFilm(_Answer):
+class ProposedFilm(Answer):
     """A film to be made: end compositions `a` and `b`, process conditions, devices along the gradient."""
 
     a: Composition
@@ -49,14 +51,14 @@ class ProposedFilm(_Answer):
     commands: Commands | None = None
 
 
-class Pair(_Answer):
+class Pair(Answer):
     """What the best film gains that grades two elements against each other."""
 
     pair: list[str]
     gain: float
 
 
-class Proposal(_Answer):
+class Proposal(Answer):
     """A film that Filmloop promises to a robot, why, and from which data it was decided."""
 
     id: str
@@ -74,10 +76,12 @@ class Proposal(_Answer):
     provenance: dict[str, Any] = {}
     film_id: str | None = None
     stale: bool = False
+    rests_on_retracted: bool = False
+    priority: int = 0
     created_at: datetime | None = None
 
 
-class Lease(_Answer):
+class Lease(Answer):
     """A robot's right to a proposal, until `expires_at` unless it is renewed."""
 
     id: str
@@ -87,7 +91,7 @@ class Lease(_Answer):
     token: str = ""
 
 
-class FilmDevice(_Answer):
+class FilmDevice(Answer):
     """One measurable spot of a film: proposed and, once known, as made."""
 
     index: int
@@ -95,6 +99,7 @@ class FilmDevice(_Answer):
     proposed: Composition
     as_made: Composition | None = None
     readings: int = 0
+    retracted: int = 0
     dead: bool = False
 
     @property
@@ -103,7 +108,7 @@ class FilmDevice(_Answer):
         return self.as_made or self.proposed
 
 
-class Film(_Answer):
+class Film(Answer):
     """A film that is being made or was made."""
 
     id: str
@@ -118,19 +123,21 @@ class Film(_Answer):
     completed_at: datetime | None = None
 
 
-class CampaignState(_Answer):
+class CampaignState(Answer):
     """A campaign as it stood when it was read."""
 
     id: str
     name: str
     state: str
     problem: dict[str, Any]
+    config_revision: int = 1
     revision: int = 0
     films_made: int = 0
     queue_depth: int = 1
+    budget: dict[str, float | None] = {}
 
 
-class Batch(_Answer):
+class Batch(Answer):
     """Receipt for measurements: they are stored, whatever happens next."""
 
     id: str
@@ -142,7 +149,7 @@ class Batch(_Answer):
     measurement_ids: list[str] = []
 
 
-class DatasetRow(_Answer):
+class DatasetRow(Answer):
     """One reading as the model sees it."""
 
     uid: str
@@ -156,7 +163,7 @@ class DatasetRow(_Answer):
     status: str = "ok"
 
 
-class Dataset(_Answer):
+class Dataset(Answer):
     """Every active reading of a campaign at one revision; the same revision always has the same `snapshot_hash`."""
 
     campaign_id: str
@@ -165,7 +172,7 @@ class Dataset(_Answer):
     rows: list[DatasetRow]
 
 
-class ModelVersion(_Answer):
+class ModelVersion(Answer):
     """A trained model with its lineage."""
 
     id: str
@@ -173,11 +180,14 @@ class ModelVersion(_Answer):
     revision: int
     kind: str = ""
     name: str = ""
+    config_revision: int = 1
+    rests_on_retracted: bool = False
+    """Whether readings that it was trained on were retracted since."""
     metrics: dict[str, Any] = {}
     created_at: datetime | None = None
 
 
-class BestComposition(_Answer):
+class BestComposition(Answer):
     """Where the model expects the best value, in the objective's unit."""
 
     composition: Composition
@@ -185,14 +195,14 @@ class BestComposition(_Answer):
     sd: float
 
 
-class PropertyMap(_Answer):
+class PropertyMap(Answer):
     """Mean and standard deviation of one property at every point of a map, in its own unit."""
 
     mean: list[float]
     sd: list[float]
 
 
-class Posterior(_Answer):
+class Posterior(Answer):
     """The model's belief on a set of compositions: `mean` and `sd` of the first objective, and of all `properties`."""
 
     points: list[Composition]
@@ -202,7 +212,7 @@ class Posterior(_Answer):
     best: BestComposition
 
 
-class PropertyPrediction(_Answer):
+class PropertyPrediction(Answer):
     """One property at every point that was asked, in its own unit. What is uncertain stays apart by its cause.
 
     `latent_sd` is of the property itself, `noise_sd` of one reading about it, `film_effect_sd` of a film's offset;
@@ -218,7 +228,7 @@ class PropertyPrediction(_Answer):
     reading_sd: list[float]
 
 
-class Predictions(_Answer):
+class Predictions(Answer):
     """What a model believes at each point; `feasible` says which points obey the campaign's rules."""
 
     model_version_id: str
@@ -232,7 +242,7 @@ class Predictions(_Answer):
     properties: list[PropertyPrediction]
 
 
-class Candidate(_Answer):
+class Candidate(Answer):
     """A composition that may be the best: what is expected there, and its probability of being the best."""
 
     composition: Composition
@@ -249,6 +259,7 @@ class Recommendation(Candidate):
     model_version_id: str
     revision: int
     stale: bool = False
+    rests_on_retracted: bool = False
     property: str
     unit: str
     distance_to_measured: float
@@ -256,7 +267,7 @@ class Recommendation(Candidate):
     rivals: list[Candidate] = []
 
 
-class Believed(_Answer):
+class Believed(Answer):
     """What is expected of one property, in its own unit."""
 
     property: str
@@ -264,7 +275,7 @@ class Believed(_Answer):
     sd: float
 
 
-class TradeOff(_Answer):
+class TradeOff(Answer):
     """A composition on the front of the best trade-offs, with the probability that it truly is on it."""
 
     composition: Composition
@@ -275,7 +286,7 @@ class TradeOff(_Answer):
     distance_to_measured: float
 
 
-class Reference(_Answer):
+class Reference(Answer):
     """Where an objective begins to count."""
 
     property: str
@@ -284,19 +295,20 @@ class Reference(_Answer):
     inferred: bool = False
 
 
-class Volume(_Answer):
+class Volume(Answer):
     """Hypervolume between reference point and front."""
 
     mean: float
     sd: float
 
 
-class Pareto(_Answer):
+class Pareto(Answer):
     """The best trade-offs between several objectives, as the newest model believes them."""
 
     model_version_id: str
     revision: int
     stale: bool = False
+    rests_on_retracted: bool = False
     points: list[TradeOff]
     reference: list[Reference]
     hypervolume_measured: Volume
@@ -304,7 +316,7 @@ class Pareto(_Answer):
     hypervolume_unit: str = ""
 
 
-class PropertyCalibration(_Answer):
+class PropertyCalibration(Answer):
     """How well one property was predicted, each film from all the others; `leave_film_out` is None with one film."""
 
     property: str
@@ -316,7 +328,7 @@ class PropertyCalibration(_Answer):
     leave_film_out: dict[str, Any] | None = None
 
 
-class Calibration(_Answer):
+class Calibration(Answer):
     """How far the intervals of one model version can be trusted."""
 
     model_version_id: str
@@ -325,7 +337,7 @@ class Calibration(_Answer):
     properties: list[PropertyCalibration]
 
 
-class Standing(_Answer):
+class Standing(Answer):
     """Where a campaign stood at one decision."""
 
     revision: int
@@ -343,7 +355,7 @@ class Standing(_Answer):
     created_at: datetime | None = None
 
 
-class StopAdvice(_Answer):
+class StopAdvice(Answer):
     """Whether another film is worth making: `go on`, `consider stopping` or `stop`, and why. Nothing acts on it."""
 
     advice: str
@@ -355,7 +367,7 @@ class StopAdvice(_Answer):
     history: list[Standing] = []
 
 
-class Event(_Answer):
+class Event(Answer):
     """Something that happened in a campaign."""
 
     seq: int

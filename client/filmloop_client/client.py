@@ -3,8 +3,9 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
+import httpx
 from pydantic import BaseModel
 
 from filmloop_client.answers import (
@@ -24,10 +25,10 @@ from filmloop_client.answers import (
     StopAdvice,
 )
 from filmloop_client.instrument import Instrument
+from filmloop_client.paging import Item, pages
+from filmloop_client.record import Record
 from filmloop_client.robot import Robot
 from filmloop_client.transport import Transport
-
-_Item = TypeVar("_Item", bound=BaseModel)
 
 _COMPUTING_S = 60.0
 """How long the service may compute an answer: thousands of points with a large model take seconds."""
@@ -36,10 +37,13 @@ _COMPUTING_S = 60.0
 class Campaign:
     """One campaign: what is sought, where, and everything measured for it."""
 
-    def __init__(self, transport: Transport, state: CampaignState) -> None:
+    def __init__(self, transport: Transport, state: CampaignState, etag: str | None = None) -> None:
         """Wrap a campaign that was read."""
         self._transport = transport
+        self._etag = etag
         self.latest = state
+        self.record = Record(transport, state.id)
+        """Its retractions, instruments and calibration samples."""
 
     @property
     def id(self) -> str:
@@ -48,16 +52,47 @@ class Campaign:
 
     @property
     def state(self) -> str:
-        """The state when last read: draft, active, paused, completed or aborted. `refresh()` asks again."""
+        """The state when last read: draft, active, paused, draining, completed or aborted. `refresh()` asks again."""
         return self.latest.state
 
     def refresh(self) -> CampaignState:
         """Read the campaign again."""
-        self.latest = CampaignState.model_validate(self._transport.get(f"/v1/campaigns/{self.id}").json())
+        answer = self._transport.get(f"/v1/campaigns/{self.id}")
+        self.latest, self._etag = CampaignState.model_validate(answer.json()), answer.headers.get("ETag")
+        return self.latest
+
+    def change(
+        self,
+        *,
+        problem: Mapping[str, Any] | None = None,
+        queue_depth: int | None = None,
+        budget: Mapping[str, float | None] | None = None,
+        lease: Mapping[str, int] | None = None,
+    ) -> CampaignState:
+        """Put a new configuration in force, unless somebody else did since this handle last read the campaign.
+
+        Args:
+            problem: Members of the problem that change, e.g. `{"policy": {"name": "mapping"}}`; each replaces the old
+                one whole, the others stay.
+            queue_depth: How many films are kept decided ahead.
+            budget: `films`, `devices`, `hours`; replaces the old budget whole.
+            lease: `ttl_s`, `overdue_s`.
+
+        Raises:
+            Stale: If another configuration is in force by now: `refresh()`, look, and decide anew.
+            Invalid: If the new problem is none, or would take the meaning from what was measured.
+            Conflict: If the campaign is over.
+        """
+        if self._etag is None:
+            self.refresh()
+        given = {"problem": problem, "queue_depth": queue_depth, "budget": budget, "lease": lease}
+        body = {name: value for name, value in given.items() if value is not None}
+        answer = self._transport.patch(f"/v1/campaigns/{self.id}", body, headers={"If-Match": self._etag or "*"})
+        self.latest, self._etag = CampaignState.model_validate(answer.json()), answer.headers.get("ETag")
         return self.latest
 
     def act(self, action: str) -> CampaignState:
-        """Move the campaign: activate, pause, resume, complete or abort.
+        """Move the campaign: activate, pause, resume, drain, complete or abort.
 
         Raises:
             Conflict: If the action is not allowed in the present state.
@@ -90,6 +125,49 @@ class Campaign:
     def proposal(self, proposal_id: str) -> Proposal:
         """One proposal with its provenance."""
         return Proposal.model_validate(self._transport.get(f"/v1/proposals/{proposal_id}").json())
+
+    def propose(
+        self,
+        a: Composition | None = None,
+        b: Composition | None = None,
+        *,
+        reason: str,
+        process: Mapping[str, float | str] | None = None,
+        commands: tuple[Mapping[str, float], Mapping[str, float]] | None = None,
+    ) -> Proposal:
+        """Put a film of your own at the head of the queue: from composition `a` to `b`, or by commands at both ends.
+
+        Raises:
+            Invalid: If it breaks a rule of the campaign.
+            Conflict: If the campaign is over or its budget spent.
+        """
+        body: dict[str, Any] = {"reason": reason, "process": dict(process or {})}
+        if a is not None and b is not None:
+            body |= {"a": dict(a), "b": dict(b)}
+        if commands is not None:
+            body["commands"] = {"a": dict(commands[0]), "b": dict(commands[1])}
+        return Proposal.model_validate(self._transport.post(f"/v1/campaigns/{self.id}/proposals", body).json())
+
+    def cancel(self, proposal_id: str) -> Proposal:
+        """Take a film off the queue, or from a robot that has not begun it."""
+        return self._act_on(proposal_id, {"action": "cancel"})
+
+    def prioritise(self, proposal_id: str) -> Proposal:
+        """Let a film that waits be the next one."""
+        return self._act_on(proposal_id, {"action": "prioritise"})
+
+    def resolve(
+        self,
+        proposal_id: str,
+        outcome: str,
+        *,
+        compositions: Sequence[Composition] | None = None,
+        note: str | None = None,
+    ) -> Proposal:
+        """Say what came of an overdue film: ok, partial, infeasible, equipment, operator; or that it is `running`."""
+        made = None if compositions is None else [dict(c) for c in compositions]
+        body = {"action": "resolve", "outcome": outcome, "compositions": made, "note": note}
+        return self._act_on(proposal_id, body)
 
     def films(self, state: str | None = None) -> Iterator[Film]:
         """Every film, perhaps of one state only: running, made, measured, failed or overdue."""
@@ -202,7 +280,10 @@ class Campaign:
                 return
             after = page["next"]
 
-    def _pages(self, noun: str, kind: type[_Item], **params: str | None) -> Iterator[_Item]:
+    def _act_on(self, proposal_id: str, body: Mapping[str, Any]) -> Proposal:
+        return Proposal.model_validate(self._transport.post(f"/v1/proposals/{proposal_id}/actions", body).json())
+
+    def _pages(self, noun: str, kind: type[Item], **params: str | None) -> Iterator[Item]:
         return pages(self._transport, f"/v1/campaigns/{self.id}/{noun}", kind, **params)
 
 
@@ -214,7 +295,14 @@ class Campaigns:
         self._transport = transport
 
     def create(
-        self, name: str, problem: Mapping[str, Any] | BaseModel, *, queue_depth: int = 1, films: int | None = None
+        self,
+        name: str,
+        problem: Mapping[str, Any] | BaseModel,
+        *,
+        queue_depth: int = 1,
+        films: int | None = None,
+        devices: int | None = None,
+        hours: float | None = None,
     ) -> Campaign:
         """Create a campaign; it stays a draft until `activate()`.
 
@@ -222,7 +310,9 @@ class Campaigns:
             name: For people.
             problem: Search space, objective, film geometry, policy; see the tutorial.
             queue_depth: How many films are kept decided ahead; about the number of robots.
-            films: Budget, None for no limit.
+            films: Budget of films; None for no limit.
+            devices: Budget of devices on them.
+            hours: Budget of hours that robots work on them.
 
         Raises:
             Invalid: If the problem breaks a rule; `errors` names each field.
@@ -231,9 +321,10 @@ class Campaigns:
             "name": name,
             "problem": problem.model_dump(mode="json") if isinstance(problem, BaseModel) else dict(problem),
             "queue_depth": queue_depth,
-            "budget": {"films": films},
+            "budget": {"films": films}
+            | {k: v for k, v in {"devices": devices, "hours": hours}.items() if v is not None},
         }
-        return self._wrap(self._transport.post("/v1/campaigns", body).json())
+        return self._wrap(self._transport.post("/v1/campaigns", body))
 
     def get(self, campaign_id: str) -> Campaign:
         """One campaign.
@@ -241,15 +332,15 @@ class Campaigns:
         Raises:
             NotFound: If there is none with this id.
         """
-        return self._wrap(self._transport.get(f"/v1/campaigns/{campaign_id}").json())
+        return self._wrap(self._transport.get(f"/v1/campaigns/{campaign_id}"))
 
     def list(self) -> Iterator[Campaign]:
         """Every campaign."""
         for state in pages(self._transport, "/v1/campaigns", CampaignState):
             yield Campaign(self._transport, state)
 
-    def _wrap(self, answer: dict[str, Any]) -> Campaign:
-        return Campaign(self._transport, CampaignState.model_validate(answer))
+    def _wrap(self, answer: httpx.Response) -> Campaign:
+        return Campaign(self._transport, CampaignState.model_validate(answer.json()), answer.headers.get("ETag"))
 
 
 class Client:
@@ -278,14 +369,3 @@ class Client:
     def close(self) -> None:
         """Close the connections."""
         self.transport.close()
-
-
-def pages(transport: Transport, path: str, kind: type[_Item], **params: str | None) -> Iterator[_Item]:
-    """Every item of a paged list, page after page."""
-    after: str | None = None
-    while True:
-        page = transport.get(path, {**params, "after": after}).json()
-        yield from (kind.model_validate(item) for item in page["items"])
-        after = page.get("next")
-        if after is None:
-            return

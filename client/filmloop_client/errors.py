@@ -46,7 +46,14 @@ class NotFound(FilmloopError):
 
 
 class Conflict(FilmloopError):
-    """409: not possible in the present state; `detail` names it and what is allowed. Look again, then decide."""
+    """409: not possible in the present state; `detail` names it and what is allowed. Look again, then decide.
+
+    A claim of a campaign whose budget is spent is one, of `type` `urn:filmloop:problem:budget-spent`.
+    """
+
+
+class Stale(FilmloopError):
+    """412: somebody else changed it since it was read. Read it again, look, and decide anew."""
 
 
 class TooLarge(FilmloopError):
@@ -77,6 +84,7 @@ _BY_STATUS: dict[int, type[FilmloopError]] = {
     400: BadRequest,
     404: NotFound,
     409: Conflict,
+    412: Stale,
     413: TooLarge,
     422: Invalid,
     429: TooManyRequests,

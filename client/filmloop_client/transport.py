@@ -75,10 +75,24 @@ class Transport:
             ValueError: If a number is NaN or infinite.
             FilmloopError: If the answer is not a success.
         """
+        return self._write("POST", path, body, headers or {}, wait_s)
+
+    def patch(self, path: str, body: Mapping[str, Any], *, headers: Mapping[str, str]) -> httpx.Response:
+        """Change something, once; `headers` hold the `If-Match` that names the state to be changed.
+
+        Raises:
+            ValueError: If a number is NaN or infinite.
+            FilmloopError: If the answer is not a success.
+        """
+        return self._write("PATCH", path, body, headers, 0.0)
+
+    def _write(
+        self, method: str, path: str, body: Mapping[str, Any], headers: Mapping[str, str], wait_s: float
+    ) -> httpx.Response:
         content = json.dumps(body, allow_nan=False).encode()
-        sent = {"Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4()), **(headers or {})}
+        sent = {"Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4()), **headers}
         timeout = httpx.Timeout(self.timeout, read=self.timeout + wait_s)
-        return self._send(self._http.build_request("POST", path, content=content, headers=sent, timeout=timeout))
+        return self._send(self._http.build_request(method, path, content=content, headers=sent, timeout=timeout))
 
     def _send(self, request: httpx.Request) -> httpx.Response:
         give_up = time.monotonic() + self.patience

@@ -178,9 +178,14 @@ class Campaign:
         return Film.model_validate(self._transport.get(f"/v1/films/{film_id}").json())
 
     def dataset(self, revision: int | None = None) -> Dataset:
-        """Every active reading, now or at an earlier revision."""
-        answer = self._transport.get(f"/v1/campaigns/{self.id}/dataset", {"revision": revision})
-        return Dataset.model_validate(answer.json())
+        """Every active reading, now or at an earlier revision; oldest first."""
+        path = f"/v1/campaigns/{self.id}/dataset"
+        pages = [self._transport.get(path, {"revision": revision}).json()]
+        while pages[-1].get("next"):
+            # Of the revision that the first page is of: another one may have begun since.
+            more = {"revision": pages[0]["revision"], "after": pages[-1]["next"]}
+            pages.append(self._transport.get(path, more).json())
+        return Dataset.model_validate(pages[0] | {"rows": [row for page in pages for row in page["rows"]]})
 
     def model_versions(self) -> Iterator[ModelVersion]:
         """Every trained model."""

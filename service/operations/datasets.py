@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
@@ -10,28 +11,46 @@ from service.store import datasets
 from service.store.datasets import SnapshotRow
 
 
+class Cursor(NamedTuple):
+    """Where a page of a dataset begins: after this reading."""
+
+    revision: int
+    uid: str
+
+
 @dataclass(frozen=True)
 class DatasetView:
-    """D_t as it is served."""
+    """D_t as it is served, page by page."""
 
     campaign_id: str
     revision: int
     snapshot_hash: str
+    """Of the whole dataset."""
     columns: tuple[str, ...]
     """Elements, then process variables."""
     rows: tuple[SnapshotRow, ...] | None
-    """None if the caller has this snapshot already."""
+    """Of this page; none if the caller has this snapshot already."""
+    next: Cursor | None = None
+    """Where the next page begins; none if this one is the last."""
 
 
 def read(
-    session: Session, campaign_id: str, revision: int | None = None, known: Callable[[str], bool] = lambda _: False
+    session: Session,
+    campaign_id: str,
+    revision: int | None = None,
+    *,
+    after: Cursor | None = None,
+    limit: int,
+    known: Callable[[str], bool] = lambda _: False,
 ) -> DatasetView:
-    """Read D_t.
+    """Read a page of D_t, oldest readings first.
 
     Args:
         session: A transaction that may write: the hash of a snapshot is kept when it is first read.
         campaign_id: The campaign.
         revision: t; the newest if none.
+        after: `next` of the page before.
+        limit: Most rows of the page.
         known: Whether the caller has the snapshot of this hash already, so that its rows need not be read.
 
     Raises:
@@ -42,9 +61,10 @@ def read(
     if wanted > campaign.revision:
         raise NotFound(f"revision beyond {campaign.revision} in campaign {campaign_id} yet:", str(wanted))
     columns = (*campaign.problem.space.elements, *(v.name for v in campaign.problem.space.process))
-    kept = datasets.kept_hash(session, campaign_id, wanted)
-    if kept is not None and known(kept):
-        return DatasetView(campaign_id, wanted, kept, columns, None)
-    rows = datasets.snapshot(session, campaign_id, wanted)
-    computed = datasets.snapshot_hash(session, campaign_id, wanted, rows)
-    return DatasetView(campaign_id, wanted, computed, columns, None if known(computed) else tuple(rows))
+    snapshot_hash = datasets.snapshot_hash(session, campaign_id, wanted)
+    if known(snapshot_hash):
+        return DatasetView(campaign_id, wanted, snapshot_hash, columns, None)
+    rows = datasets.page(session, campaign_id, wanted, after, limit + 1)
+    shown = tuple(rows[:limit])
+    following = Cursor(shown[-1].revision, shown[-1].uid) if len(rows) > limit else None
+    return DatasetView(campaign_id, wanted, snapshot_hash, columns, shown, following)

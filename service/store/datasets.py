@@ -1,31 +1,39 @@
 """Revisions of a campaign's dataset and what each of them holds."""
 
 import functools
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 
 import numpy as np
-from sqlalchemy import Text, cast, func, insert, or_, select, update
+from numpy.typing import NDArray
+from sqlalchemy import Text, cast, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from models.dataset import Dataset
 from models.problem import Problem
 from service.errors import NotFound
-from service.store import compositions, retractions, samples
+from service.store import samples
 from service.store.session import lock_campaign
+from service.store.snapshots import SnapshotRow, hash_of, page, snapshot, stored_hash
 from service.store.tables import (
     CampaignConfigRow,
     CampaignRow,
-    CompositionReadingRow,
-    FilmRow,
-    InstrumentRow,
-    MeasurementRow,
     RevisionRow,
 )
+
+__all__ = [
+    "Head",
+    "SnapshotRow",
+    "draw_revision",
+    "hash_of",
+    "head",
+    "kept_hash",
+    "page",
+    "problem",
+    "snapshot",
+    "snapshot_hash",
+    "to_dataset",
+]
 
 
 @dataclass(frozen=True)
@@ -35,36 +43,6 @@ class Head:
     state: str
     revision: int
     problem: Problem
-
-
-@dataclass(frozen=True)
-class SnapshotRow:
-    """One active reading at a revision, with the composition that counts there."""
-
-    uid: str
-    instrument: str
-    film_id: str
-    device: int
-    position: float
-    """Of the device along its film, 0 at end A, 1 at end B."""
-    composition: dict[str, float]
-    """Atomic fraction by element: as measured if that was known at the revision, else as made, else as proposed."""
-    process: dict[str, float | str]
-    """Process conditions of the film in physical units, by variable name."""
-    property: str
-    unit: str
-    value: float | None
-    status: str
-    std_uncertainty: float | None
-    replicates: int | None
-    measured_at: datetime
-    revision: int
-    """Revision from which the reading counts."""
-    row_hash: str
-    raw_value: float | None = None
-    raw_unit: str | None = None
-    """Unit in which the reading was delivered; none if in the campaign's own, like the value and the uncertainty."""
-    raw_std_uncertainty: float | None = None
 
 
 def head(session: Session, campaign_id: str) -> Head:
@@ -122,70 +100,6 @@ def draw_revision(session: Session, campaign_id: str, cause: str, cause_id: str 
     return number
 
 
-def snapshot(session: Session, campaign_id: str, revision: int) -> list[SnapshotRow]:
-    """Every reading that is active at `revision`, ordered by instrument and uid."""
-    query = (
-        select(
-            MeasurementRow.uid,
-            InstrumentRow.name.label("instrument"),
-            MeasurementRow.film_id,
-            MeasurementRow.device,
-            FilmRow.process,
-            MeasurementRow.property,
-            MeasurementRow.unit,
-            MeasurementRow.value,
-            MeasurementRow.status,
-            MeasurementRow.std_uncertainty,
-            MeasurementRow.replicates,
-            MeasurementRow.raw_value,
-            MeasurementRow.raw_unit,
-            MeasurementRow.raw_std_uncertainty,
-            MeasurementRow.measured_at,
-            MeasurementRow.revision,
-            MeasurementRow.row_hash,
-        )
-        .join(InstrumentRow, InstrumentRow.id == MeasurementRow.instrument_id)
-        .join(FilmRow, FilmRow.id == MeasurementRow.film_id)
-        .where(MeasurementRow.campaign_id == campaign_id, MeasurementRow.revision <= revision)
-        .where(retractions.counts_at(revision))
-        .order_by(InstrumentRow.name, MeasurementRow.uid)
-    )
-    found = session.execute(query).all()
-    places = _places(session, campaign_id, revision)
-    return [SnapshotRow(**places[row.film_id, row.device], **row._mapping) for row in found]
-
-
-def _places(session: Session, campaign_id: str, revision: int) -> dict[tuple[str, int], dict[str, Any]]:
-    """Where each device of the campaign's films is and what it is made of, as far as it was known at `revision`."""
-    reading = CompositionReadingRow
-    query = (
-        select(reading.film_id, reading.device, reading.position, reading.composition)
-        .join(FilmRow, FilmRow.id == CompositionReadingRow.film_id)
-        .where(FilmRow.campaign_id == campaign_id)
-        .where(or_(CompositionReadingRow.kind == "nominal", CompositionReadingRow.revision <= revision))
-        # Later knowledge counts before earlier of its kind: the last one stays.
-        .order_by(compositions.weight(), CompositionReadingRow.revision)
-    )
-    return {
-        (film_id, device): {"position": position, "composition": composition}
-        for film_id, device, position, composition in session.execute(query)
-    }
-
-
-def hash_of(rows: Sequence[SnapshotRow]) -> str:
-    """SHA-256 over the readings sorted by name: equal for equal content, whatever order it arrived in.
-
-    Each reading adds its name, the hash of what the instrument said, and the film's composition and process, since a
-    composition that becomes known later changes what is learned from the same reading.
-    """
-    digest = hashlib.sha256()
-    for row in sorted(rows, key=lambda r: (r.instrument, r.uid)):
-        place = json.dumps([row.composition, row.process], sort_keys=True)
-        digest.update(json.dumps([row.instrument, row.uid, row.row_hash, place]).encode())
-        digest.update(b"\n")
-    return digest.hexdigest()
-
-
 def snapshot_hash(session: Session, campaign_id: str, revision: int, rows: Sequence[SnapshotRow] | None = None) -> str:
     """Hash of a revision's snapshot; computed when it is first asked for, then kept with the revision.
 
@@ -199,7 +113,7 @@ def snapshot_hash(session: Session, campaign_id: str, revision: int, rows: Seque
     kept = session.execute(select(RevisionRow.snapshot_hash).where(here)).scalar_one()
     if kept is not None:
         return str(kept)
-    of_films = hash_of(snapshot(session, campaign_id, revision) if rows is None else rows)
+    of_films = stored_hash(session, campaign_id, revision) if rows is None else hash_of(rows)
     computed = samples.hashed_with(of_films, samples.snapshot(session, campaign_id, revision))
     session.execute(
         update(RevisionRow)
@@ -246,7 +160,7 @@ def to_dataset(problem: Problem, rows: Sequence[SnapshotRow]) -> Dataset:
     replicates[at] = [r.replicates or 1 for r in read]
     censored[at] = [_CENSORED.get(r.status, 0) for r in read]
     return Dataset(
-        X=np.array([_point(problem, r) for r in kept], dtype=np.float64),
+        X=_points(problem, kept),
         Y=Y,
         Yvar=Yvar,
         films=np.array([r.film_id for r in kept]),
@@ -257,6 +171,15 @@ def to_dataset(problem: Problem, rows: Sequence[SnapshotRow]) -> Dataset:
         censored=censored,
         dead=np.array([r.value is None for r in kept]),
     )
+
+
+def _points(problem: Problem, rows: Sequence[SnapshotRow]) -> NDArray[np.float64]:
+    """Devices as the surrogate sees them, `n x (d + p)`: fractions, then process columns."""
+    places: dict[tuple[int, int], int] = {}  # by identity: the readings of a device share their composition
+    number = [places.setdefault((id(r.composition), id(r.process)), len(places)) for r in rows]
+    first = dict(zip(reversed(number), reversed(rows), strict=True))
+    points = [_point(problem, first[k]) for k in range(len(places))]
+    return np.array(points, dtype=np.float64)[number]
 
 
 def _point(problem: Problem, row: SnapshotRow) -> list[float]:

@@ -5,8 +5,10 @@ from sqlalchemy import select
 
 from models.problem import Problem
 from service.store import datasets
+from service.store.snapshots import stored_hash
 from service.store.tables import RevisionRow
 from tests.integration.conftest import DEVICES, PROBLEM
+from tests.integration.test_bad_input import check_problem
 
 
 def dataset(api, campaign, revision=None, **given):
@@ -100,6 +102,46 @@ def test_the_hash_depends_on_content_and_not_on_order(api, lab, reading):
         rows = datasets.snapshot(session, campaign, 1)
     assert datasets.hash_of(rows[::-1]) == datasets.hash_of(rows)
     assert datasets.hash_of(rows[1:]) != datasets.hash_of(rows)
+
+
+def test_pages_are_the_dataset_cut_up(api, lab, reading):
+    campaign = lab.campaign()
+    film = lab.film(campaign)
+    for batch in range(3):
+        rows = [reading(film, k % 5, uid=f"{batch} ü/{k}", value=float(k)) for k in range(7)]
+        api.measure(campaign, rows, instrument="ab"[batch % 2])
+    whole = dataset(api, campaign).json()
+    assert (len(whole["rows"]), whole["next"]) == (21, None)
+    assert [r["revision"] for r in whole["rows"]] == [1] * 7 + [2] * 7 + [3] * 7
+    path, seen, query = f"/v1/campaigns/{campaign}/dataset", [], {"limit": 4, "revision": 3}
+    while True:
+        page = api.get(path, params=query).json()
+        assert page["snapshot_hash"] == whole["snapshot_hash"]
+        seen += page["rows"]
+        api.measure(campaign, [reading(film, 0)])  # what comes meanwhile belongs to later revisions
+        if page["next"] is None:
+            break
+        query["after"] = page["next"]
+    assert seen == whole["rows"]
+
+
+def test_a_page_that_is_none_is_refused(api, lab):
+    campaign = lab.campaign()
+    for after in ("x", "AAAA", "OTk5OTk5OTk5OTkgYQ", "MSAA"):
+        check_problem(api.get(f"/v1/campaigns/{campaign}/dataset?after={after}"), 422, [after])
+
+
+def test_the_hash_from_the_database_is_that_of_the_rows(api, lab, reading):
+    campaign = lab.campaign()
+    films = [lab.film(campaign), lab.film(campaign)]
+    for instrument in ("squid", "Möke", "ångström", "a b"):
+        uids = [f"{u}{k}" for k, u in enumerate(("b", "B", "é", "a-1", "a 1", "😀", "a_1", "ß", "Z"))]
+        rows = [reading(films[k % 2], k % 5, uid=uid, value=float(k)) for k, uid in enumerate(uids)]
+        api.measure(campaign, rows, instrument=instrument)
+    with lab.sessions() as session:
+        rows = datasets.snapshot(session, campaign, 4)
+        assert datasets.hash_of(rows) == stored_hash(session, campaign, 4)
+    assert len(rows) == 36
 
 
 def test_a_revision_to_come_is_not_found(api, lab):

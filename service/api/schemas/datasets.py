@@ -39,11 +39,14 @@ class DatasetRowRead(Outgoing):
 
 
 class DatasetRead(Outgoing):
-    """Every active reading of a campaign at one revision; what a revision holds never changes."""
+    """Active readings of a campaign at one revision; what a revision holds never changes."""
 
     campaign_id: str
     revision: int
     snapshot_hash: str
+    """Of the whole dataset, also where this is a page of it."""
     columns: list[str]
     """Elements, then process variables."""
     rows: list[DatasetRowRead]
+    next: str | None
+    """Continues the dataset as `after`; null at its end."""

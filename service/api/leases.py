@@ -7,6 +7,7 @@ from fastapi import APIRouter, Header, Response
 from sqlalchemy.orm import Session
 
 from service.api.dependencies import BellDependency, LeaseId, Once, OnceDependency, SessionsDependency
+from service.api.problems import answers
 from service.api.replies import answer_once, reply
 from service.api.schemas.claims import FilmComplete, FilmFail, FilmStartedRead, LeaseRead
 from service.api.schemas.films import FilmRead
@@ -17,7 +18,7 @@ from service.operations.leases import Moved
 from service.store.bell import Bell
 from service.store.session import Sessions
 
-router = APIRouter(tags=["robot"])
+router = APIRouter(tags=["robot"], responses=answers(403))
 
 LeaseToken = Annotated[
     str, Header(alias="Lease-Token", min_length=1, max_length=200, description="Secret of the lease.")

@@ -95,6 +95,7 @@ _MEANINGS = {
     503: "The database did not answer; repeat the request with the same Idempotency-Key",
 }
 _RARE_MEANINGS = {
+    403: "The caller does not hold what the action needs",
     412: "It has changed since the caller read it",
     428: "The request does not say which state it changes",
 }

@@ -52,7 +52,14 @@ def check(response: httpx.Response) -> None:
 def requests_that_are_good(api, lab: Lab, reading) -> list[tuple[str, dict[str, Any]]]:
     campaign = lab.campaign()
     film = lab.film(campaign)
-    lab.proposal(campaign)
+    proposal = lab.proposal(campaign)
+    instrument = api.post(f"/v1/campaigns/{campaign}/instruments", json={"name": "squid"}).json()["id"]
+    magnet = {"property": "magnetisation", "unit": "emu/cm3"}
+    sample = api.post(f"/v1/campaigns/{campaign}/samples", json={"name": "coupon"} | magnet).json()["id"]
+    window = {"measured_from": "2026-03-01T00:00:00Z", "measured_until": "2026-03-02T00:00:00Z"}
+    calibrated = {"valid_from": window["measured_from"], "valid_until": window["measured_until"]}
+    read = {"unit": "emu/cm3", "std_uncertainty": 0.1, "replicates": 3, "measured_at": window["measured_from"]}
+    ends = {"a": {"Fe": 1.0}, "b": {"Ga": 1.0}}
     row = reading(film, 0, uid="u", status="ok") | {"position": None}
     problem = {
         "space": {
@@ -71,6 +78,16 @@ def requests_that_are_good(api, lab: Lab, reading) -> list[tuple[str, dict[str, 
         (f"/v1/campaigns/{campaign}/measurement-batches", {"instrument": "squid", "measurements": [row]}),
         ("/v1/campaigns", {"name": "n", "problem": problem, "queue_depth": 1, "budget": {"films": 3}}),
         (f"/v1/campaigns/{campaign}/actions", {"action": "pause"}),
+        (f"/v1/campaigns/{campaign}/retractions", {"ids": ["msr_x"], "reason": "r", "also_later": False}),
+        (f"/v1/campaigns/{campaign}/retractions", window | {"instrument": "squid", "reason": "r"}),
+        ("/v1/retractions/rtr_x/reversal", {"reason": "r"}),
+        (f"/v1/campaigns/{campaign}/instruments", {"name": "squid", "kind": "k", "owner": "o", "notes": "n"}),
+        (f"/v1/instruments/{instrument}/calibrations", {"method": "m", "property": None} | calibrated),
+        (f"/v1/campaigns/{campaign}/samples", {"name": "c", "assigned_value": 1.0, "std_uncertainty": 0.1} | magnet),
+        (f"/v1/samples/{sample}/readings", {"instrument": "squid", "readings": [{"uid": "s", "value": 1.0} | read]}),
+        (f"/v1/campaigns/{campaign}/proposals", ends | {"process": {"anneal_c": 300.0}, "reason": "r"}),
+        (f"/v1/campaigns/{campaign}/proposals", {"commands": ends, "reason": "r"}),
+        (f"/v1/proposals/{proposal}/actions", {"action": "resolve", "outcome": "ok", "compositions": [{"Fe": 1.0}]}),
         (f"/v1/campaigns/{campaign}/claims", {"robot": "r", "wait_s": 0}),
         ("/v1/leases/lse_x/complete", {"outcome": "ok", "compositions": [{"Fe": 0.5, "Ga": 0.5}], "note": None}),
         ("/v1/leases/lse_x/fail", {"reason": "x", "outcome": "operator"}),
@@ -91,6 +108,32 @@ def test_no_body_makes_the_service_fail(api, requests_that_are_good, data):
     check(api.post(path, content=text, headers=headers))
 
 
+CHANGE: dict[str, Any] = {
+    "problem": {
+        "space": {"elements": ["Fe", "Ga", "Pd"], "process": []},
+        "objectives": [{"property": "magnetisation", "unit": "emu/cm3"}],
+        "film": {"devices": 5},
+        "policy": {"name": "mapping"},
+        "initial_films": 2,
+    },
+    "queue_depth": 2,
+    "budget": {"films": 3, "devices": 15, "hours": 2.5},
+    "lease": {"ttl_s": 60},
+}
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_change_makes_the_service_fail(api, requests_that_are_good, data):
+    campaign = requests_that_are_good[0][0].split("/")[3]
+    place = data.draw(st.sampled_from(places(CHANGE)), label="place")
+    text = json.dumps(replaced(CHANGE, place, data.draw(VALUES, label="value")))
+    tag = data.draw(st.sampled_from(["*", '"1.0"', "", '"9999999999.' + 32 * "0" + '"', 'W/"x"']), label="tag")
+    key = f"key-{data.draw(st.integers(0, 10**9), label='key')}"
+    headers = {"Content-Type": "application/json", "If-Match": tag, "Idempotency-Key": key}
+    check(api.client.patch(f"/v1/campaigns/{campaign}", content=text, headers=headers))
+
+
 @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     name=st.text(max_size=10),
@@ -98,5 +141,7 @@ def test_no_body_makes_the_service_fail(api, requests_that_are_good, data):
 )
 def test_no_address_makes_the_service_fail(api, name, query):
     of_campaign = ("dataset", "events", "films", "calibration", "pareto", "recommendation", "stop-advice")
-    for path in (*(f"campaigns/{{}}/{noun}" for noun in of_campaign), "model-versions/{}", "films/{}"):
+    of_campaign += ("retractions", "instruments", "samples", "proposals", "configurations/1")
+    single = ("model-versions/{}", "films/{}", "retractions/{}/readings", "samples/{}/readings", "calibrations/{}")
+    for path in (*(f"campaigns/{{}}/{noun}" for noun in of_campaign), *single):
         check(api.get(f"/v1/{path.format(quote(name, safe=''))}", params=query))

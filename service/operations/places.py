@@ -44,15 +44,12 @@ def given_ways(spot: Spot) -> list[str]:
 
 def place(spot: Spot, film: FilmPlaces) -> int | Misplaced:
     """The device that is meant, or why there is none."""
+    if spot.device is not None and spot.position is None and spot.position_mm is None:
+        return _by_index(spot.device, spot.film_id, film)
     given = given_ways(spot)
     if len(given) != 1:
         which = "neither" if not given else "both" if len(given) == 2 else "all"
         return Misplaced("device", f"exactly one of device, position and position_mm must be given, got {which}")
-    if spot.device is not None:
-        if spot.device in film.positions:
-            return spot.device
-        message = f"device {spot.device} is outside 0..{len(film.positions) - 1} of film {spot.film_id}"
-        return Misplaced("device", message)
     if spot.position_mm is None:
         return _nearest("position", spot.position or 0.0, spot.film_id, film.positions, POSITION_TOLERANCE)
     if film.length_mm is None:
@@ -60,6 +57,12 @@ def place(spot: Spot, film: FilmPlaces) -> int | Misplaced:
     places = {device: position * film.length_mm for device, position in film.positions.items()}
     tolerance = min(POSITION_TOLERANCE_MM, film.spacing * film.length_mm / 4)
     return _nearest("position_mm", spot.position_mm, spot.film_id, places, tolerance)
+
+
+def _by_index(device: int, film_id: str, film: FilmPlaces) -> int | Misplaced:
+    if device in film.positions:
+        return device
+    return Misplaced("device", f"device {device} is outside 0..{len(film.positions) - 1} of film {film_id}")
 
 
 def _nearest(field: str, wanted: float, film_id: str, places: dict[int, float], tolerance: float) -> int | Misplaced:

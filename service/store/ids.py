@@ -1,13 +1,21 @@
 """Opaque ids that sort by the time they were drawn: a prefix that names the noun, 48 bits of time, 80 random bits."""
 
+import functools
 import secrets
 import time
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32: no i, l, o, u, so that an id survives being read aloud; its order is the order of ASCII."""
+_DIGIT_OF_BYTE = bytes(ord(_ALPHABET[byte & 31]) for byte in range(256))
 
 
 def new_id(prefix: str) -> str:
     """Draw an id such as `cmp_01k9zq3v7e8m5r2t4w6y8a0b1c`. Ids of one prefix sort by millisecond of creation."""
-    number = (time.time_ns() // 1_000_000 << 80) | secrets.randbits(80)
-    return prefix + "_" + "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
+    drawn = secrets.token_bytes(16).translate(_DIGIT_OF_BYTE).decode("ascii")  # 5 random bits of each byte
+    return f"{prefix}_{_millisecond(time.time_ns() // 1_000_000)}{drawn}"
+
+
+@functools.lru_cache(maxsize=4)
+def _millisecond(number: int) -> str:
+    """48 bits of time as 10 digits; a batch draws thousands of ids within one."""
+    return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(45, -1, -5))

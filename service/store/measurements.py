@@ -30,12 +30,14 @@ def row_hash(said: Mapping[str, Any]) -> str:
     Args:
         said: Film, device, property, unit, value, status, uncertainty, time. Floats are written in full, times in UTC.
     """
-    text = json.dumps(said, sort_keys=True, default=_in_utc)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_AS_JSON.encode(said).encode()).hexdigest()
 
 
 def _in_utc(time: datetime) -> str:
     return time.astimezone(UTC).isoformat()
+
+
+_AS_JSON = json.JSONEncoder(sort_keys=True, default=_in_utc)
 
 
 @dataclass(frozen=True)
@@ -119,4 +121,4 @@ def store(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
         raise RuntimeError("the session has no connection to copy over")
     with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
         for row in rows:
-            copy.write_row([row.get(name) for name in _STORED])
+            copy.write_row(list(map(row.get, _STORED)))

@@ -84,7 +84,7 @@ def shaped(rows: Sequence[Row]) -> tuple[list[Reading], dict[int, list[Violation
     good = _parsed(rows, refused)
     if good is None:  # the faults are known now, so the others are without
         good = _parsed(rows, refused) or []
-    return [Reading(**dict(fields)) for fields in good], refused
+    return [Reading(**vars(fields)) for fields in good], refused
 
 
 def _parsed(rows: Sequence[Row], refused: dict[int, list[Violation]]) -> list[MeasurementCreate] | None:

@@ -1,7 +1,7 @@
 """What Filmloop answers, typed. Fields that a newer service adds are kept, not refused."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -137,16 +137,32 @@ class CampaignState(Answer):
     budget: dict[str, float | None] = {}
 
 
+class RowResult(Answer):
+    """What became of one row of a batch."""
+
+    row: int
+    """Its number, from 0."""
+    status: Literal["accepted", "duplicate", "refused"]
+    measurement_id: str | None = None
+    errors: list[dict[str, str]] = []
+    """Why it was refused: `pointer` and `message` of each fault."""
+
+
 class Batch(Answer):
     """Receipt for measurements: they are stored, whatever happens next."""
 
-    id: str
+    id: str | None
+    """None if the batch was only checked: then nothing was stored."""
     campaign_id: str
     instrument: str
     revision: int
     accepted: int
     duplicates: int = 0
-    measurement_ids: list[str] = []
+    refused: int = 0
+    measurement_ids: list[str | None] = []
+    """In the order of the rows; None for refused ones. Empty for more than 1,000 rows."""
+    results: list[RowResult] | None = None
+    """With `atomic=False`: of each row; of more than 1,000, of the first 1,000 that were not accepted."""
 
 
 class DatasetRow(Answer):

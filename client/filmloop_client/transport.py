@@ -61,7 +61,13 @@ class Transport:
         return self._send(self._http.build_request("GET", path, params=given))
 
     def post(
-        self, path: str, body: Mapping[str, Any], *, headers: Mapping[str, str] | None = None, wait_s: float = 0.0
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        *,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        wait_s: float = 0.0,
     ) -> httpx.Response:
         """Create or move something, once.
 
@@ -69,13 +75,32 @@ class Transport:
             path: Below the base URL.
             body: Sent as JSON; NaN and infinity are refused here already.
             headers: For this call only.
+            params: Of the query.
             wait_s: How long the service was asked to wait before it answers; added to the timeout.
 
         Raises:
             ValueError: If a number is NaN or infinite.
             FilmloopError: If the answer is not a success.
         """
-        return self._write("POST", path, body, headers or {}, wait_s)
+        content = json.dumps(body, allow_nan=False).encode()
+        sent = {"Content-Type": "application/json", **(headers or {})}
+        return self.post_content(path, content, headers=sent, params=params, wait_s=wait_s)
+
+    def post_content(
+        self,
+        path: str,
+        content: bytes,
+        *,
+        headers: Mapping[str, str],
+        params: Mapping[str, str] | None = None,
+        wait_s: float = 0.0,
+    ) -> httpx.Response:
+        """Create something, once, from bytes; `headers` say what they are.
+
+        Raises:
+            FilmloopError: If the answer is not a success.
+        """
+        return self._write("POST", path, content, headers, params=params, wait_s=wait_s)
 
     def patch(self, path: str, body: Mapping[str, Any], *, headers: Mapping[str, str]) -> httpx.Response:
         """Change something, once; `headers` hold the `If-Match` that names the state to be changed.
@@ -84,15 +109,25 @@ class Transport:
             ValueError: If a number is NaN or infinite.
             FilmloopError: If the answer is not a success.
         """
-        return self._write("PATCH", path, body, headers, 0.0)
+        content = json.dumps(body, allow_nan=False).encode()
+        return self._write("PATCH", path, content, {"Content-Type": "application/json", **headers})
 
     def _write(
-        self, method: str, path: str, body: Mapping[str, Any], headers: Mapping[str, str], wait_s: float
+        self,
+        method: str,
+        path: str,
+        content: bytes,
+        headers: Mapping[str, str],
+        *,
+        params: Mapping[str, str] | None = None,
+        wait_s: float = 0.0,
     ) -> httpx.Response:
-        content = json.dumps(body, allow_nan=False).encode()
-        sent = {"Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4()), **headers}
+        sent = {"Idempotency-Key": str(uuid.uuid4()), **headers}
         timeout = httpx.Timeout(self.timeout, read=self.timeout + wait_s)
-        return self._send(self._http.build_request(method, path, content=content, headers=sent, timeout=timeout))
+        request = self._http.build_request(
+            method, path, content=content, headers=sent, params=params or None, timeout=timeout
+        )
+        return self._send(request)
 
     def _send(self, request: httpx.Request) -> httpx.Response:
         give_up = time.monotonic() + self.patience

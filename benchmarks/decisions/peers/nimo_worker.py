@@ -23,8 +23,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-import nimo  # type: ignore[import-not-found]
-import nimo.ai_tools.ai_tool_combi as combi  # type: ignore[import-not-found]
+import nimo
+import nimo.ai_tools.ai_tool_combi as combi
 
 WRONG = "remain_list = np.sort(list(set([ii for ii in range(len(best))]) - set(del_list)))"
 RIGHT = "remain_list = np.sort(list(set(range(len(inclination_elements))) - set(del_list)))"

@@ -31,8 +31,8 @@ class AxPeer:
     """One campaign of Ax."""
 
     def __init__(self, question: Question) -> None:
-        from ax.api.client import Client  # type: ignore[import-not-found]
-        from ax.api.configs import RangeParameterConfig  # type: ignore[import-not-found]
+        from ax.api.client import Client
+        from ax.api.configs import RangeParameterConfig
 
         d = len(question["elements"])
         self._free = question["elements"][:-1]
@@ -87,13 +87,13 @@ class BayBEPeer:
 
     def propose(self, question: Question) -> list[float]:
         """The next point."""
-        import pandas as pd  # type: ignore[import-untyped]
-        from baybe import Campaign  # type: ignore[import-not-found]
-        from baybe.constraints import ContinuousLinearConstraint  # type: ignore[import-not-found]
-        from baybe.objectives import ParetoObjective  # type: ignore[import-not-found]
-        from baybe.parameters import NumericalContinuousParameter  # type: ignore[import-not-found]
-        from baybe.searchspace import SearchSpace  # type: ignore[import-not-found]
-        from baybe.targets import NumericalTarget  # type: ignore[import-not-found]
+        import pandas as pd
+        from baybe import Campaign
+        from baybe.constraints import ContinuousLinearConstraint
+        from baybe.objectives import ParetoObjective
+        from baybe.parameters import NumericalContinuousParameter
+        from baybe.searchspace import SearchSpace
+        from baybe.targets import NumericalTarget
 
         names = [*question["elements"], *question["process"]]
         ones = [1.0] * len(question["elements"])
@@ -127,7 +127,7 @@ class OptunaPeer:
 
     def propose(self, question: Question) -> list[float]:
         """The next point."""
-        import optuna  # type: ignore[import-not-found]
+        import optuna
 
         d = len(question["elements"])
         names = [*question["elements"][:-1], *question["process"]]

@@ -61,6 +61,11 @@ def requests_that_are_good(api, lab: Lab, reading) -> list[tuple[str, dict[str, 
     read = {"unit": "emu/cm3", "std_uncertainty": 0.1, "replicates": 3, "measured_at": window["measured_from"]}
     ends = {"a": {"Fe": 1.0}, "b": {"Ga": 1.0}}
     row = reading(film, 0, uid="u", status="ok") | {"position": None}
+    at = {"film_id": film, "position": 0.25, "measured_at": window["measured_from"]}
+    made_of = at | {"fractions": {"Fe": 0.5, "Ga": 0.5}, "std_uncertainty": {"Fe": 0.01}}
+    axis = {"name": "x", "unit": "nm", "values": [0.0, 1.0], "dtype": "float32"}
+    bytes_of_two = {"base64": "AAAAAAAAAAAAAAAAAAAAAA==", "dtype": "float64"}
+    pattern = at | {"kind": "curve", "label": "l", "unit": "V", "axes": [axis], "data": bytes_of_two}
     problem = {
         "space": {
             "elements": ["Fe", "Ga", "Pd"],
@@ -76,6 +81,9 @@ def requests_that_are_good(api, lab: Lab, reading) -> list[tuple[str, dict[str, 
     }
     return [
         (f"/v1/campaigns/{campaign}/measurement-batches", {"instrument": "squid", "measurements": [row]}),
+        (f"/v1/campaigns/{campaign}/measurement-batches?atomic=false", {"instrument": "moke", "measurements": [row]}),
+        (f"/v1/campaigns/{campaign}/composition-maps", {"instrument": "edx", "unit": "1", "compositions": [made_of]}),
+        (f"/v1/campaigns/{campaign}/attachments", {"instrument": "xrd", "attachments": [pattern]}),
         ("/v1/campaigns", {"name": "n", "problem": problem, "queue_depth": 1, "budget": {"films": 3}}),
         (f"/v1/campaigns/{campaign}/actions", {"action": "pause"}),
         (f"/v1/campaigns/{campaign}/retractions", {"ids": ["msr_x"], "reason": "r", "also_later": False}),

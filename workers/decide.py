@@ -7,6 +7,7 @@ from functools import cache
 from typing import Protocol
 
 import structlog
+import torch
 from celery import Task
 from celery.signals import worker_ready
 
@@ -19,12 +20,13 @@ from models.tensors import use_device
 from models.train import train
 from service.errors import ArtifactDamaged, LeaseLost
 from service.operations import decisions
-from service.operations.decisions import DecisionInput, ModelRecord
+from service.operations.decisions import DecisionInput, Making, ModelRecord
 from service.settings import Settings
 from service.store.session import Sessions, make_engine, make_sessions
 from service.telemetry import bound
 from workers.app import app, settings
 from workers.insights import served_insights
+from workers.machine import processor
 from workers.posterior import served_posterior
 from workers.warm import WarmModels
 
@@ -98,7 +100,8 @@ def run(sessions: Sessions, settings: Settings, job_id: str, worker: str) -> boo
 def _decide(sessions: Sessions, settings: Settings, job: DecisionInput) -> bool:
     began = time.perf_counter()
     progress = _heartbeat(sessions, job)
-    bundle, trouble = _trained(settings, job, progress)
+    last = _last(settings, job)
+    bundle, trouble = _trained(job, last, progress)
     films = propose(
         job.problem,
         bundle,
@@ -109,8 +112,10 @@ def _decide(sessions: Sessions, settings: Settings, job: DecisionInput) -> bool:
         left=job.left,
         progress=progress,
     )
-    model = None if bundle is None else _kept(settings, job, bundle)
-    published = decisions.publish_decision(sessions, job, model, [_told(film, trouble) for film in films])
+    begun = _started_from(job, last, bundle)
+    model = None if bundle is None else replace(_kept(settings, job, bundle), started_from=begun)
+    told = [_told(film, trouble) for film in films]
+    published = decisions.publish_decision(sessions, job, model, told, Making(begun, environment()))
     log.info(
         "decision published" if published else "decision overtaken by newer data",
         readings=len(job.dataset),
@@ -149,14 +154,25 @@ def _heartbeat(sessions: Sessions, job: DecisionInput) -> Callable[[str], None]:
     return progress
 
 
+def _started_from(job: DecisionInput, last: ModelBundle | None, bundle: ModelBundle | None) -> str | None:
+    """The model version from which the training of the decision's model began."""
+    if last is None or job.previous is None:
+        return None
+    return job.previous.started_from if bundle is last else job.previous.id
+
+
+def environment() -> dict[str, str]:
+    """What the last digits of a result depend on beside data, seed and versions."""
+    return {"device": _device, "threads": str(torch.get_num_threads()), "processor": processor()}
+
+
 def _trained(
-    settings: Settings, job: DecisionInput, progress: Callable[[str], None]
+    job: DecisionInput, last: ModelBundle | None, progress: Callable[[str], None]
 ) -> tuple[ModelBundle | None, str | None]:
     """The model for the job's data, or none and the reason why; then films are space-filling and say so.
 
     Equal data give the last model again without a fit: a decision made anew must not drift from the first one.
     """
-    last = _last(settings, job)
     if last is not None and last.fingerprint == job.dataset.fingerprint():
         return last, None
     try:

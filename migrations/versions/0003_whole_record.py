@@ -14,6 +14,7 @@ def upgrade():
     _readings_as_delivered()
     _retractions_and_instruments()
     _campaign_life()
+    _provenance()
 
 
 def downgrade():
@@ -224,4 +225,14 @@ def _campaign_life():
         ],
         unique=False,
         postgresql_where=sa.text("state = 'ready'"),
+    )
+
+
+def _provenance():
+    op.add_column("model_version", sa.Column("started_from_id", sa.Text(), nullable=True))
+    op.create_foreign_key(
+        op.f("fk_model_version_started_from_id"), "model_version", "model_version", ["started_from_id"], ["id"]
+    )
+    op.add_column(
+        "decision", sa.Column("inputs", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True)
     )

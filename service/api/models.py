@@ -47,6 +47,7 @@ def _read(version: ModelVersion) -> ModelVersionRead:
         revision=version.revision,
         snapshot_hash=version.snapshot_hash,
         seed=version.seed,
+        started_from_id=version.started_from_id,
         metrics=version.metrics,
         versions=version.versions,
         artifact=ArtifactRead(sha256=version.artifact_sha256, bytes=version.artifact_bytes),

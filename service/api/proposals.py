@@ -18,7 +18,7 @@ from service.api.dependencies import (
 )
 from service.api.replies import answer_once, reply
 from service.api.schemas.fields import Label, Page
-from service.api.schemas.proposals import ProposalAct, ProposalCreate, ProposalRead, ProposalState
+from service.api.schemas.proposals import InputsRead, ProposalAct, ProposalCreate, ProposalRead, ProposalState
 from service.operations import proposals, wishes
 from service.operations.idempotency import Body
 from service.operations.proposals import Proposal
@@ -67,6 +67,13 @@ def read_proposal(proposal_id: ProposalId, sessions: SessionsDependency) -> Prop
     """One proposal."""
     with sessions() as session:
         return ProposalRead.model_validate(proposals.get(session, proposal_id))
+
+
+@router.get("/proposals/{proposal_id}/inputs")
+def read_inputs(proposal_id: ProposalId, sessions: SessionsDependency) -> InputsRead:
+    """What else than dataset, configuration and model a proposal was computed from, to the last digit."""
+    with sessions() as session:
+        return InputsRead.model_validate(proposals.inputs(session, proposal_id))
 
 
 @router.post("/campaigns/{campaign_id}/proposals", status_code=201, response_model=ProposalRead)

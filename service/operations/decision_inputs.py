@@ -10,6 +10,7 @@ from models.dataset import Dataset
 from models.film import Film
 from models.problem import Problem
 from service.operations.budgets import films_left
+from service.operations.decision_records import FlightReference
 from service.operations.recommendations import unread_film
 from service.operations.refill import wanted_films
 from service.store import campaigns, compositions, datasets, films, models, proposals, samples
@@ -27,6 +28,8 @@ class ModelReference:
     snapshot_hash: str
     sha256: str
     """Its artifact."""
+    started_from: str | None = None
+    """Model version from which its own training began."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,8 @@ class DecisionInput:
     """The newest model version, if it is of the same search space, properties and surrogate."""
     left: int | None = None
     """Films that the budget leaves; None if there is none."""
+    flights: tuple[FlightReference, ...] = ()
+    """The names of the pending films, in their order."""
 
 
 def read_input(session: Session, job: JobRow) -> tuple[DecisionInput, Sequence[SnapshotRow]]:
@@ -65,7 +70,7 @@ def read_input(session: Session, job: JobRow) -> tuple[DecisionInput, Sequence[S
     rows = datasets.snapshot(session, campaign.id, campaign.revision)
     read_samples = samples.snapshot(session, campaign.id, campaign.revision)
     dataset = samples.joined(problem, datasets.to_dataset(problem, rows), read_samples)
-    pending, names = _pending(session, campaign.id, problem)
+    pending, flights, names = _pending(session, campaign.id, problem)
     known = len(set(dataset.of_films().films.tolist()) | names)
     decision = DecisionInput(
         job_id=job.id,
@@ -83,28 +88,34 @@ def read_input(session: Session, job: JobRow) -> tuple[DecisionInput, Sequence[S
         seed=_seed(problem.seed, campaign.revision, known),
         previous=_newest_model(session, campaign.id, problem),
         left=films_left(session, config),
+        flights=flights,
     )
     return decision, rows
 
 
-def _pending(session: Session, campaign_id: str, problem: Problem) -> tuple[tuple[Film, ...], set[str]]:
+def _pending(
+    session: Session, campaign_id: str, problem: Problem
+) -> tuple[tuple[Film, ...], tuple[FlightReference, ...], set[str]]:
     """Films in flight or infeasible with their unread devices, and the names under which they count as known."""
     rows = proposals.beside(session, campaign_id)
     started = [film_id for _, film_id in rows if film_id is not None]
     done = films.done_devices(session, started, [p.property for p in problem.properties])
     made_of = films.compositions(session, started)
-    pending, names = [], set()
+    pending, flights, names = [], [], set()
     for proposal, film_id in rows:
         under = datasets.problem(session, campaign_id, proposal.config_revision)
         proposed_in = problem.model_copy(update={"film": under.film})  # each film has the devices it was proposed with
         readings = made_of.get(film_id, []) if film_id is not None else []
         made = compositions.best_known(readings)
-        film = unread_film(proposal.film, proposed_in, done.get(film_id or "", ()), made)
+        finished = done.get(film_id or "", set())
+        film = unread_film(proposal.film, proposed_in, finished, made)
         if proposal.state != "cancelled":
             names.add(film_id or proposal.id)
         if film is not None:
             pending.append(film)
-    return tuple(pending), names
+            unread = tuple(d["index"] for d in proposal.film["devices"] if d["index"] not in finished)
+            flights.append(FlightReference(proposal.id, film_id, unread))
+    return tuple(pending), tuple(flights), names
 
 
 def _newest_model(session: Session, campaign_id: str, problem: Problem) -> ModelReference | None:
@@ -112,7 +123,7 @@ def _newest_model(session: Session, campaign_id: str, problem: Problem) -> Model
     row = models.newest(session, campaign_id)
     if row is None or not alike(datasets.problem(session, campaign_id, row.config_revision), problem):
         return None
-    return ModelReference(row.id, row.name, row.revision, row.snapshot_hash, row.artifact_sha256)
+    return ModelReference(row.id, row.name, row.revision, row.snapshot_hash, row.artifact_sha256, row.started_from_id)
 
 
 def alike(one: Problem, other: Problem) -> bool:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from service.errors import LeaseLost
 from service.operations.decision_inputs import DecisionInput, read_input
+from service.operations.decision_records import Making
 from service.operations.leases import expire_lapsed
 from service.operations.publication import ModelRecord, explain, publish
 from service.operations.recommendations import Recommendation
@@ -24,6 +25,7 @@ from service.store.tables import JobRow
 
 __all__ = [
     "DecisionInput",
+    "Making",
     "ModelRecord",
     "StoredArtifact",
     "abandon_decisions",
@@ -41,6 +43,7 @@ KEYS_KEPT = timedelta(days=7)
 """How long a request may be repeated under its Idempotency-Key. Readings have permanent names besides."""
 FIRST_DELAY_S = 2.0
 """Seconds before the second attempt of a job; they double with every further one."""
+NOT_SAID = Making()
 
 
 def claim_decision(sessions: Sessions, job_id: str, worker: str) -> DecisionInput | None:
@@ -92,7 +95,11 @@ def renew_decision(sessions: Sessions, job_id: str, fence: int) -> None:
 
 
 def publish_decision(
-    sessions: Sessions, decision: DecisionInput, model: ModelRecord | None, recommendations: Sequence[Recommendation]
+    sessions: Sessions,
+    decision: DecisionInput,
+    model: ModelRecord | None,
+    recommendations: Sequence[Recommendation],
+    making: Making = NOT_SAID,
 ) -> bool:
     """Write the outcome in one transaction: model version, new proposals, superseded old ones, job, events.
 
@@ -101,6 +108,7 @@ def publish_decision(
         decision: What the worker was given.
         model: The model that was trained; None if there was nothing to train on or the fit failed.
         recommendations: Films, the most wanted first.
+        making: How the worker made it.
 
     Returns:
         False, with nothing published, if the fence no longer holds, a decision on newer data is in force, readings
@@ -114,7 +122,7 @@ def publish_decision(
             told = {"job_id": decision.job_id, "revision": decision.revision, "why": why}
             events.append(session, decision.campaign_id, "decision.overtaken", told)
             return False
-        publish(session, decision, model, recommendations)
+        publish(session, decision, model, recommendations, making)
         return True
 
 

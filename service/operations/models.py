@@ -24,6 +24,7 @@ class ModelVersion:
     revision: int
     snapshot_hash: str
     seed: int
+    started_from_id: str | None
     metrics: dict[str, Any]
     versions: dict[str, Any]
     artifact_sha256: str
@@ -78,6 +79,7 @@ def _version(row: ModelVersionRow, size: int, *, rests_on_retracted: bool) -> Mo
         revision=row.revision,
         snapshot_hash=row.snapshot_hash,
         seed=row.seed,
+        started_from_id=row.started_from_id,
         metrics=row.metrics,
         versions=row.versions,
         artifact_sha256=row.artifact_sha256,

@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from service.store import campaigns, leases, proposals, retractions
+from service.errors import NotFound
+from service.store import campaigns, decisions, leases, proposals, retractions
 from service.store.tables import ProposalRow
 
 
@@ -93,6 +94,19 @@ def page(session: Session, campaign_id: str, state: str | None, after: str | Non
     rows = proposals.page(session, campaign_id, state, after, limit)
     resting = retractions.resting_on_retracted(session, campaign_id, {row.revision for row, _ in rows})
     return [seen(row, film_id, newest, resting) for row, film_id in rows]
+
+
+def inputs(session: Session, proposal_id: str) -> dict[str, Any]:
+    """What else than dataset, configuration and model a proposal was computed from.
+
+    Raises:
+        NotFound: If there is no such proposal, or none of it was kept: a person asked for the film, or it is too old.
+    """
+    row = proposals.get(session, proposal_id)
+    kept = None if row.job_id is None else decisions.inputs(session, row.job_id)
+    if kept is None:
+        raise NotFound("inputs of a decision kept for proposal", proposal_id)
+    return kept
 
 
 def upcoming(session: Session, campaign_id: str, robot: str | None) -> Proposal | None:

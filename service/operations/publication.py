@@ -9,8 +9,10 @@ from sqlalchemy.orm import Session
 
 from service.operations.budgets import films_left
 from service.operations.decision_inputs import DecisionInput
+from service.operations.decision_records import Making, written_flight
 from service.operations.recommendations import (
     Recommendation,
+    code_version,
     library_versions,
     written,
     written_alternatives,
@@ -36,10 +38,16 @@ class ModelRecord:
     posterior: dict[str, Any] | None
     """Posterior map as it is served: `points`, `mean`, `sd`, `best`."""
     artifact: StoredArtifact
+    started_from: str | None = None
+    """Model version from which the training's search began; none if it began cold."""
 
 
 def publish(
-    session: Session, decision: DecisionInput, model: ModelRecord | None, recommendations: Sequence[Recommendation]
+    session: Session,
+    decision: DecisionInput,
+    model: ModelRecord | None,
+    recommendations: Sequence[Recommendation],
+    making: Making,
 ) -> None:
     """Write a decision that is in force. The caller holds the campaign's lock."""
     campaign = campaigns.get(session, decision.campaign_id)
@@ -49,7 +57,7 @@ def publish(
     offered = _offer(session, decision, model, model_id, recommendations) if open_to_robots else []
     known = None if model_id is None else models.insights(session, model_id)
     line = standing(decision, model, model_id, recommendations[: len(offered)])
-    decisions.store(session, line | best(decision.problem, model, known))
+    decisions.store(session, line | best(decision.problem, model, known) | {"inputs": _inputs(decision, making)})
     told = {
         "job_id": decision.job_id,
         "revision": decision.revision,
@@ -58,6 +66,19 @@ def publish(
         "superseded": superseded,
     }
     events.append(session, campaign.id, "decision.published", told)
+
+
+def _inputs(decision: DecisionInput, making: Making) -> dict[str, Any]:
+    """What else than the dataset, the configuration and the model the decision was computed from."""
+    pending = zip(decision.flights, decision.pending, strict=False)  # without names, where a test made the input
+    return {
+        "seed": decision.seed,
+        "films_known": decision.films_known,
+        "left": decision.left,
+        "pending": [written_flight(reference, film, decision.problem) for reference, film in pending],
+        "started_from": making.started_from,
+        "environment": dict(making.environment),
+    }
 
 
 def explain(session: Session, decision: DecisionInput, model_version_id: str, insights: Mapping[str, Any]) -> None:
@@ -85,6 +106,7 @@ def _keep_model(session: Session, decision: DecisionInput, model: ModelRecord) -
         "revision": decision.revision,
         "snapshot_hash": decision.snapshot_hash,
         "seed": model.seed,
+        "started_from_id": model.started_from,
         "metrics": storable(model.metrics),
         "versions": model.versions,
         "posterior": model.posterior,
@@ -150,8 +172,10 @@ def _proposal(
         "policy": recommendation.policy,
         "policy_options": decision.problem.policy.model_dump(mode="json"),
         "seed": decision.seed,
+        "decision_id": decision.job_id,
         "pending_film_count": len(decision.pending),
-        "code_version": versions["filmloop"],
+        "pending": [reference.written() for reference in decision.flights],
+        "code_version": code_version(),
         "versions": versions,
     }
     return {

@@ -3,14 +3,18 @@
 The science is met by shape only: `models.policies` would bring torch into the service.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+import models
 from models.film import Film, commanded_film, named_commands
 from models.problem import Problem
 
@@ -207,6 +211,17 @@ def proposed_film(film: Mapping[str, Any], problem: Problem) -> Film:
 def library_versions() -> dict[str, str]:
     """Versions of what computes a decision, read from the installation without importing it."""
     return {name: _version(name) for name in LIBRARIES}
+
+
+@cache
+def code_version() -> str:
+    """Version of Filmloop and, after the `+`, what its science's source says: equal ones compute alike."""
+    digest = hashlib.sha256()
+    folder = Path(models.__file__ or "").parent
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(f"{path.relative_to(folder).as_posix()}\0".encode())
+        digest.update(path.read_bytes())
+    return f"{_version('filmloop')}+{digest.hexdigest()[:12]}"
 
 
 def _version(name: str) -> str:

@@ -24,7 +24,7 @@ from service.operations.budgets import refuse_if_spent
 from service.operations.campaigns import allowed_actions
 from service.operations.leases import Outcome
 from service.operations.proposals import Proposal, get
-from service.operations.recommendations import library_versions, written_film
+from service.operations.recommendations import code_version, library_versions, written_film
 from service.operations.refill import refill
 from service.store import campaigns, datasets, events, leases, proposals
 from service.store.ids import new_id
@@ -72,7 +72,6 @@ def inject(session: Session, campaign_id: str, wanted: WantedFilm, reason: str) 
     film = _film(wanted, problem)
     config = campaigns.config(session, campaign_id, campaign.config_revision)
     refuse_if_spent(session, config, len(film.s), promised=True)
-    versions = library_versions()
     provenance = {
         "config_revision": campaign.config_revision,
         "revision": campaign.revision,
@@ -82,8 +81,8 @@ def inject(session: Session, campaign_id: str, wanted: WantedFilm, reason: str) 
         "policy_options": {},
         "seed": 0,
         "pending_film_count": proposals.count(session, campaign_id, OUTSTANDING),
-        "code_version": versions["filmloop"],
-        "versions": versions,
+        "code_version": code_version(),
+        "versions": library_versions(),
     }
     row: dict[str, Any] = {
         "id": new_id("prp"),

@@ -14,6 +14,11 @@ def store(session: Session, values: dict[str, Any]) -> None:
     session.execute(insert(DecisionRow).values(values))
 
 
+def inputs(session: Session, job_id: str) -> dict[str, Any] | None:
+    """What a decision was computed from; none of one from before that was kept, or that was never published."""
+    return session.execute(select(DecisionRow.inputs).where(DecisionRow.job_id == job_id)).scalar_one_or_none()
+
+
 def amend(session: Session, job_id: str, values: dict[str, Any]) -> None:
     """Fill in what was not known when a line was written; what is None stays as it is."""
     known = {name: value for name, value in values.items() if value is not None}

@@ -27,6 +27,8 @@ class ModelVersionRead(Outgoing):
     """Revision of the dataset it was trained on."""
     snapshot_hash: str
     seed: int
+    started_from_id: str | None
+    """Model version from which the search of its hyperparameters began; null if it began cold."""
     metrics: dict[str, Any]
     versions: dict[str, Any]
     """Versions of the libraries it was trained with."""

@@ -141,6 +141,16 @@ class PairRead(Outgoing):
     """As the proposal's own gain."""
 
 
+class FlightRead(Outgoing):
+    """A film that was in flight when another one was chosen beside it."""
+
+    proposal_id: str
+    film_id: str | None
+    """Null while its making was not started."""
+    devices: list[int]
+    """Those of its devices that were not yet read."""
+
+
 class ProvenanceRead(Outgoing):
     """Everything from which the proposal can be computed again."""
 
@@ -154,9 +164,52 @@ class ProvenanceRead(Outgoing):
     policy: str
     policy_options: dict[str, Any]
     seed: int
+    decision_id: str | None = None
+    """The decision that chose it; null if a person asked for the film."""
     pending_film_count: int
+    pending: list[FlightRead] | None = None
+    """The films in flight; null where this was not kept. `GET /v1/proposals/{id}/inputs` has what they are made of."""
     code_version: str
+    """Version of Filmloop, `+`, and a hash of the source of its science."""
     versions: dict[str, str]
+
+
+class EndsRead(Outgoing):
+    """What the sources are told at both ends, by element."""
+
+    a: dict[str, float]
+    b: dict[str, float]
+
+
+class FlightWholeRead(FlightRead):
+    """A film in flight as the decision has seen it."""
+
+    a: dict[str, float]
+    b: dict[str, float]
+    process_columns: list[float]
+    """Process variables, each scaled to 0 to 1; categories as one column per choice."""
+    mixing: list[float]
+    """Share of end B at each of `devices`."""
+    as_made: list[dict[str, float]] | None
+    """Compositions of `devices` where something was known of them by then; null if the film was on the line of its
+    ends."""
+    commands: EndsRead | None
+
+
+class InputsRead(Outgoing):
+    """What else than dataset, configuration and model a proposal was computed from."""
+
+    seed: int
+    films_known: int
+    """Films with a reading, and films in flight."""
+    left: int | None
+    """Films that the budget left; null if it had no end."""
+    pending: list[FlightWholeRead]
+    """Films in flight, with their devices that were not yet read."""
+    started_from: str | None
+    """Model version from which the training of the decision's model began; null if it began cold."""
+    environment: dict[str, str]
+    """Device, threads and processor of the worker."""
 
 
 class ProposalRead(Outgoing):

@@ -76,6 +76,8 @@ class ModelVersionRow(Base):
     revision: Mapped[int]
     snapshot_hash: Mapped[str]
     seed: Mapped[int] = mapped_column(BigInteger)
+    started_from_id: Mapped[str | None] = mapped_column(ForeignKey("model_version.id"))
+    """Model version from which the search of its hyperparameters began; none if it began cold."""
     metrics: Mapped[dict[str, Any]]
     versions: Mapped[dict[str, Any]]
     """Versions of the libraries it was trained with."""
@@ -175,6 +177,9 @@ class DecisionRow(Base):
     """Standard deviation of a typical reading, in the objective's unit."""
     film_effect_sd: Mapped[float | None]
     """Standard deviation of a film's offset, in the objective's unit."""
+    inputs: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True), deferred=True)
+    """What else it was computed from: seed, films in flight, budget left, the model that training began from, machine.
+    None of a decision from before this was kept."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     __table_args__ = (Index("ix_decision_campaign_id_revision", "campaign_id", "revision"),)

@@ -5,8 +5,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
 
-from service.api.dependencies import LARGEST_REVISION, AtRevision, CampaignId, SessionsDependency
-from service.api.schemas.datasets import DatasetRead, DatasetRowRead
+from service.api.dependencies import LARGEST_REVISION, After, AtRevision, CampaignId, Limit, SessionsDependency
+from service.api.schemas.datasets import DatasetRead, DatasetRowRead, SampleRowRead
+from service.api.schemas.fields import Page
 from service.errors import InvalidInput
 from service.operations import datasets
 from service.operations.datasets import Cursor
@@ -49,10 +50,26 @@ def read_dataset(
         revision=view.revision,
         snapshot_hash=view.snapshot_hash,
         columns=list(view.columns),
+        retracted=view.retracted,
         rows=[DatasetRowRead.model_construct(**row._asdict()) for row in view.rows],
         next=None if view.next is None else _cursor(view.next),
     )
     return Response(body.model_dump_json(), media_type="application/json", headers=headers)
+
+
+@router.get("/campaigns/{campaign_id}/dataset/samples")
+def read_dataset_samples(
+    campaign_id: CampaignId,
+    sessions: SessionsDependency,
+    revision: AtRevision = None,
+    after: After = None,
+    limit: Limit = 100,
+) -> Page[SampleRowRead]:
+    """Active readings of calibration samples at a revision: the part of the dataset that is of no film."""
+    with sessions() as session:
+        found = datasets.read_samples(session, campaign_id, revision, after, limit + 1)
+    shown = [SampleRowRead.model_validate(row) for row in found[:limit]]
+    return Page(items=shown, next=shown[-1].id if len(found) > limit else None)
 
 
 def _has(if_none_match: str | None, snapshot_hash: str) -> bool:

@@ -7,8 +7,9 @@ from typing import NamedTuple
 from sqlalchemy.orm import Session
 
 from service.errors import NotFound
-from service.store import datasets
-from service.store.datasets import SnapshotRow
+from service.store import datasets, retractions, samples
+from service.store.datasets import Head, SnapshotRow
+from service.store.samples import SampleReading
 
 
 class Cursor(NamedTuple):
@@ -32,6 +33,8 @@ class DatasetView:
     """Of this page; none if the caller has this snapshot already."""
     next: Cursor | None = None
     """Where the next page begins; none if this one is the last."""
+    retracted: int = 0
+    """Readings that do not count at the revision, since they are retracted there."""
 
 
 def read(
@@ -57,9 +60,7 @@ def read(
         NotFound: If there is no such campaign, or no such revision yet.
     """
     campaign = datasets.head(session, campaign_id)
-    wanted = campaign.revision if revision is None else revision
-    if wanted > campaign.revision:
-        raise NotFound(f"revision beyond {campaign.revision} in campaign {campaign_id} yet:", str(wanted))
+    wanted = _existing(campaign, campaign_id, revision)
     columns = (*campaign.problem.space.elements, *(v.name for v in campaign.problem.space.process))
     snapshot_hash = datasets.snapshot_hash(session, campaign_id, wanted)
     if known(snapshot_hash):
@@ -67,4 +68,24 @@ def read(
     rows = datasets.page(session, campaign_id, wanted, after, limit + 1)
     shown = tuple(rows[:limit])
     following = Cursor(shown[-1].revision, shown[-1].uid) if len(rows) > limit else None
-    return DatasetView(campaign_id, wanted, snapshot_hash, columns, shown, following)
+    retracted = retractions.not_counting(session, campaign_id, wanted)
+    return DatasetView(campaign_id, wanted, snapshot_hash, columns, shown, following, retracted)
+
+
+def read_samples(
+    session: Session, campaign_id: str, revision: int | None, after: str | None, limit: int
+) -> list[SampleReading]:
+    """The first `limit` readings of calibration samples in D_t after the id `after`.
+
+    Raises:
+        NotFound: If there is no such campaign, or no such revision yet.
+    """
+    wanted = _existing(datasets.head(session, campaign_id), campaign_id, revision)
+    return samples.snapshot(session, campaign_id, wanted, after, limit)
+
+
+def _existing(campaign: Head, campaign_id: str, revision: int | None) -> int:
+    wanted = campaign.revision if revision is None else revision
+    if wanted > campaign.revision:
+        raise NotFound(f"revision beyond {campaign.revision} in campaign {campaign_id} yet:", str(wanted))
+    return wanted

@@ -119,6 +119,13 @@ def covered(session: Session, retraction_ids: Collection[str]) -> dict[str, int]
     return {i: counted.get(i, 0) for i in retraction_ids}
 
 
+def not_counting(session: Session, campaign_id: str, revision: int) -> int:
+    """How many readings that arrived up to a revision do not count there."""
+    here = (MeasurementRow.campaign_id == campaign_id) & (MeasurementRow.revision <= revision)
+    query = select(func.count()).select_from(MeasurementRow).where(here, ~counts_at(revision))
+    return session.execute(query).scalar_one()
+
+
 def readings(
     session: Session, retraction_id: str, after: str | None, limit: int
 ) -> Sequence[tuple[MeasurementRow, str]]:

@@ -22,6 +22,7 @@ from service.store.tables import InstrumentRow, MeasurementRow, SampleRow
 class SampleReading:
     """One reading of a calibration sample that counts at a revision."""
 
+    id: str
     uid: str
     instrument: str
     sample_id: str
@@ -85,10 +86,13 @@ def readings(
     return [(row[0], row[1], row[2]) for row in session.execute(query)]
 
 
-def snapshot(session: Session, campaign_id: str, revision: int) -> list[SampleReading]:
-    """Every reading of a calibration sample that counts at `revision`, ordered by instrument and uid."""
+def snapshot(
+    session: Session, campaign_id: str, revision: int, after: str | None = None, limit: int | None = None
+) -> list[SampleReading]:
+    """Readings of calibration samples that count at `revision` and have an id above `after`, ordered by id."""
     query = (
         select(
+            MeasurementRow.id,
             MeasurementRow.uid,
             InstrumentRow.name.label("instrument"),
             MeasurementRow.sample_id,
@@ -106,8 +110,11 @@ def snapshot(session: Session, campaign_id: str, revision: int) -> list[SampleRe
         .join(SampleRow, SampleRow.id == MeasurementRow.sample_id)
         .where(SampleRow.campaign_id == campaign_id, MeasurementRow.revision <= revision)
         .where(retractions.counts_at(revision))
-        .order_by(InstrumentRow.name, MeasurementRow.uid)
+        .order_by(MeasurementRow.id)
+        .limit(limit)
     )
+    if after is not None:
+        query = query.where(MeasurementRow.id > after)
     return [SampleReading(**row._mapping) for row in session.execute(query)]
 
 

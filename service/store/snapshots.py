@@ -45,6 +45,9 @@ class SnapshotRow(NamedTuple):
     raw_unit: str | None = None
     """Unit in which the reading was delivered; none if in the campaign's own, like the value and the uncertainty."""
     raw_std_uncertainty: float | None = None
+    id: str = ""
+    """Of the measurement; left out, like the next, where a million rows are held at once."""
+    calibration_id: str | None = None
 
 
 class Place(NamedTuple):
@@ -90,7 +93,8 @@ def page(
     session: Session, campaign_id: str, revision: int, after: tuple[int, str] | None, limit: int
 ) -> list[SnapshotRow]:
     """The first `limit` readings after a revision and uid, oldest first: one batch has one instrument."""
-    query = select(*_NAMED, *_SAID).where(*_active(campaign_id, revision))
+    query = select(*_NAMED, *_SAID, MeasurementRow.id, MeasurementRow.calibration_id)
+    query = query.where(*_active(campaign_id, revision))
     if after is not None:
         # Said twice: a comparison of pairs alone is not looked up in the index.
         query = query.where(MeasurementRow.revision >= after[0])

@@ -68,6 +68,8 @@ def test_a_retraction_and_its_reversal_change_what_follows_and_nothing_before(re
     }
     assert (body["decision"]["wanted_revision"], body["also_later"]) == (2, False)
     assert (record.uids(), record.uids(1)) == ("c", "abc")
+    now = record.api.get(f"/v1/campaigns/{record.id}/dataset").json()
+    assert (now["retracted"], [row["id"] for row in now["rows"]]) == (2, ids[2:])
     reversed_ = record.reverse(body["id"])
     assert (reversed_.status_code, reversed_.json()["state"]) == (200, "reversed")
     assert reversed_.json()["reversal"]["revision"] == 3

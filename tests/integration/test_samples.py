@@ -111,6 +111,12 @@ def test_readings_of_a_sample_are_retracted_like_any_other(record, coupon):
     assert not publish_decision(record.loop.sessions, running, None, record.loop.advice(1))
     seen = record.api.get(f"/v1/samples/{coupon}/readings").json()["items"]
     assert {r["id"]: r["retracted"] for r in seen} == {ids[0]: True, ids[1]: False}
+    path = f"/v1/campaigns/{record.id}/dataset"
+    assert {r["id"] for r in record.api.get(f"{path}/samples?revision=1").json()["items"]} == set(ids)
+    (left,) = record.api.get(f"{path}/samples").json()["items"]
+    assert (left["id"], left["sample"], left["value"], left["instrument"]) == (ids[1], "coupon 7", 51.0, "squid")
+    assert record.api.get(path).json()["retracted"] == 1
+    assert record.api.get(f"{path}/samples?revision=9").status_code == 404
     assert len(record.loop.take(record.id).dataset) == 1
 
 

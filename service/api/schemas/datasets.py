@@ -12,6 +12,8 @@ class DatasetRowRead(Outgoing):
 
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
+    id: str
+    """Of the measurement: what a retraction names."""
     uid: str
     film_id: str
     device: int
@@ -33,6 +35,29 @@ class DatasetRowRead(Outgoing):
     raw_std_uncertainty: float | None
     status: Literal["ok", "dead", "above_limit", "below_limit"]
     instrument: str
+    calibration_id: str | None
+    """Calibration of the instrument under which it was read, as far as that was known when it arrived."""
+    measured_at: Instant
+    revision: int
+    """Revision from which the reading counts."""
+
+
+class SampleRowRead(Outgoing):
+    """One reading of a calibration sample that counts at a revision."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    id: str
+    uid: str
+    sample_id: str
+    sample: str
+    """Name of the sample."""
+    property: str
+    unit: str
+    value: float
+    std_uncertainty: float | None
+    replicates: int | None
+    instrument: str
     measured_at: Instant
     revision: int
     """Revision from which the reading counts."""
@@ -47,6 +72,8 @@ class DatasetRead(Outgoing):
     """Of the whole dataset, also where this is a page of it."""
     columns: list[str]
     """Elements, then process variables."""
+    retracted: int
+    """Readings that would be in this dataset, had they not been retracted; those of calibration samples included."""
     rows: list[DatasetRowRead]
     next: str | None
     """Continues the dataset as `after`; null at its end."""

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from models.problem import Problem
 from service.errors import Conflict, IllegalTransition, InvalidInput, Violation
-from service.operations.readings import Checked, Reading, Refusals, at, check_all
+from service.operations.readings import Checked, Reading, Refusals, at, check_all, misnamed
 from service.operations.refill import request_decision
 from service.operations.retractions import cover_arrivals
 from service.store import calibrations, campaigns, datasets, events, films, measurements
@@ -97,6 +97,10 @@ def record(
     numbers = (row for row in range(len(readings) + len(misshapen)) if row not in misshapen)
     checked, wrong = check_all(session, campaign_id, campaign.problem, list(zip(numbers, readings, strict=False)))
     wrong |= misshapen
+    if any(c.reading.calibration_id for c in checked):
+        there = measurements.find_instrument(session, campaign_id, instrument)
+        wrong |= misnamed(checked, calibrations.of_instrument(session, there) if there else [])
+        checked = [c for c in checked if c.row not in wrong]
     if wrong and atomic:
         found = [violation for row in sorted(wrong) for violation in wrong[row]]
         raise InvalidInput(f"{len(found)} thing(s) are wrong with this batch; nothing was stored", found)
@@ -127,7 +131,8 @@ def _store(session: Session, batch: _Batch, problem: Problem) -> Recorded:
         return recorded
     under = calibrations.of_instrument(session, instrument_id)
     for row in new:
-        calibration_id = calibrations.in_force(under, row["property"], row["measured_at"])
+        named = row.get("calibration_id")
+        calibration_id = named or calibrations.in_force(under, row["property"], row["measured_at"])
         row.update(head, batch_id=batch_id, calibration_id=calibration_id)
     measurements.store(session, new)
     cover_arrivals(session, campaign_id, batch_id)
@@ -184,6 +189,8 @@ def _row(checked: Checked) -> dict[str, Any]:
     }
     if reading.replicates is not None:  # left out else, so that readings of before keep their hash
         said["replicates"] = reading.replicates
+    if reading.calibration_id is not None:
+        said["calibration_id"] = reading.calibration_id
     row = said | {
         "id": measurement_id,
         "uid": reading.uid or measurement_id,

@@ -11,8 +11,9 @@ from models.problem import Problem
 from service.errors import InvalidInput, Violation
 from service.operations.places import place
 from service.operations.units import SAME, Conversion, conversion
-from service.store import measurements
+from service.store import calibrations, measurements
 from service.store.measurements import FilmPlaces
+from service.store.tables import CalibrationRow
 
 LARGEST = 1e100
 """Largest magnitude of a reading, and of an uncertainty, in any unit; its square is still a finite double."""
@@ -41,6 +42,8 @@ class Reading:
     """Raw readings behind the value, if the uncertainty was estimated from them."""
     uid: str | None = None
     """Permanent name that the instrument gave; one is made if there is none."""
+    calibration_id: str | None = None
+    """Calibration that the instrument says was in force."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,25 @@ def check_all(
     checks = Checks(campaign_id, problem, films)
     passed = [good for row, reading in readings if (good := checks.check(row, reading)) is not None]
     return passed, checks.refused
+
+
+def misnamed(checked: Sequence[Checked], under: Sequence[CalibrationRow]) -> Refusals:
+    """What is wrong with readings that name a calibration which was not in force when they were made.
+
+    Args:
+        checked: Readings that can be true otherwise.
+        under: Calibrations of their instrument, the latest begun first.
+    """
+    found: Refusals = {}
+    for c in checked:
+        named = c.reading.calibration_id
+        if named is None:
+            continue
+        there = calibrations.in_force(under, c.reading.property, c.reading.measured_at)
+        if named != there:
+            message = f"calibration {named!r} of this instrument was not in force then, but {there or 'none'}"
+            found[c.row] = [at(c.row, "calibration_id", message)]
+    return found
 
 
 def _check_value(row: int, reading: Reading, wrong: list[Violation]) -> None:

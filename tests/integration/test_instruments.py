@@ -100,6 +100,23 @@ def test_all_under_a_calibration_is_retracted_by_one_call(api, lab, campaign, sq
     assert uids() == "d"
 
 
+def test_a_reading_may_name_its_calibration_and_is_refused_if_it_errs(api, lab, campaign, squid, reading):
+    film = lab.film(campaign)
+    first, second = (calibrate(api, squid, day).json()["id"] for day in (2, 4))
+    good = reading(film, 0, uid="a", measured_at=DAY.format(3), calibration_id=first)
+    wrong = reading(film, 1, uid="b", measured_at=DAY.format(5), calibration_id=first)
+    refused = api.measure(campaign, [good, wrong])
+    (fault,) = refused.json()["errors"]
+    assert (refused.status_code, fault["pointer"], fault["row"]) == (422, "/measurements/1/calibration_id", 1)
+    assert second in fault["message"]
+    assert api.measure(campaign, [good]).status_code == 201
+    assert carried(lab, ["a"]) == [first]
+    assert api.measure(campaign, [good]).json()["duplicates"] == 1
+    assert api.measure(campaign, [good | {"calibration_id": second}]).status_code == 422
+    elsewhere = api.measure(campaign, [good | {"uid": "c"}], instrument="kerr")
+    assert (elsewhere.status_code, "but none" in elsewhere.text) == (422, True)
+
+
 @pytest.mark.parametrize(
     ("begin", "end", "said"),
     [

@@ -53,6 +53,9 @@ class MeasurementCreate(Incoming):
     replicates: Annotated[int, Field(strict=True, ge=2, le=MAX_REPLICATES)] | None = None
     """If `value` is a mean of this many raw readings and `std_uncertainty` was estimated from their scatter."""
     measured_at: InstantIn
+    calibration_id: Identifier | None = None
+    """Calibration of the instrument that the reading was made under; refused if it was not the one in force then.
+    Left out, the one that was in force is noted."""
 
 
 class MeasurementBatchEnvelope(Incoming):

@@ -23,11 +23,13 @@ from service.api import (
     predictions,
     problems,
     proposals,
+    replays,
     retractions,
     samples,
 )
 from service.api.limits import BoundedBody
 from service.api.requests import RequestContext
+from service.api.streams import EventStreams
 from service.settings import Settings
 from service.store.bell import Bell
 from service.store.session import make_engine, make_sessions
@@ -48,6 +50,7 @@ ROUTERS = (
     retractions.router,
     datasets.router,
     models.router,
+    replays.router,
     predictions.router,
     insights.router,
     events.router,
@@ -92,9 +95,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     engine = make_engine(settings.require_database_url(), settings.database.pool_size)
     app.state.sessions = make_sessions(engine)
+    app.state.streams = EventStreams(app.state.sessions)
     with Bell(settings.broker.url) as bell:
         app.state.bell = bell
-        yield
+        async with app.state.streams.running():
+            yield
     engine.dispose()
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Path, Query, Request
 
+from service.api.streams import EventStreams
 from service.errors import MalformedRequest
 from service.settings import Settings
 from service.store.bell import Bell
@@ -44,6 +45,11 @@ def _bell(request: Request) -> Bell:
     return bell
 
 
+def _streams(request: Request) -> EventStreams:
+    streams: EventStreams = request.app.state.streams
+    return streams
+
+
 def _idempotency_key(idempotency_key: Annotated[str | None, Header(description="Names this request.")] = None) -> str:
     if idempotency_key is None:
         raise MalformedRequest("the header Idempotency-Key is missing; draw a new key for each new request")
@@ -70,6 +76,7 @@ async def _once(request: Request, key: Key) -> Once:
 SettingsDependency = Annotated[Settings, Depends(_settings)]
 SessionsDependency = Annotated[Sessions, Depends(_sessions)]
 BellDependency = Annotated[Bell, Depends(_bell)]
+StreamsDependency = Annotated[EventStreams, Depends(_streams)]
 OnceDependency = Annotated[Once, Depends(_once)]
 """Required on every POST that creates or moves something."""
 
@@ -79,6 +86,7 @@ CampaignId = Annotated[
 ]
 ConfigurationNumber = Annotated[int, Path(ge=1, le=LARGEST_REVISION, description="Number of a configuration.")]
 ModelVersionId = Annotated[str, Path(pattern=_ID, description="Id of a model version.")]
+ReplayId = Annotated[str, Path(pattern=_ID, description="Id of a replay.")]
 ProposalId = Annotated[str, Path(pattern=_ID, description="Id of a proposal.")]
 FilmId = Annotated[str, Path(pattern=_ID, description="Id of a film.")]
 InstrumentId = Annotated[str, Path(pattern=_ID, description="Id of an instrument.")]

@@ -1,10 +1,11 @@
 """Events of a campaign, numbered in the order of commits: who reads on from the last number misses none."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import func, insert, select
-from sqlalchemy.orm import Session
+from sqlalchemy import BigInteger, Text, cast, column, func, insert, select, true
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Session, aliased
 
 from service.store.session import lock_campaign
 from service.store.tables import EventRow
@@ -36,4 +37,29 @@ def page(session: Session, campaign_id: str, after: int, limit: int) -> Sequence
         .order_by(EventRow.seq)
         .limit(limit)
     )
+    return session.scalars(query).all()
+
+
+def newest(session: Session, campaign_id: str) -> int:
+    """Number of the newest event; 0 if there is none."""
+    query = select(func.coalesce(func.max(EventRow.seq), 0)).where(EventRow.campaign_id == campaign_id)
+    return session.execute(query).scalar_one()
+
+
+def since(session: Session, seen: Mapping[str, int], limit: int) -> Sequence[EventRow]:
+    """The first `limit` events of each campaign with numbers above the one that `seen` gives, in order."""
+    watched = (
+        func.unnest(cast(list(seen), ARRAY(Text)), cast(list(seen.values()), ARRAY(BigInteger)))
+        .table_valued(column("campaign_id", Text), column("seq", BigInteger))
+        .render_derived(name="watched")
+    )
+    newer = (
+        select(EventRow)
+        .where(EventRow.campaign_id == watched.c.campaign_id, EventRow.seq > watched.c.seq)
+        .order_by(EventRow.seq)
+        .limit(limit)
+        .lateral("newer")
+    )
+    event = aliased(EventRow, newer)
+    query = select(event).select_from(watched).join(newer, true()).order_by(event.campaign_id, event.seq)
     return session.scalars(query).all()

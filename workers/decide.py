@@ -49,19 +49,19 @@ class _Worker(Protocol):
 def decide(self: Task, job_id: str) -> None:
     """Make the decision that `job_id` asks for, if it is still wanted."""
     with bound(job_id=job_id):
-        run(_sessions(), settings, job_id, worker=str(self.request.hostname))
+        run(worker_sessions(), settings, job_id, worker=str(self.request.hostname))
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]  # Celery ships no types
 def take_up(sender: _Worker, **_: object) -> None:
     """Give back what a dead process of this worker's name had in hand; the sweep rings for it."""
     log.info("ready", device=_device)
-    if given_back := decisions.abandon_decisions(_sessions(), sender.hostname):
+    if given_back := decisions.abandon_decisions(worker_sessions(), sender.hostname):
         log.warning("gave back what the last process of this name was doing", jobs=given_back)
 
 
 @cache
-def _sessions() -> Sessions:
+def worker_sessions() -> Sessions:
     """Of this process: one connection is enough for one decision at a time."""
     return make_sessions(make_engine(settings.require_database_url(), pool_size=2))
 
@@ -114,8 +114,8 @@ def _decide(sessions: Sessions, settings: Settings, job: DecisionInput) -> bool:
     )
     begun = _started_from(job, last, bundle)
     model = None if bundle is None else replace(_kept(settings, job, bundle), started_from=begun)
-    told = [_told(film, trouble) for film in films]
-    published = decisions.publish_decision(sessions, job, model, told, Making(begun, environment()))
+    named = films if trouble is None else [told(film, trouble) for film in films]
+    published = decisions.publish_decision(sessions, job, model, named, Making(begun, environment()))
     log.info(
         "decision published" if published else "decision overtaken by newer data",
         readings=len(job.dataset),
@@ -181,7 +181,7 @@ def _trained(
         return None, None
     except FitFailed as error:
         log.warning("the fit failed; space-filling films serve", error=str(error))
-        return None, f"the fit failed: {error}"
+        return None, why_none(error)
 
 
 def _last(settings: Settings, job: DecisionInput) -> ModelBundle | None:
@@ -214,6 +214,11 @@ def _kept(settings: Settings, job: DecisionInput, bundle: ModelBundle) -> ModelR
     )
 
 
-def _told(film: Recommendation, trouble: str | None) -> Recommendation:
-    """The recommendation with what went wrong on the way, if anything did."""
-    return film if trouble is None else replace(film, reason=f"{film.reason}; {trouble}")
+def why_none(error: FitFailed) -> str:
+    """Why there is no model, for people."""
+    return f"the fit failed: {error}"
+
+
+def told(film: Recommendation, trouble: str) -> Recommendation:
+    """The recommendation with what went wrong on the way."""
+    return replace(film, reason=f"{film.reason}; {trouble}")

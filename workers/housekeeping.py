@@ -12,21 +12,27 @@ from typing import NoReturn
 import structlog
 from sqlalchemy.exc import OperationalError
 
+from service.operations import replays
 from service.operations.decisions import sweep
 from service.settings import Settings
-from service.store.bell import DECIDE_QUEUE, DECIDE_TASK, remind
+from service.store.bell import DECIDE_QUEUE, DECIDE_TASK, REPLAY_TASK, remind
 from service.store.session import Sessions, make_engine, make_sessions
 from service.telemetry import configure_logging
 
 log = structlog.get_logger("filmloop.housekeeping")
 
+REPLAYS_AT_ONCE = 20
+"""Replays that one sweep rings for: the next sweeps ring for the others."""
+
 
 def tick(sessions: Sessions, broker_url: str) -> int:
     """Sweep once and ring for the jobs that wait; return how many wait."""
-    waiting = sweep(sessions)
+    waiting, to_replay = sweep(sessions), replays.due(sessions)
     if waiting:
         remind(broker_url, DECIDE_QUEUE, DECIDE_TASK, waiting)
-    return len(waiting)
+    elif to_replay:  # while decisions wait, replays do, too
+        remind(broker_url, DECIDE_QUEUE, REPLAY_TASK, to_replay[:REPLAYS_AT_ONCE])
+    return len(waiting) + len(to_replay)
 
 
 def run(settings: Settings) -> NoReturn:

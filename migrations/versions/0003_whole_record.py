@@ -195,6 +195,21 @@ def _retractions():
         sa.PrimaryKeyConstraint("retraction_id", "measurement_id", name=op.f("pk_retracted_reading")),
     )
     op.create_index(op.f("ix_retracted_reading_measurement_id"), "retracted_reading", ["measurement_id"], unique=False)
+    op.create_table(
+        "retracted_composition",
+        sa.Column("retraction_id", sa.Text(), nullable=False),
+        sa.Column("composition_id", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["retraction_id"], ["retraction.id"], name=op.f("fk_retracted_composition_retraction_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["composition_id"], ["composition_reading.id"], name=op.f("fk_retracted_composition_composition_id")
+        ),
+        sa.PrimaryKeyConstraint("retraction_id", "composition_id", name=op.f("pk_retracted_composition")),
+    )
+    op.create_index(
+        op.f("ix_retracted_composition_composition_id"), "retracted_composition", ["composition_id"], unique=False
+    )
 
 
 def _campaign_life():
@@ -235,4 +250,35 @@ def _provenance():
     )
     op.add_column(
         "decision", sa.Column("inputs", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True)
+    )
+    op.create_table(
+        "replay",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("campaign_id", sa.Text(), nullable=False),
+        sa.Column("proposal_id", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), server_default="pending", nullable=False),
+        sa.Column("fence", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("run_after", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("worker", sa.Text(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("verdict", sa.Text(), nullable=True),
+        sa.Column("report", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("state IN ('pending', 'leased', 'succeeded', 'dead')", name=op.f("ck_replay_state")),
+        sa.CheckConstraint(
+            "verdict IS NULL OR verdict IN ('identical', 'within_tolerance', 'differs')", name=op.f("ck_replay_verdict")
+        ),
+        sa.ForeignKeyConstraint(["campaign_id"], ["campaign.id"], name=op.f("fk_replay_campaign_id")),
+        sa.ForeignKeyConstraint(["proposal_id"], ["proposal.id"], name=op.f("fk_replay_proposal_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_replay")),
+    )
+    op.create_index("ix_replay_proposal_id_id", "replay", ["proposal_id", "id"], unique=False)
+    op.create_index(
+        "ix_replay_waiting",
+        "replay",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("state IN ('pending', 'leased')"),
     )

@@ -85,7 +85,7 @@ def read_input(session: Session, job: JobRow) -> tuple[DecisionInput, Sequence[S
         pending=pending,
         films_known=known,
         count=wanted_films(session, config) if campaign.state in {"active", "paused"} else 0,
-        seed=_seed(problem.seed, campaign.revision, known),
+        seed=decision_seed(problem.seed, campaign.revision, known),
         previous=_newest_model(session, campaign.id, problem),
         left=films_left(session, config),
         flights=flights,
@@ -132,7 +132,7 @@ def alike(one: Problem, other: Problem) -> bool:
     return first == second
 
 
-def _seed(campaign_seed: int, revision: int, known: int) -> int:
+def decision_seed(campaign_seed: int, revision: int, known: int) -> int:
     """The decision's seed: another one whenever data or films in flight are others, the same for a replay."""
     digest = hashlib.sha256(f"{campaign_seed}/{revision}/{known}".encode()).digest()
     return int.from_bytes(digest[:4], "big") >> 1

@@ -37,6 +37,7 @@ __all__ = [
     "renew_decision",
     "store_artifact",
     "sweep",
+    "waiting",
 ]
 
 KEYS_KEPT = timedelta(days=7)
@@ -226,6 +227,12 @@ def sweep(sessions: Sessions) -> list[str]:
             _reopen_expired(session, campaign_id)
             if changed or campaign_id in behind:
                 refill(session, campaign_id, pending_changed=changed)
+    with sessions() as session:
+        return jobs.due(session)
+
+
+def waiting(sessions: Sessions) -> list[str]:
+    """Pending jobs that a worker could take now."""
     with sessions() as session:
         return jobs.due(session)
 

@@ -19,6 +19,8 @@ log = structlog.get_logger("filmloop.bell")
 
 DECIDE_TASK = "filmloop.decide"
 DECIDE_QUEUE = "decide"
+REPLAY_TASK = "filmloop.replay"
+"""On the same queue: what computes decisions computes them again."""
 TIMEOUT_S = 1.0
 """Longest wait for the broker, for each of connecting and sending."""
 _NO_PAUSES = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
@@ -115,18 +117,23 @@ class Bell:
         self._broker_url = broker_url
         self._queue = queue
         self._task_name = task_name
-        self._waiting: dict[str, None] = {}
+        self._waiting: dict[str, str] = {}
         self._changed = threading.Condition()
         self._closing = False
         self._thread = threading.Thread(target=self._serve, name="bell", daemon=True)
         self._thread.start()
 
-    def ring(self, job_id: str | None) -> None:
-        """Announce a committed job, soon. Returns at once; None means that there is nothing to announce."""
+    def ring(self, job_id: str | None, task_name: str | None = None) -> None:
+        """Announce a committed job, soon. Returns at once; None means that there is nothing to announce.
+
+        Args:
+            job_id: The job.
+            task_name: Of the task that does it, if not the bell's own.
+        """
         if job_id is None:
             return
         with self._changed:
-            self._waiting[job_id] = None
+            self._waiting[job_id] = task_name or self._task_name
             self._changed.notify()
 
     def close(self) -> None:
@@ -150,7 +157,7 @@ class Bell:
                 self._changed.wait_for(lambda: self._waiting or self._closing)
                 if not self._waiting:
                     return
-                jobs, self._waiting = list(self._waiting), {}
-            for job_id in jobs:
-                if not ring(self._broker_url, self._queue, self._task_name, job_id):
+                jobs, self._waiting = self._waiting, {}
+            for job_id, task_name in jobs.items():
+                if not ring(self._broker_url, self._queue, task_name, job_id):
                     break  # the broker is away: the sweep rings for these jobs, and waiting for each would only pile up

@@ -19,7 +19,8 @@ from service.store.tables.decisions import ArtifactRow, DecisionRow, JobRow, Mod
 from service.store.tables.films import CompositionReadingRow, FilmRow, LeaseRow
 from service.store.tables.instruments import CalibrationRow, SampleRow
 from service.store.tables.measurements import InstrumentRow, MeasurementBatchRow, MeasurementRow
-from service.store.tables.retractions import RetractedReadingRow, RetractionRow
+from service.store.tables.replays import ReplayRow
+from service.store.tables.retractions import RetractedCompositionRow, RetractedReadingRow, RetractionRow
 
 __all__ = [
     "CAMPAIGN_STATES",
@@ -51,6 +52,8 @@ __all__ = [
     "MeasurementRow",
     "ModelVersionRow",
     "ProposalRow",
+    "ReplayRow",
+    "RetractedCompositionRow",
     "RetractedReadingRow",
     "RetractionRow",
     "RevisionRow",

@@ -29,6 +29,8 @@ SOURCES = ("model", "space_filling", "random", "person")
 ARRAY_TYPES = ("float32", "float64")
 COMPOSITION_KINDS = ("nominal", "as_made", "measured")
 READING_STATES = ("ok", "dead", "above_limit", "below_limit")
+REPLAY_STATES = ("pending", "leased", "succeeded", "dead")
+VERDICTS = ("identical", "within_tolerance", "differs")
 REVISION_CAUSES = ("created", "batch", "as_made", "composition", "retraction", "reversal")
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Text, cast, func, insert, select, update
+from sqlalchemy import Text, cast, func, insert, literal, select, update
 from sqlalchemy.orm import Session
 
 from models.dataset import Dataset
@@ -92,11 +92,11 @@ def draw_revision(session: Session, campaign_id: str, cause: str, cause_id: str 
         .where(CampaignRow.id == campaign_id)
         .values(revision=CampaignRow.revision + 1, updated_at=func.now())
         .returning(CampaignRow.revision)
-        .execution_options(synchronize_session=False)
+        .cte("raised")
     )
-    number: int = session.execute(raised).scalar_one()
-    row = {"campaign_id": campaign_id, "number": number, "cause": cause, "cause_id": cause_id}
-    session.execute(insert(RevisionRow).values(row))
+    told = select(literal(campaign_id), raised.c.revision, literal(cause), literal(cause_id, Text))
+    drawn = insert(RevisionRow).from_select(["campaign_id", "number", "cause", "cause_id"], told)
+    number: int = session.execute(drawn.returning(RevisionRow.number)).scalar_one()
     return number
 
 

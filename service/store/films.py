@@ -92,10 +92,10 @@ def move(
 
 
 def compositions(session: Session, film_ids: Collection[str]) -> dict[str, list[CompositionReadingRow]]:
-    """Everything known of what the devices of films are made of, oldest first."""
+    """Everything that counts of what is known of what the devices of films are made of, oldest first."""
     query = (
         select(CompositionReadingRow)
-        .where(CompositionReadingRow.film_id.in_(film_ids))
+        .where(CompositionReadingRow.film_id.in_(film_ids), retractions.composition_counts_now())
         .order_by(CompositionReadingRow.film_id, CompositionReadingRow.device, CompositionReadingRow.revision)
     )
     found: dict[str, list[CompositionReadingRow]] = defaultdict(list)
@@ -165,6 +165,8 @@ def settle(session: Session, film_ids: Collection[str], properties: Collection[s
         .returning(FilmRow.id, FilmRow.proposal_id)
     )
     settled = session.execute(change, execution_options=FRESH).all()
+    if not settled:
+        return []
     with_films = update(ProposalRow).where(ProposalRow.id.in_([s[1] for s in settled]), ProposalRow.state == "made")
     session.execute(with_films.values(state="measured", updated_at=func.now()), execution_options=FRESH)
     return [s[0] for s in settled]

@@ -3,7 +3,7 @@
 Run: `python -m benchmarks.ingest --rows 50 1000 --seconds 20`
 
 A durable embedded Postgres and the API as a process of its own; one client, one batch after the other, each way in
-turn, so that both see the same machine. COPY writes what the API writes into the same table: what is compared is all that
+turn, so that both see the same machine. COPY writes what the API writes into the same table: compared is all that
 the API does besides (parse, check, hash, number, events, decision, idempotency, HTTP).
 """
 

@@ -28,6 +28,7 @@ from filmloop_client.errors import (
     Unavailable,
     Unreachable,
 )
+from filmloop_client.history import History, Lineage, Replay
 from filmloop_client.instrument import Instrument, Reading
 from filmloop_client.record import Record, Retraction, Sample, SampleReading
 from filmloop_client.robot import Claim, Robot
@@ -43,8 +44,10 @@ __all__ = [
     "Film",
     "FilmDevice",
     "FilmloopError",
+    "History",
     "Instrument",
     "Invalid",
+    "Lineage",
     "ModelVersion",
     "NotFound",
     "Pareto",
@@ -55,6 +58,7 @@ __all__ = [
     "Reading",
     "Recommendation",
     "Record",
+    "Replay",
     "Retraction",
     "Robot",
     "Sample",

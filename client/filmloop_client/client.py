@@ -24,6 +24,7 @@ from filmloop_client.answers import (
     Recommendation,
     StopAdvice,
 )
+from filmloop_client.history import History
 from filmloop_client.instrument import Instrument
 from filmloop_client.paging import Item, pages
 from filmloop_client.record import Record
@@ -44,6 +45,8 @@ class Campaign:
         self.latest = state
         self.record = Record(transport, state.id)
         """Its retractions, instruments and calibration samples."""
+        self.history = History(transport, state.id)
+        """What its films come from, and computing it again."""
 
     @property
     def id(self) -> str:

@@ -22,6 +22,7 @@ class Retraction(Answer):
     also_later: bool = False
     revision: int
     readings: int
+    compositions: int = 0
     reversal: dict[str, Any] | None = None
     superseded: tuple[str, ...] = ()
     """Ready proposals that rested on the readings, when it was made."""

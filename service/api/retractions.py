@@ -143,6 +143,7 @@ def _read(row: Retraction) -> dict[str, Any]:
         "also_later": row.also_later,
         "revision": row.revision,
         "readings": row.readings,
+        "compositions": row.compositions,
         "reversal": reversal,
         "created_at": row.created_at,
     }

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from service.errors import IllegalTransition, InvalidInput, Violation
 from service.operations.places import place
 from service.operations.refill import request_decision
+from service.operations.retractions import cover_arrivals
 from service.store import compositions, datasets, events, measurements
 from service.store.ids import new_id
 from service.store.session import lock_campaign
@@ -82,6 +83,7 @@ def record(
     compositions.store(session, [row | shared for row in fresh])
     told = {"batch_id": batch_id, "instrument": instrument, "revision": revision, "accepted": len(fresh)}
     events.append(session, campaign_id, "compositions.recorded", told | {"film_ids": sorted(films)})
+    cover_arrivals(session, campaign_id, batch_id)
     job_id = request_decision(session, campaign_id, revision)
     return RecordedCompositions(batch_id, campaign_id, instrument, revision, len(fresh), recorded.duplicates, job_id)
 

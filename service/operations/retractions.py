@@ -13,7 +13,7 @@ from service.operations.refill import request_decision
 from service.store import calibrations, campaigns, datasets, events, films, instruments, proposals, retractions
 from service.store.ids import new_id
 from service.store.session import lock_campaign
-from service.store.tables import MeasurementRow, RetractionRow
+from service.store.tables import CompositionReadingRow, MeasurementRow, RetractionRow
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,8 @@ class Retraction:
     """From which it is in force."""
     readings: int
     """That it covers."""
+    compositions: int
+    """Of devices as measured, that it covers."""
     reversed_revision: int | None
     reversal_reason: str | None
     reversed_at: datetime | None
@@ -100,10 +102,10 @@ def retract(session: Session, campaign_id: str, what: What, reason: str, *, also
     revision = datasets.draw_revision(session, campaign_id, "retraction", retraction_id)
     values = {"id": retraction_id, "campaign_id": campaign_id, "what": told, "reason": reason, "revision": revision}
     retractions.store(session, values | {"also_later": also_later and told["kind"] != "ids"})
-    readings = retractions.cover(session, retraction_id, campaign_id, _described(told))
-    if readings == 0:
+    readings, compositions = _cover(session, retraction_id, campaign_id, told)
+    if readings + compositions == 0:
         raise InvalidInput("no reading fits the description; nothing was retracted")
-    event = {"retraction_id": retraction_id, "revision": revision, "readings": readings}
+    event = {"retraction_id": retraction_id, "revision": revision, "readings": readings, "compositions": compositions}
     events.append(session, campaign_id, "readings.retracted", event)
     superseded = _supersede(session, campaign_id, retraction_id)
     job_id = request_decision(session, campaign_id, revision)
@@ -129,18 +131,18 @@ def reverse(session: Session, retraction_id: str, reason: str) -> Done:
 
 
 def cover_arrivals(session: Session, campaign_id: str, batch_id: str) -> int:
-    """Let retractions that stand cover what a batch brought; return how many readings that concerns.
+    """Let retractions that stand cover what a batch or a composition map brought; return how many rows that concerns.
 
-    To be called in the batch's transaction, after its readings were stored and under the campaign's lock.
+    To be called in the batch's transaction, after its rows were stored and under the campaign's lock.
     """
     lock_campaign(session, campaign_id)
     covered = 0
     for row in retractions.standing(session, campaign_id):
-        arrived = _described(row.what) & (MeasurementRow.batch_id == batch_id)
-        if readings := retractions.cover(session, row.id, campaign_id, arrived):
-            event = {"retraction_id": row.id, "batch_id": batch_id, "readings": readings}
+        readings, compositions = _cover(session, row.id, campaign_id, row.what, batch_id)
+        if readings + compositions:
+            event = {"retraction_id": row.id, "batch_id": batch_id, "readings": readings, "compositions": compositions}
             events.append(session, campaign_id, "readings.retracted", event)
-            covered += readings
+            covered += readings + compositions
     return covered
 
 
@@ -212,19 +214,41 @@ def _foreign(field: str, message: str) -> InvalidInput:
     return InvalidInput(message, [Violation(f"/{field}", message)])
 
 
-def _described(what: Mapping[str, Any]) -> ColumnElement[bool]:
-    """The readings that a stored description fits."""
+def _cover(
+    session: Session, retraction_id: str, campaign_id: str, what: Mapping[str, Any], batch_id: str | None = None
+) -> tuple[int, int]:
+    """Let a retraction cover what fits its description, of all or of one batch: readings and compositions."""
+    reading, composition = _described(what)
+    if batch_id is not None:
+        reading &= MeasurementRow.batch_id == batch_id
+    readings = retractions.cover(session, retraction_id, campaign_id, reading)
+    if composition is None:
+        return readings, 0
+    if batch_id is not None:
+        composition &= CompositionReadingRow.batch_id == batch_id
+    return readings, retractions.cover_compositions(session, retraction_id, campaign_id, composition)
+
+
+def _described(what: Mapping[str, Any]) -> tuple[ColumnElement[bool], ColumnElement[bool] | None]:
+    """The readings that a stored description fits, and the compositions as measured if it may fit any."""
     match what["kind"]:
         case "ids":
-            return retractions.by_ids(what["measurement_ids"])
+            return retractions.by_ids(what["measurement_ids"]), None
         case "film":
-            return retractions.by_film(what["film_id"])
+            reading, composition = (
+                retractions.by_film(row, what["film_id"]) for row in (MeasurementRow, CompositionReadingRow)
+            )
         case "calibration":
-            return retractions.by_calibration(what["calibration_id"])
+            reading = calibrations.carries(what["calibration_id"])
+            composition = calibrations.carried_by_composition(what["calibration_id"])
         case _:
             ends = (what["measured_from"], what["measured_until"])
             begin, end = (None if time is None else datetime.fromisoformat(time) for time in ends)
-            return retractions.by_window(what["instrument_id"], begin, end)
+            reading, composition = (
+                retractions.by_window(row, what["instrument_id"], begin, end)
+                for row in (MeasurementRow, CompositionReadingRow)
+            )
+    return reading, composition
 
 
 def _supersede(session: Session, campaign_id: str, retraction_id: str) -> list[str]:
@@ -249,7 +273,8 @@ def _seen(session: Session, rows: Sequence[RetractionRow]) -> list[Retraction]:
             reason=row.reason,
             also_later=row.also_later,
             revision=row.revision,
-            readings=covered[row.id],
+            readings=covered[row.id][0],
+            compositions=covered[row.id][1],
             reversed_revision=row.reversed_revision,
             reversal_reason=row.reversal_reason,
             reversed_at=row.reversed_at,

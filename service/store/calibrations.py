@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, aliased
 
 from service.errors import NotFound
 from service.store.ids import new_id
-from service.store.tables import CalibrationRow, MeasurementRow
+from service.store.tables import CalibrationRow, CompositionReadingRow, MeasurementRow
 
 
 def store(session: Session, values: dict[str, Any]) -> str:
@@ -63,6 +63,25 @@ def in_force(calibrations: Sequence[CalibrationRow], property_name: str, at: dat
         if row.valid_from <= at and row.property in {None, property_name}:
             return row.id if row.valid_until is None or at < row.valid_until else None
     return None
+
+
+def carried_by_composition(calibration_id: str) -> ColumnElement[bool]:
+    """Whether the composition of the enclosing query was measured under a calibration of all properties."""
+    this, later = aliased(CalibrationRow), aliased(CalibrationRow)
+    time = CompositionReadingRow.measured_at
+
+    def applies(row: type[CalibrationRow]) -> ColumnElement[bool]:
+        of_it = row.instrument_id == CompositionReadingRow.instrument_id
+        return and_(of_it, row.property.is_(None), row.valid_from <= time)
+
+    begun_since = select(later.id).where(applies(later), later.valid_from > this.valid_from)
+    return (
+        select(this.id)
+        .where(this.id == calibration_id, applies(this))
+        .where(~begun_since.correlate(CompositionReadingRow, this).exists())
+        .where(or_(this.valid_until.is_(None), this.valid_until > time))
+        .exists()
+    )
 
 
 def carries(calibration_id: str) -> ColumnElement[bool]:

@@ -4,32 +4,63 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from service.errors import NotFound
-from service.store.calibrations import carries
 from service.store.campaigns import FRESH
-from service.store.tables import InstrumentRow, MeasurementRow, RetractedReadingRow, RetractionRow
+from service.store.tables import (
+    CompositionReadingRow,
+    FilmRow,
+    InstrumentRow,
+    MeasurementRow,
+    RetractedCompositionRow,
+    RetractedReadingRow,
+    RetractionRow,
+)
 
 
 def counts_at(revision: int) -> ColumnElement[bool]:
     """Whether no retraction that is in force at a revision covers the measurement of the enclosing query."""
-    until = or_(RetractionRow.reversed_revision.is_(None), RetractionRow.reversed_revision > revision)
-    return ~_covered(and_(RetractionRow.revision <= revision, until))
+    return ~_reading_covered(_in_force_at(revision, RetractionRow))
 
 
 def counts_now() -> ColumnElement[bool]:
     """Whether no retraction that is in force covers the measurement of the enclosing query."""
-    return ~_covered(RetractionRow.reversed_revision.is_(None))
+    return ~_reading_covered(RetractionRow.reversed_revision.is_(None))
 
 
-def _covered(in_force: ColumnElement[bool]) -> ColumnElement[bool]:
+def composition_counts_at(revision: int) -> ColumnElement[bool]:
+    """Whether no retraction that is in force at a revision covers the composition of the enclosing query."""
+    return ~_composition_covered(_in_force_at(revision, RetractionRow))
+
+
+def composition_counts_now() -> ColumnElement[bool]:
+    """Whether no retraction that is in force covers the composition of the enclosing query."""
+    return ~_composition_covered(RetractionRow.reversed_revision.is_(None))
+
+
+def _in_force_at(revision: int, row: type[RetractionRow]) -> ColumnElement[bool]:
+    until = or_(row.reversed_revision.is_(None), row.reversed_revision > revision)
+    return and_(row.revision <= revision, until)
+
+
+def _reading_covered(in_force: ColumnElement[bool]) -> ColumnElement[bool]:
     return (
         select(literal(1))
         .select_from(RetractedReadingRow)
         .join(RetractionRow, RetractionRow.id == RetractedReadingRow.retraction_id)
         .where(RetractedReadingRow.measurement_id == MeasurementRow.id, in_force)
+        .exists()
+    )
+
+
+def _composition_covered(in_force: ColumnElement[bool]) -> ColumnElement[bool]:
+    return (
+        select(literal(1))
+        .select_from(RetractedCompositionRow)
+        .join(RetractionRow, RetractionRow.id == RetractedCompositionRow.retraction_id)
+        .where(RetractedCompositionRow.composition_id == CompositionReadingRow.id, in_force)
         .exists()
     )
 
@@ -49,29 +80,41 @@ def cover(session: Session, retraction_id: str, campaign_id: str, described: Col
     return session.execute(select(func.count()).select_from(inserted)).scalar_one()
 
 
+def cover_compositions(session: Session, retraction_id: str, campaign_id: str, described: ColumnElement[bool]) -> int:
+    """Let a retraction cover every measured composition of the campaign that is described; return how many."""
+    row = CompositionReadingRow
+    found = (
+        select(literal(retraction_id), row.id)
+        .join(FilmRow, FilmRow.id == row.film_id)
+        .where(FilmRow.campaign_id == campaign_id, row.kind == "measured", described)
+    )
+    rows = insert(RetractedCompositionRow).from_select(["retraction_id", "composition_id"], found)
+    inserted = rows.returning(RetractedCompositionRow.composition_id).cte()
+    return session.execute(select(func.count()).select_from(inserted)).scalar_one()
+
+
 def by_ids(measurement_ids: Collection[str]) -> ColumnElement[bool]:
     """Readings by their ids."""
     return MeasurementRow.id.in_(measurement_ids)
 
 
-def by_film(film_id: str) -> ColumnElement[bool]:
-    """Every reading of a film."""
-    return MeasurementRow.film_id == film_id
+Described = type[MeasurementRow] | type[CompositionReadingRow]
+"""What a film or an instrument and a window describe: readings, and compositions as measured."""
 
 
-def by_window(instrument_id: str, begin: datetime | None, end: datetime | None) -> ColumnElement[bool]:
+def by_film(row: Described, film_id: str) -> ColumnElement[bool]:
+    """Everything that was read of a film."""
+    return row.film_id == film_id
+
+
+def by_window(row: Described, instrument_id: str, begin: datetime | None, end: datetime | None) -> ColumnElement[bool]:
     """What an instrument read from `begin` until before `end`."""
-    described = MeasurementRow.instrument_id == instrument_id
+    described: ColumnElement[bool] = row.instrument_id == instrument_id
     if begin is not None:
-        described &= MeasurementRow.measured_at >= begin
+        described &= row.measured_at >= begin
     if end is not None:
-        described &= MeasurementRow.measured_at < end
+        described &= row.measured_at < end
     return described
-
-
-def by_calibration(calibration_id: str) -> ColumnElement[bool]:
-    """What was read under a calibration, whether the reading or the calibration came first."""
-    return carries(calibration_id)
 
 
 def unknown_ids(session: Session, campaign_id: str, measurement_ids: Sequence[str]) -> list[str]:
@@ -108,15 +151,13 @@ def standing(session: Session, campaign_id: str) -> Sequence[RetractionRow]:
     return session.scalars(select(RetractionRow).where(here, RetractionRow.also_later)).all()
 
 
-def covered(session: Session, retraction_ids: Collection[str]) -> dict[str, int]:
-    """How many readings each retraction covers."""
-    query = (
-        select(RetractedReadingRow.retraction_id, func.count())
-        .where(RetractedReadingRow.retraction_id.in_(retraction_ids))
-        .group_by(RetractedReadingRow.retraction_id)
-    )
-    counted = {row[0]: row[1] for row in session.execute(query)}
-    return {i: counted.get(i, 0) for i in retraction_ids}
+def covered(session: Session, retraction_ids: Collection[str]) -> dict[str, tuple[int, int]]:
+    """How many readings and how many measured compositions each retraction covers."""
+    counted = []
+    for row in (RetractedReadingRow, RetractedCompositionRow):
+        query = select(row.retraction_id, func.count()).where(row.retraction_id.in_(retraction_ids))
+        counted.append({found[0]: found[1] for found in session.execute(query.group_by(row.retraction_id))})
+    return {i: (counted[0].get(i, 0), counted[1].get(i, 0)) for i in retraction_ids}
 
 
 def not_counting(session: Session, campaign_id: str, revision: int) -> int:
@@ -155,35 +196,54 @@ def reverse(session: Session, retraction_id: str, revision: int, reason: str) ->
 
 
 def resting_on_retracted(session: Session, campaign_id: str, revisions: Collection[int]) -> set[int]:
-    """Those of the revisions at which a reading counted that is retracted now."""
-    before = aliased(RetractionRow)
-    cover_before = aliased(RetractedReadingRow)
-
-    def retracted_at(revision: int) -> ColumnElement[bool]:
-        until = or_(before.reversed_revision.is_(None), before.reversed_revision > revision)
-        return (
-            select(literal(1))
-            .select_from(cover_before)
-            .join(before, before.id == cover_before.retraction_id)
-            .where(cover_before.measurement_id == MeasurementRow.id, before.revision <= revision, until)
-            .exists()
-        )
-
-    found: set[int] = set()
+    """Those of the revisions at which something counted that is retracted now: a reading, or a composition."""
     in_force = _last_in_force(session, campaign_id)
-    for revision in {r for r in revisions if r < in_force}:
-        query = (
-            select(literal(1))
-            .select_from(RetractionRow)
-            .join(RetractedReadingRow, RetractedReadingRow.retraction_id == RetractionRow.id)
-            .join(MeasurementRow, MeasurementRow.id == RetractedReadingRow.measurement_id)
-            .where(RetractionRow.campaign_id == campaign_id, RetractionRow.reversed_revision.is_(None))
-            .where(RetractionRow.revision > revision, MeasurementRow.revision <= revision, ~retracted_at(revision))
-            .limit(1)
-        )
-        if session.execute(query).first() is not None:
-            found.add(revision)
-    return found
+    asked = {r for r in revisions if r < in_force}
+    return {
+        r
+        for r in asked
+        if session.execute(_lost_reading(campaign_id, r).union_all(_lost_composition(campaign_id, r)).limit(1)).first()
+    }
+
+
+def _lost_reading(campaign_id: str, revision: int) -> Select[int]:
+    """One for each reading that counted at a revision and does not now."""
+    before, cover_before = aliased(RetractionRow), aliased(RetractedReadingRow)
+    gone_before = (
+        select(literal(1))
+        .select_from(cover_before)
+        .join(before, before.id == cover_before.retraction_id)
+        .where(cover_before.measurement_id == MeasurementRow.id, _in_force_at(revision, before))
+        .exists()
+    )
+    return (
+        select(literal(1))
+        .select_from(RetractionRow)
+        .join(RetractedReadingRow, RetractedReadingRow.retraction_id == RetractionRow.id)
+        .join(MeasurementRow, MeasurementRow.id == RetractedReadingRow.measurement_id)
+        .where(RetractionRow.campaign_id == campaign_id, RetractionRow.reversed_revision.is_(None))
+        .where(RetractionRow.revision > revision, MeasurementRow.revision <= revision, ~gone_before)
+    )
+
+
+def _lost_composition(campaign_id: str, revision: int) -> Select[int]:
+    """One for each measured composition that counted at a revision and does not now."""
+    before, cover_before = aliased(RetractionRow), aliased(RetractedCompositionRow)
+    gone_before = (
+        select(literal(1))
+        .select_from(cover_before)
+        .join(before, before.id == cover_before.retraction_id)
+        .where(cover_before.composition_id == CompositionReadingRow.id, _in_force_at(revision, before))
+        .exists()
+    )
+    return (
+        select(literal(1))
+        .select_from(RetractionRow)
+        .join(RetractedCompositionRow, RetractedCompositionRow.retraction_id == RetractionRow.id)
+        .join(CompositionReadingRow, CompositionReadingRow.id == RetractedCompositionRow.composition_id)
+        .where(RetractionRow.campaign_id == campaign_id, RetractionRow.reversed_revision.is_(None))
+        .where(RetractionRow.revision > revision, CompositionReadingRow.revision <= revision, ~gone_before)
+    )
 
 
 def _last_in_force(session: Session, campaign_id: str) -> int:

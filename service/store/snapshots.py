@@ -163,6 +163,7 @@ def _places(session: Session, campaign_id: str, revision: int, film_ids: Iterabl
         .join(FilmRow, FilmRow.id == reading.film_id)
         .where(FilmRow.campaign_id == campaign_id)
         .where(or_(reading.kind == "nominal", reading.revision <= revision))
+        .where(retractions.composition_counts_at(revision))
         # Later knowledge counts before earlier of its kind: the last one stays.
         .order_by(compositions.weight(), reading.revision)
     )

@@ -83,7 +83,7 @@ def test_a_retraction_and_its_reversal_change_what_follows_and_nothing_before(re
     assert [(r["id"], r["state"]) for r in listed] == [(body["id"], "reversed"), (again["id"], "in_force")]
     assert record.api.get(f"/v1/retractions/{again['id']}").json() == listed[1]
     told = [e for e in record.api.get(f"/v1/campaigns/{record.id}/events").json()["items"] if "readings." in e["type"]]
-    assert told[0]["data"] == {"retraction_id": body["id"], "revision": 2, "readings": 2}
+    assert told[0]["data"] == {"retraction_id": body["id"], "revision": 2, "readings": 2, "compositions": 0}
     assert [e["type"] for e in told] == ["readings.retracted", "readings.restored", "readings.retracted"]
 
 
@@ -275,3 +275,37 @@ def test_the_store_and_the_door_agree_on_what_counts(record, reading):
     record.retract(ids=ids[:1])
     with record.loop.sessions() as session:
         assert [len(datasets.snapshot(session, record.id, r)) for r in (0, 1, 2)] == [0, 3, 2]
+
+
+def test_a_wrong_composition_map_is_retracted_like_readings(record, reading):
+    def fe():
+        (row,) = record.api.get(f"/v1/campaigns/{record.id}/dataset").json()["rows"]
+        return row["composition"]["Fe"]
+
+    def send(day, share):
+        row = {"film_id": record.film, "device": 0, "measured_at": f"2026-03-0{day}T00:00:00Z"}
+        rows = [row | {"fractions": {"Fe": share, "Ga": 1.0 - share}}]
+        body = {"instrument": "edx", "compositions": rows}
+        answer = record.api.post(f"/v1/campaigns/{record.id}/composition-maps", json=body)
+        assert answer.status_code == 201, answer.text
+
+    record.measure(reading(record.film, 0))
+    proposed = fe()
+    edx = record.api.post(f"/v1/campaigns/{record.id}/instruments", json={"name": "edx"}).json()["id"]
+    said = {"method": "pure standards", "valid_from": "2026-03-02T00:00:00Z"}
+    calibration = record.api.post(f"/v1/instruments/{edx}/calibrations", json=said).json()["id"]
+    send(1, 0.25)
+    send(3, 0.75)
+    record.loop.decide(record.id)
+    assert fe() == 0.75
+    made = record.retract(calibration_id=calibration).json()
+    assert (made["readings"], made["compositions"], len(made["superseded"]), fe()) == (0, 1, 1, 0.25)
+    send(4, 0.5)
+    assert fe() == 0.25
+    assert record.retract(instrument="edx", measured_until="2026-03-02T00:00:00Z").json()["compositions"] == 1
+    assert fe() == proposed
+    decision = record.loop.take(record.id)
+    assert decision.dataset.X[0, 0] == pytest.approx(proposed)
+    record.reverse(made["id"])
+    assert fe() == 0.5
+    assert publish_decision(record.loop.sessions, decision, None, record.loop.advice(1))

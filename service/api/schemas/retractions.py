@@ -98,6 +98,8 @@ class RetractionRead(Outgoing):
     """Revision of the dataset from which the readings do not count."""
     readings: int
     """That it covers, whether or not they count for another reason."""
+    compositions: int
+    """Compositions of devices as instruments measured them, that it covers."""
     reversal: ReversalRead | None
     created_at: Instant
 

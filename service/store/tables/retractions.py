@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, false, func
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, false, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.store.tables.base import Base
@@ -49,3 +49,14 @@ class RetractedReadingRow(Base):
     measurement_id: Mapped[str] = mapped_column(ForeignKey("measurement.id"), primary_key=True)
 
     __table_args__ = (Index(None, "measurement_id"),)
+
+
+class RetractedCompositionRow(Base):
+    """One measured composition of a device that a retraction covers. Append-only."""
+
+    __tablename__ = "retracted_composition"
+
+    retraction_id: Mapped[str] = mapped_column(ForeignKey("retraction.id"), primary_key=True)
+    composition_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("composition_reading.id"), primary_key=True)
+
+    __table_args__ = (Index(None, "composition_id"),)

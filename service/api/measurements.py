@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from service.api import readers
 from service.api.dependencies import BellDependency, CampaignId, Key, Once, SessionsDependency
 from service.api.media import BATCH_TYPES, CSV, JSON, NDJSON, PARQUET
-from service.api.readers.sources import canonical_json, parsed_json
 from service.api.replies import answer_once, reply
 from service.api.schemas.fields import Label
 from service.api.schemas.measurements import (
@@ -56,11 +55,8 @@ class Upload:
     atomic: bool
     validate_only: bool
 
-    def once(self) -> Once:
-        """What makes sending it again harmless: of JSON the content counts, of anything else every byte."""
-        said = self.body
-        if self.media_type == JSON:
-            said = canonical_json(parsed_json(self.body))
+    def once(self, said: bytes) -> Once:
+        """What makes sending it again harmless; `said` is what it says, however it was written."""
         digest = hashlib.sha256(f"{self.media_type} {self.instrument} {self.atomic} ".encode() + said)
         return Once(scope=self.scope, key=self.key, request_hash=digest.hexdigest())
 
@@ -121,7 +117,7 @@ def record_measurements(
     if upload.validate_only:
         with sessions() as session:
             return JSONResponse(effect(session)[1])
-    answer = answer_once(sessions, upload.once(), effect)
+    answer = answer_once(sessions, upload.once(sheet.said), effect)
     if answer.body["decision"]:
         bell.ring(answer.body["decision"]["job_id"])  # committed; a repeated request rings again, harmlessly
     return reply(answer)

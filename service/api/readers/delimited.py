@@ -10,7 +10,7 @@ import io
 import re
 from collections.abc import Sequence
 
-from service.api.readers.sheet import INTEGERS, NUMBERS, Columns, Row, check_count, columns_of, given, unreadable
+from service.api.readers.sheet import INTEGERS, NUMBERS, Columns, Row, columns_of, counted, given, unreadable
 from service.errors import InvalidInput, MalformedRequest
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?P<mark>[.,])?\d*|(?P<first>[.,])\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
@@ -29,11 +29,10 @@ def read(body: bytes) -> list[Row]:
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
         header = next(lines, [])
-        rows = [line for line in lines if any(cell.strip() for cell in line)]
+        rows = counted(line for line in lines if any(cell.strip() for cell in line))
     except csv.Error as error:
         raise MalformedRequest(f"line {lines.line_num} of the table cannot be read: {error}") from error
     columns = columns_of(header)
-    check_count(len(rows))
     numbers = _Numbers(decimal_comma=separator != ",")
     return [_row(k, line, columns, numbers) for k, line in enumerate(rows)]
 

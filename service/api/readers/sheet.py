@@ -1,9 +1,10 @@
 """What every reader makes: rows of named fields; and the check of their shape."""
 
+import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -20,6 +21,7 @@ NUMBERS = frozenset({"position", "position_mm", "value", "std_uncertainty"}) | I
 
 Row = Mapping[str, Any] | list[Violation]
 """Fields by name, or why the row cannot be read."""
+Line = TypeVar("Line")
 _HEADER = re.compile(r"(value|std_uncertainty)\s*\[(.+)\]")
 _ROWS = TypeAdapter(list[MeasurementCreate])
 
@@ -30,6 +32,8 @@ class Sheet:
 
     instrument: str
     rows: Sequence[Row]
+    said: bytes
+    """The same bytes for the same content, so far as the format allows: what makes a repeated request known."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ def columns_of(header: Sequence[str]) -> Columns:
     Raises:
         InvalidInput: If a name is unknown or there twice, or if the unit is.
     """
+    if len(header) > 2 * len(FIELDS):
+        raise InvalidInput(f"the header has {len(header)} columns; there are only {len(FIELDS)} fields")
     names = [name.strip() for name in header]
     with_unit = [_HEADER.fullmatch(name) for name in names]
     fields = [found[1] if found else name for name, found in zip(names, with_unit, strict=True)]
@@ -61,6 +67,19 @@ def columns_of(header: Sequence[str]) -> Columns:
     if wrong:
         raise InvalidInput(f"the header cannot be understood: {'; '.join(wrong)}"[:2000])
     return Columns(tuple(fields), next(iter(units), None))
+
+
+def counted(rows: Iterable[Line]) -> list[Line]:
+    """The rows as a list, without ever holding many more than a batch may have.
+
+    Raises:
+        InvalidInput: Naming the bound.
+    """
+    found = list(itertools.islice(rows, MAX_ROWS + 1))
+    if len(found) > MAX_ROWS:
+        raise InvalidInput(f"a batch has 1 to {MAX_ROWS} rows, this one more")
+    check_count(len(found))
+    return found
 
 
 def check_count(rows: int) -> None:

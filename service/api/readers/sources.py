@@ -1,5 +1,6 @@
 """Each media type and its reader."""
 
+import io
 import json
 from collections.abc import Callable
 
@@ -9,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from service.api.media import CSV, JSON, NDJSON, PARQUET
 from service.api.readers import delimited, parquet
-from service.api.readers.sheet import Row, Sheet, check_count, unreadable
+from service.api.readers.sheet import Row, Sheet, counted, unreadable
 from service.api.schemas.fields import Label
 from service.api.schemas.measurements import MeasurementBatchEnvelope
 from service.errors import InvalidInput, MalformedRequest
@@ -36,7 +37,7 @@ def read(media_type: str, body: bytes, instrument: str | None) -> Sheet:
         return _batch(body)
     if instrument is None:
         raise InvalidInput(f"the parameter 'instrument' is missing: {media_type} has no place for its name")
-    return Sheet(instrument, _READERS[media_type](body))
+    return Sheet(instrument, _READERS[media_type](body), body)
 
 
 def _batch(body: bytes) -> Sheet:
@@ -56,7 +57,7 @@ def _batch(body: bytes) -> Sheet:
         row if isinstance(row, dict) else unreadable(k, "a measurement is an object with the fields of a reading")
         for k, row in enumerate(batch.measurements)
     ]
-    return Sheet(batch.instrument, rows)
+    return Sheet(batch.instrument, rows, canonical_json(parsed))
 
 
 def parsed_json(body: bytes) -> object:
@@ -88,8 +89,7 @@ def canonical_json(parsed: object) -> bytes:
 
 def _lines(body: bytes) -> list[Row]:
     """One JSON object per line; blank lines do not count."""
-    lines = [line for line in body.removeprefix(b"\xef\xbb\xbf").split(b"\n") if line.strip()]
-    check_count(len(lines))
+    lines = counted(line for line in io.BytesIO(body.removeprefix(b"\xef\xbb\xbf")) if line.strip())
     return [_line(row, line) for row, line in enumerate(lines)]
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import tracemalloc
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.api.media import BATCH_TYPES, CSV, NDJSON, PARQUET
+from service.api.readers import parquet as table
 from service.api.readers import read, shaped
 from service.errors import InvalidInput, MalformedRequest
 
@@ -108,6 +110,25 @@ def test_a_row_of_another_length_is_named():
     ]
 
 
+@pytest.mark.parametrize(
+    ("body", "media_type", "named"),
+    [
+        (b"uid\n" + b"a\n" * 8_000_000, CSV, "1 to 50000"),
+        (b"1\n" * 8_000_000, NDJSON, "1 to 50000"),
+        (b"a," * 8_000_000 + b"\n1\n", CSV, "8000001 columns"),
+    ],
+    ids=["rows", "lines", "columns"],
+)
+def test_what_is_far_too_much_is_refused_before_it_is_held(body, media_type, named):
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidInput, match=named):
+            rows(body, media_type)
+        assert tracemalloc.get_traced_memory()[1] < 20 * len(body)
+    finally:
+        tracemalloc.stop()
+
+
 def test_a_line_that_is_no_object_is_named():
     found = rows('{"value": 1.5}\r\n[1]\n\n{"value": NaN}\n{"value"', NDJSON)
     assert found[0] == {"value": 1.5}
@@ -162,14 +183,15 @@ def test_a_device_that_is_no_whole_number_is_refused_by_its_shape():
     assert any("1.5" in v.message for v in refused[0] if v.pointer.endswith("device"))
 
 
-def test_text_that_repeats_cannot_swell():
+def test_text_that_repeats_cannot_swell(monkeypatch):
     long = pa.DictionaryArray.from_arrays(pa.array([0] * 50_000, pa.int32()), pa.array(["x" * 1_000_000]))
     body = parquet(film_id=long)
     assert len(body) < 100_000
     with pytest.raises(InvalidInput, match="1000000 characters"):
         rows(body, PARQUET)
+    monkeypatch.setattr(table, "MAX_BYTES", 1_000_000)
     with pytest.raises(InvalidInput, match="bound"):
-        rows(parquet(film_id=pa.array([f"{k:05}" * 20_000 for k in range(1000)])), PARQUET)
+        rows(parquet(film_id=pa.array([f"{k:05}" * 200 for k in range(1000)])), PARQUET)
 
 
 @given(st.binary(max_size=300), st.sampled_from(BATCH_TYPES))

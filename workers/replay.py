@@ -91,12 +91,13 @@ def _replayed(sessions: Sessions, folder: Path, job: ReplayInput) -> tuple[str, 
         progress=progress,
     )
     film = films[job.rank] if trouble is None else decide.told(films[job.rank], trouble)
-    different = [*_evidence(job), *_model(folder, job.training, bundle)]
-    different += compare(job.recorded, _written(film, job), job.problem)
+    of_model = _model(folder, job.training, bundle)
+    different = [*_evidence(job), *of_model, *compare(job.recorded, _written(film, job), job.problem)]
     found = verdict(different)
     log.info("proposal replayed", verdict=found, differing=len(different))
     report = {
         "differing": len(different),
+        "model_identical": None if job.training.artifact is None else not of_model and bundle is not None,
         "differences": listed(different),
         "versions": _unlike({**job.versions, "code": job.code_version}, {**library_versions(), "code": code_version()}),
         "environment": _unlike(job.environment, decide.environment()),

@@ -33,6 +33,8 @@ class ReportRead(Outgoing):
 
     differing: int
     """Figures that are not the same to the last digit."""
+    model_identical: bool | None
+    """Whether the model that was fitted again is the one that is kept, bit by bit; null if the proposal had none."""
     differences: list[DifferenceRead]
     """The worst of them."""
     versions: dict[str, OtherRead]

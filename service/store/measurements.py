@@ -105,6 +105,8 @@ def known_readings(
     return {uid: (measurement_id, content) for uid, measurement_id, content in session.execute(query)}
 
 
+_AT_ONCE = 5_000
+"""Rows of one statement: on a busy machine a long one would be taken for a hanging one."""
 _STORED = tuple(c.key for c in MeasurementRow.__table__.columns)
 _COPY = f"COPY measurement ({', '.join(_STORED)}) FROM STDIN"
 
@@ -119,6 +121,7 @@ def store(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     connection = session.connection().connection.driver_connection
     if connection is None:
         raise RuntimeError("the session has no connection to copy over")
-    with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
-        for row in rows:
-            copy.write_row(list(map(row.get, _STORED)))
+    for start in range(0, len(rows), _AT_ONCE):
+        with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+            for row in rows[start : start + _AT_ONCE]:
+                copy.write_row(list(map(row.get, _STORED)))

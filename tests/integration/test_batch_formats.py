@@ -43,9 +43,8 @@ def upload(api, campaign, body, media_type, *, key=None, packed=False, **query):
     query = {"instrument": "squid"} | query
     path = f"/v1/campaigns/{campaign}/measurement-batches"
     content = gzip.compress(body) if packed else body
-    return api.post(
-        path, key, content=content, headers=headers, params={k: v for k, v in query.items() if v is not ...}
-    )
+    given = {k: v for k, v in query.items() if v is not ...}
+    return api.post(path, key, content=content, headers=headers, params=given, timeout=200)
 
 
 def as_csv(rows, separator=","):

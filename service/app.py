@@ -1,5 +1,6 @@
 """The service's door put together: routes, bounds on requests, the error table, what lives as long as the process."""
 
+import functools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,6 +10,7 @@ from fastapi.routing import APIRoute
 from service.api import (
     attachments,
     campaigns,
+    capabilities,
     claims,
     compositions,
     datasets,
@@ -21,6 +23,7 @@ from service.api import (
     lineage,
     measurements,
     models,
+    openapi,
     predictions,
     problems,
     proposals,
@@ -38,6 +41,7 @@ from service.telemetry import configure_logging
 
 TITLE = "Filmloop"
 ROUTERS = (
+    capabilities.router,
     campaigns.router,
     proposals.router,
     claims.router,
@@ -86,9 +90,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(app)
     app.include_router(health.router)
     for router in ROUTERS:
-        app.include_router(router, prefix="/v1", responses=problems.RESPONSES)
-    describe = app.openapi
-    app.openapi = lambda: problems.describe(describe(), measurements.BODIES)  # type: ignore[method-assign]
+        app.include_router(router, prefix="/v1")
+    described = app.openapi
+    whole = functools.cache(lambda: openapi.describe(described(), measurements.BODIES))
+    app.openapi = whole  # type: ignore[method-assign]
     return app
 
 

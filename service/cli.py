@@ -60,12 +60,19 @@ def _doctor() -> click.Command:
     return doctor
 
 
+def _openapi() -> click.Command:
+    from service.supervisor.description import openapi
+
+    return openapi
+
+
 COMMANDS: dict[str, tuple[str, Callable[[], click.Command]]] = {
     "demo": ("Explore a real Fe-Ga-Pd wafer, from the first film to the best magnetisation.", _demo),
     "up": ("Run everything: database, broker, API, workers, housekeeping.", _up),
     "simulate": ("Play the robots and instruments of a lab against a running Filmloop.", _simulate),
     "doctor": ("Check what Filmloop needs, and say how to mend what is broken.", _doctor),
     "migrate": ("Bring the database's schema up to date.", _migrate),
+    "openapi": ("Print the API's description, for tools that write clients.", _openapi),
 }
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from service.api.dependencies import (
     After,
+    AfterNumber,
     BellDependency,
     CampaignId,
     ConfigurationNumber,
@@ -116,6 +117,16 @@ def change_campaign(
     response = reply(answer)
     response.headers["ETag"] = _etag(answer.body)
     return response
+
+
+@router.get("/campaigns/{campaign_id}/configurations")
+def list_configurations(
+    campaign_id: CampaignId, sessions: SessionsDependency, after: AfterNumber = 0, limit: Limit = 100
+) -> Page[ConfigurationRead]:
+    """Configurations of a campaign, in force or not, oldest first."""
+    with sessions() as session:
+        found = [ConfigurationRead.of(c) for c in configurations.page(session, campaign_id, after, limit + 1)]
+    return Page(items=found[:limit], next=str(found[limit - 1].number) if len(found) > limit else None)
 
 
 @router.get("/campaigns/{campaign_id}/configurations/{number}")

@@ -15,6 +15,8 @@ from service.store.session import Sessions
 
 MAX_PAGE = 1000
 """Largest page of any list."""
+LONGEST_KEY = 128
+"""Characters of an Idempotency-Key."""
 LARGEST_SEQ = 2**63 - 1
 LARGEST_REVISION = 2**31 - 1
 
@@ -53,9 +55,9 @@ def _streams(request: Request) -> EventStreams:
 def _idempotency_key(idempotency_key: Annotated[str | None, Header(description="Names this request.")] = None) -> str:
     if idempotency_key is None:
         raise MalformedRequest("the header Idempotency-Key is missing; draw a new key for each new request")
-    if not (1 <= len(idempotency_key) <= 128 and idempotency_key.isascii() and idempotency_key.isprintable()):
+    if not (1 <= len(idempotency_key) <= LONGEST_KEY and idempotency_key.isascii() and idempotency_key.isprintable()):
         shown = f"{len(idempotency_key)} characters"
-        raise MalformedRequest(f"Idempotency-Key must be 1 to 128 printable ASCII characters, got {shown}")
+        raise MalformedRequest(f"Idempotency-Key must be 1 to {LONGEST_KEY} printable ASCII characters, got {shown}")
     return idempotency_key
 
 
@@ -97,5 +99,6 @@ AttachmentId = Annotated[str, Path(pattern=_ID, description="Id of an attachment
 LeaseId = Annotated[str, Path(pattern=_ID, description="Id of a lease.")]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="Most items of this page.")]
 After = Annotated[str | None, Query(pattern=_ID, description="`next` of the page before.")]
+AfterNumber = Annotated[int, Query(ge=0, le=LARGEST_REVISION, description="`next` of the page before.")]
 AfterSeq = Annotated[int, Query(ge=0, le=LARGEST_SEQ, description="Number of the last event already seen.")]
 AtRevision = Annotated[int | None, Query(ge=0, le=LARGEST_REVISION, description="A revision; the newest if left out.")]

@@ -5,8 +5,8 @@ Source: RFC 9457, problem details for HTTP APIs; RFC 6901, JSON Pointer.
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import structlog
 from fastapi import FastAPI, Request
@@ -86,29 +86,24 @@ _TABLE: Mapping[type[Exception], tuple[int, str]] = {
 _SCHEMA = {"$ref": f"#/components/schemas/{ProblemRead.__name__}"}
 _MEANINGS = {
     400: "The request cannot be read",
+    403: "The caller does not hold what the action needs",
     404: "There is no such thing",
     409: "The request contradicts what is recorded",
-    413: "The body is too large",
-    415: "The body is not JSON",
-    422: "The content breaks a rule; nothing was stored",
-    500: "Something went wrong on the service's side; nothing was stored",
-    503: "The database did not answer; repeat the request with the same Idempotency-Key",
-}
-_RARE_MEANINGS = {
-    403: "The caller does not hold what the action needs",
     412: "It has changed since the caller read it",
+    413: "The body is too large",
+    415: "The body is of a kind, or packed in a way, that is not taken here",
+    422: "The content breaks a rule; nothing was stored",
     428: "The request does not say which state it changes",
+    500: "Something went wrong on the service's side; nothing was stored",
+    503: "The service cannot answer now; repeat the request with the same Idempotency-Key",
 }
 
 
-def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def answers(*statuses: int | str) -> dict[int | str, dict[str, Any]]:
     """For OpenAPI: problems with which a route may answer."""
-    meanings = _MEANINGS | _RARE_MEANINGS
-    return {s: {"description": meanings[s], "content": {MEDIA_TYPE: {"schema": _SCHEMA}}} for s in statuses}
+    return {s: {"description": _MEANINGS[int(s)], "content": {MEDIA_TYPE: {"schema": _SCHEMA}}} for s in statuses}
 
 
-RESPONSES = answers(*_MEANINGS)
-"""For OpenAPI: what every route may answer when it does not do what was asked."""
 _HTTP_TYPES = {400: "bad-request", 404: "not-found", 405: "method-not-allowed"}
 
 
@@ -145,29 +140,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     for kind in _TABLE:
         app.add_exception_handler(kind, _foreseen)
-
-
-def describe(openapi: dict[str, Any], bodies: Iterable[type[BaseModel]] = ()) -> dict[str, Any]:
-    """Add to an OpenAPI document what FastAPI cannot know: the problem's schema, and that keys are required.
-
-    A missing key is answered 400 by its dependency, so for FastAPI the header is optional.
-
-    Args:
-        openapi: FastAPI's document.
-        bodies: Request bodies that routes read themselves.
-    """
-    template = "#/components/schemas/{model}"
-    schemas = openapi.setdefault("components", {}).setdefault("schemas", {})
-    models: tuple[type[BaseModel], ...] = (ProblemRead, *bodies)
-    for model in models:
-        mode: Literal["serialization", "validation"] = "serialization" if model is ProblemRead else "validation"
-        schema = model.model_json_schema(ref_template=template, mode=mode)
-        schemas.update(schema.pop("$defs", {}))
-        schemas[model.__name__] = schema
-    for operation in (operation for path in openapi["paths"].values() for operation in path.values()):
-        for parameter in operation.get("parameters", ()):
-            parameter["required"] |= parameter["name"] == "idempotency-key"
-    return openapi
 
 
 def escaped(token: str) -> str:

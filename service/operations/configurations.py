@@ -54,6 +54,20 @@ def read(session: Session, campaign_id: str, number: int) -> Configuration:
     return Configuration(campaign_id=campaign_id, number=number, created_at=row.created_at, **_values(row))
 
 
+def page(session: Session, campaign_id: str, after: int, limit: int) -> list[Configuration]:
+    """The first `limit` configurations of a campaign with numbers above `after`, oldest first.
+
+    Raises:
+        NotFound: If there is no such campaign.
+    """
+    campaigns.get(session, campaign_id)
+    rows = campaigns.configs(session, campaign_id, after, limit)
+    return [
+        Configuration(campaign_id=campaign_id, number=row.number, created_at=row.created_at, **_values(row))
+        for row in rows
+    ]
+
+
 def change(
     session: Session,
     campaign_id: str,

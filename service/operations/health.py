@@ -14,6 +14,11 @@ from service.store.session import Sessions
 log = structlog.get_logger("filmloop.health")
 
 
+def needed_schema() -> str:
+    """Revision of the database's schema that this code needs."""
+    return schema.head()
+
+
 @dataclass(frozen=True)
 class Readiness:
     """What was found, part by part, in words."""

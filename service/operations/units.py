@@ -57,6 +57,16 @@ _DEFINITIONS = (
 _HINT = "a scale of its own is written in square brackets, e.g. '[HV10]'"
 _EXACT = 2**53
 """Whole numbers up to this are exact as doubles."""
+GRAMMAR = """\
+unit     = product / "1" [ "/" factor *( "/" factor ) ] / opaque
+product  = factor *( [ "*" / "." ] factor ) *( "/" factor )
+factor   = name [ power ] / "(" product ")"
+power    = digit / "-" digit / ( "^" / "**" ) ( integer / "(" integer ")" )
+integer  = [ "+" / "-" ] digit
+opaque   = "[" text "]" / a scale of its own
+"""
+"""What `_expression` reads, in the notation of RFC 5234; blanks may stand between the parts."""
+EXAMPLES = ("emu/cm3", "A m^-1", "uohm cm", "J/(kg K)", "1/s", "degC", "°F", "%", "a.u.", "[HV10]")
 _using = threading.RLock()
 
 
@@ -85,6 +95,11 @@ class Conversion:
             return float(Fraction(number) * factor + offset)
         except OverflowError:
             return float("inf")
+
+
+def own_scales() -> tuple[str, ...]:
+    """Words that are opaque without brackets, in lower case; blanks in them do not count."""
+    return tuple(sorted(_OWN_SCALES))
 
 
 SAME = Conversion()

@@ -41,6 +41,13 @@ def config(session: Session, campaign_id: str, number: int) -> CampaignConfigRow
     return session.get_one(CampaignConfigRow, (campaign_id, number))
 
 
+def configs(session: Session, campaign_id: str, after: int, limit: int) -> Sequence[CampaignConfigRow]:
+    """The first `limit` configurations with numbers above `after`, in order."""
+    here = (CampaignConfigRow.campaign_id == campaign_id) & (CampaignConfigRow.number > after)
+    query = select(CampaignConfigRow).where(here).order_by(CampaignConfigRow.number).limit(limit)
+    return session.scalars(query).all()
+
+
 def add_config(session: Session, campaign_id: str, values: dict[str, Any]) -> int:
     """Put the campaign's next configuration in force; return its number. Needs the campaign's lock."""
     raised = (

@@ -40,6 +40,7 @@ class Served:
         wait_for(self.answers, within_s=60)
 
     def answers(self) -> bool:
+        assert self.process.poll() is None, "the API ended"
         try:
             return httpx.get(f"http://127.0.0.1:{self.port}/healthz", timeout=5).status_code == 200
         except httpx.TransportError:

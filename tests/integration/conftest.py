@@ -19,6 +19,7 @@ from service.settings import DatabaseSettings, Settings
 from service.store import campaigns, films
 from service.store.session import Sessions
 from service.store.tables import Base, JobRow, ProposalRow
+from tests.integration.contract import check_declared
 
 DEVICES = 5
 PROBLEM = {
@@ -52,7 +53,9 @@ def serving(app: Any) -> Iterator[httpx.Client]:
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=30) as client:
+        where = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        # Whatever a test asks, the answer must be one that the API's description declares.
+        with httpx.Client(base_url=where, timeout=30, event_hooks={"response": [check_declared]}) as client:
             yield client
     finally:
         server.should_exit = True

@@ -1,0 +1,127 @@
+"""The API's description (OpenAPI 3.1): what FastAPI cannot know of it is added here, examples of every call included.
+
+Source: OpenAPI Specification 3.1.0; RFC 9457 for the answers to what goes wrong.
+"""
+
+import functools
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from service.api.problems import ProblemRead, answers
+
+EXAMPLES = Path(__file__).with_name("examples.json")
+"""By operation id: a request and the answers to it, as they went over the wire in a test."""
+JSON = "application/json"
+KEY = "idempotency-key"
+METHODS = ("get", "post", "put", "patch", "delete")
+_REPLAYED = {
+    "description": "`true` if this request was served before under its key, and this is the answer given then.",
+    "schema": {"type": "string", "enum": ["true"]},
+}
+_WAIT = {"description": "Seconds after which to ask again.", "schema": {"type": "integer", "minimum": 0}}
+_HEADERS = {
+    "ETag": {"description": "Names this state of what was read.", "schema": {"type": "string"}},
+    "Location": {"description": "Where it can be read.", "schema": {"type": "string"}},
+}
+_SENT: dict[tuple[str, str], tuple[str, ...]] = {
+    ("create_campaign", "201"): ("ETag", "Location"),
+    ("read_campaign", "200"): ("ETag",),
+    ("change_campaign", "200"): ("ETag",),
+    ("read_dataset", "200"): ("ETag",),
+}
+"""Headers of good answers, beside those of whole families of routes."""
+
+
+def describe(openapi: dict[str, Any], bodies: Iterable[type[BaseModel]] = ()) -> dict[str, Any]:
+    """Add to FastAPI's document what it cannot know.
+
+    These are: the problem's schema, which problems each operation may answer with, that keys are required (a missing
+    one is answered 400 by its dependency, so for FastAPI the header is optional), headers of answers, and examples.
+
+    Args:
+        openapi: FastAPI's document.
+        bodies: Request bodies that routes read themselves.
+    """
+    _add_schemas(openapi, bodies)
+    for path, method, operation in operations(openapi):
+        for parameter in operation.get("parameters", ()):
+            parameter["required"] |= parameter["name"] == KEY
+        responses = operation["responses"]
+        if path.startswith("/v1/"):
+            responses |= answers(*_problems(path, method, operation))
+        operation["responses"] = {status: responses[status] for status in sorted(responses, key=str)}
+        _add_headers(operation)
+        _add_examples(operation)
+    return openapi
+
+
+def operations(openapi: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Path, method and description of every operation of a document."""
+    for path, found in openapi["paths"].items():
+        for method in METHODS:
+            if method in found:
+                yield path, method, found[method]
+
+
+def is_keyed(operation: dict[str, Any]) -> bool:
+    """Whether an operation takes an Idempotency-Key."""
+    return any(parameter["name"] == KEY for parameter in operation.get("parameters", ()))
+
+
+def _problems(path: str, method: str, operation: dict[str, Any]) -> set[str]:
+    """Statuses of what may go wrong with an operation, beside what its route itself declares."""
+    found = {"500", "503"}
+    if "{" in path:
+        found.add("404")
+    if operation.get("parameters"):
+        found.add("422")
+    if method != "get":
+        found |= {"400", "413", "415", "422"}
+    if is_keyed(operation):
+        found.add("409")
+    return found
+
+
+def _add_schemas(openapi: dict[str, Any], bodies: Iterable[type[BaseModel]]) -> None:
+    template = "#/components/schemas/{model}"
+    schemas = openapi.setdefault("components", {}).setdefault("schemas", {})
+    models: tuple[type[BaseModel], ...] = (ProblemRead, *bodies)
+    for model in models:
+        mode: Literal["serialization", "validation"] = "serialization" if model is ProblemRead else "validation"
+        schema = model.model_json_schema(ref_template=template, mode=mode)
+        schemas.update(schema.pop("$defs", {}))
+        schemas[model.__name__] = schema
+    for unused in ("HTTPValidationError", "ValidationError"):  # FastAPI's own problems, which nobody is answered with
+        schemas.pop(unused, None)
+
+
+def _add_headers(operation: dict[str, Any]) -> None:
+    for status, response in operation["responses"].items():
+        headers = {name: _HEADERS[name] for name in _SENT.get((operation["operationId"], status), ())}
+        if is_keyed(operation) and status in {"200", "201", "202"}:
+            headers["Idempotency-Replayed"] = _REPLAYED
+        if status in {"204", "503"}:
+            headers["Retry-After"] = _WAIT
+        if headers:
+            response.setdefault("headers", {}).update(headers)
+
+
+def _add_examples(operation: dict[str, Any]) -> None:
+    example = examples().get(operation["operationId"], {})
+    for media_type, body in example.get("request", {}).items():
+        operation["requestBody"]["content"][media_type]["examples"] = {"a request": {"value": body}}
+    for status, bodies in example.get("answers", {}).items():
+        for media_type, body in bodies.items():
+            content = operation["responses"][status].setdefault("content", {}).setdefault(media_type, {})
+            content["examples"] = {"an answer": {"value": body}}
+
+
+@functools.cache
+def examples() -> dict[str, Any]:
+    """What went over the wire, by operation id: `request` by media type, `answers` by status and media type."""
+    found: dict[str, Any] = json.loads(EXAMPLES.read_text(encoding="utf-8"))
+    return found

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import psycopg
 from sqlalchemy import Text, any_, insert, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from service.store.ids import new_id
@@ -117,11 +119,17 @@ def store(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     Args:
         session: The open transaction.
         rows: Values by column; what is left out is null.
+
+    Raises:
+        DBAPIError: If the database refuses or does not answer.
     """
     connection = session.connection().connection.driver_connection
     if connection is None:
         raise RuntimeError("the session has no connection to copy over")
-    for start in range(0, len(rows), _AT_ONCE):
-        with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
-            for row in rows[start : start + _AT_ONCE]:
-                copy.write_row(list(map(row.get, _STORED)))
+    try:
+        for start in range(0, len(rows), _AT_ONCE):
+            with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+                for row in rows[start : start + _AT_ONCE]:
+                    copy.write_row(list(map(row.get, _STORED)))
+    except psycopg.Error as error:  # what is done beside SQLAlchemy must fail as it does: a lost server is a 503
+        raise DBAPIError.instance(_COPY, None, error, psycopg.Error) from error

@@ -3,8 +3,10 @@
 import threading
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
+from sqlalchemy.exc import IntegrityError, OperationalError
 
+from service.store import measurements
 from service.store.tables import FilmRow, JobRow, MeasurementRow, ProposalRow
 from tests.integration.conftest import DEVICES, PROBLEM
 
@@ -229,3 +231,21 @@ def test_without_a_broker_measurements_are_still_stored(api, lab, reading):
     assert api.get("/readyz").json()["broker"] == "not set"
     campaign = lab.campaign()
     assert api.measure(campaign, [reading(lab.film(campaign), 0)]).status_code == 201
+
+
+def test_a_server_that_goes_away_while_rows_are_copied_is_said_to_be_away(lab):
+    """The copy goes past SQLAlchemy; its failure must be the one that is answered 503, and must not outlive it."""
+    with lab.sessions() as session:
+        victim = session.execute(text("select pg_backend_pid()")).scalar_one()
+        with lab.sessions.begin() as other:
+            other.execute(text("select pg_terminate_backend(:pid)"), {"pid": victim})
+        with pytest.raises(OperationalError):
+            measurements.store(session, [{"id": "msr_1"}])
+        session.invalidate()
+    with lab.sessions() as session:
+        assert session.execute(text("select 1")).scalar_one() == 1
+
+
+def test_a_row_that_the_database_refuses_is_an_integrity_error(lab):
+    with pytest.raises(IntegrityError), lab.sessions.begin() as session:
+        measurements.store(session, [{"id": "msr_1"}])

@@ -94,13 +94,13 @@ def test_units_and_names_are_those_of_each_property(api, campaign, decide):
     decide()
     _, film = make(api, campaign)
     wrong = [
-        reading(film, 0, property="coercivity", unit="emu/cm3"),
+        reading(film, 0, property="coercivity", unit="nm"),
         reading(film, 1, property="hardness", unit="GPa"),
     ]
     answer = api.measure(campaign, wrong)
     assert answer.status_code == 422
     assert [e["message"] for e in answer.json()["errors"]] == [
-        "unit 'emu/cm3' is not 'Oe', the campaign's unit of 'coercivity'",
+        "unit 'nm' is not of the dimension of 'Oe', the campaign's unit of 'coercivity'",
         "property 'hardness' is not one of the campaign's: 'magnetisation', 'coercivity', 'roughness'",
     ]
 

@@ -134,6 +134,11 @@ class Settings(BaseSettings):
         """Where model versions' content-addressed files lie."""
         return self.data_dir / "artifacts"
 
+    @property
+    def exports_dir(self) -> Path:
+        """Where exports are written while they are sent; nothing stays there."""
+        return self.data_dir / "exports"
+
     def require_database_url(self) -> str:
         """The database's address, for a process that is not told to start one.
 

@@ -10,13 +10,14 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.media import BATCH_TYPES
+from service.api.media import BATCH_TYPES, ZIP
 from service.api.problems import FieldProblem, escaped, problem
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
 """Largest request body, 8 MiB."""
 MAX_BATCH_BYTES = 32 * 1024 * 1024
-"""Largest measurement batch that is not JSON, packed or unpacked, 32 MiB: 50,000 rows with all their fields."""
+"""Largest measurement batch that is not JSON, packed or unpacked, 32 MiB: 50,000 rows with all their fields. Also the
+largest archive that is imported by HTTP; `filmloop import` takes any."""
 MAX_LISTED = 100
 """Non-finite numbers that one answer lists."""
 _PERHAPS_NOT_FINITE = re.compile(rb"NaN|Infinity|[eE]\+?\d{3}|\d{300}")
@@ -54,6 +55,7 @@ class BoundedBody:
         headers = dict(scope["headers"])
         media_type = headers.get(b"content-type", b"").split(b";")[0].strip().lower().decode("latin-1")
         is_batch = media_type in BATCH_TYPES and scope["path"].endswith("/measurement-batches")
+        is_batch = is_batch or (media_type == ZIP and scope["path"].endswith("/campaign-imports"))
         try:
             body = await self._read(headers, receive, self.max_batch_bytes if is_batch else self.max_bytes)
         except BodyTooLarge as error:

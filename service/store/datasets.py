@@ -29,6 +29,7 @@ __all__ = [
     "head",
     "kept_hash",
     "page",
+    "present_hash",
     "problem",
     "snapshot",
     "snapshot_hash",
@@ -122,6 +123,12 @@ def snapshot_hash(session: Session, campaign_id: str, revision: int, rows: Seque
         .execution_options(synchronize_session=False)
     )
     return computed
+
+
+def present_hash(session: Session, campaign_id: str, revision: int) -> str:
+    """Hash of a revision's snapshot, computed from the readings, whatever is kept; nothing is written."""
+    of_films = stored_hash(session, campaign_id, revision)
+    return samples.hashed_with(of_films, samples.snapshot(session, campaign_id, revision))
 
 
 def kept_hash(session: Session, campaign_id: str, revision: int) -> str | None:

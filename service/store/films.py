@@ -91,6 +91,12 @@ def move(
     return session.execute(change, execution_options=FRESH).one_or_none() is not None
 
 
+def overdue_all(session: Session, campaign_id: str) -> None:
+    """Let every film in the making be overdue: its robot will not report here."""
+    here = (FilmRow.campaign_id == campaign_id) & (FilmRow.state == "running")
+    session.execute(update(FilmRow).where(here).values(state="overdue"), execution_options=FRESH)
+
+
 def compositions(session: Session, film_ids: Collection[str]) -> dict[str, list[CompositionReadingRow]]:
     """Everything that counts of what is known of what the devices of films are made of, oldest first."""
     query = (

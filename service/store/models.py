@@ -41,6 +41,12 @@ def get(session: Session, model_version_id: str) -> tuple[ModelVersionRow, int]:
     return row[0], row[1]
 
 
+def artifacts(session: Session, campaign_id: str) -> list[str]:
+    """Hashes of the files that hold the campaign's models, each once."""
+    query = select(ModelVersionRow.artifact_sha256).where(ModelVersionRow.campaign_id == campaign_id).distinct()
+    return sorted(session.scalars(query))
+
+
 def posterior(session: Session, model_version_id: str) -> dict[str, Any] | None:
     """The stored posterior map; none if there is no such version or it has no map."""
     query = select(ModelVersionRow.posterior).where(ModelVersionRow.id == model_version_id)

@@ -113,6 +113,13 @@ def move(
     return session.scalars(change, execution_options=FRESH).one_or_none()
 
 
+def move_all(session: Session, campaign_id: str, allowed_from: str, to: str) -> None:
+    """Change the state of every proposal that is in one; what its fence allowed is over."""
+    here = (ProposalRow.campaign_id == campaign_id) & (ProposalRow.state == allowed_from)
+    change = update(ProposalRow).where(here).values(state=to, fence=ProposalRow.fence + 1, updated_at=func.now())
+    session.execute(change, execution_options=FRESH)
+
+
 def prioritise(session: Session, proposal_id: str, priority: int) -> None:
     """Give a proposal its place among what people want or do not want."""
     change = update(ProposalRow).where(ProposalRow.id == proposal_id).values(priority=priority, updated_at=func.now())

@@ -1,0 +1,1 @@
+"""A campaign as files: tables for people, the record for machines, and a description of both."""

@@ -1,0 +1,143 @@
+"""Write a campaign from its archive into this database: every id, revision and hash as it was."""
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import orjson
+from psycopg.errors import DataError as BadData
+from psycopg.errors import IntegrityError as Contradiction
+from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.orm import Session
+
+from service.errors import Conflict, InvalidInput, NotFound
+from service.operations.archive.pack import FORMAT, MANIFEST
+from service.operations.campaigns import Campaign, get
+from service.store import archive, arrays, artifacts, campaigns, datasets, events, proposals
+from service.store.films import overdue_all
+from service.store.schema import head as schema_head
+
+MOST_UNPACKED = 16 * 1024**3
+"""Bytes; beyond it an archive is refused before it is unpacked."""
+MOST_FILES = 200_000
+_AT_ONCE = 5_000
+_LIVE = {"active": "paused", "draining": "paused"}
+
+
+def unpack(session: Session, file: IO[bytes], artifacts_dir: Path) -> Campaign:
+    """Write all of a campaign in this transaction.
+
+    A campaign that was running is paused: its robots are elsewhere. Films that they had claimed are ready again, films
+    in the making are overdue and wait for a person.
+
+    Args:
+        session: The transaction; the caller commits it.
+        file: The archive.
+        artifacts_dir: Where models are kept.
+
+    Raises:
+        Conflict: If the campaign is here already, or the archive is of another version of the record.
+        InvalidInput: If it is no archive, or damaged.
+    """
+    try:
+        with zipfile.ZipFile(file) as whole:
+            manifest = _manifest(whole)
+            campaign_id = str(manifest["campaign"]["id"])
+            _refuse_if_here(session, campaign_id)
+            _files(session, whole, manifest, artifacts_dir)
+            writing = archive.Writing(session)
+            for table in archive.tables():
+                _table(writing, whole, manifest, table)
+    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, EOFError, orjson.JSONDecodeError) as error:
+        raise InvalidInput(f"this is no archive of a campaign, or it is damaged: {error}") from error
+    except (IntegrityError, DataError, Contradiction, BadData) as error:
+        raise InvalidInput(f"the record in the archive contradicts itself: {type(error).__name__}") from error
+    _settle(session, campaign_id)
+    revision = campaigns.get(session, campaign_id).revision
+    found = datasets.present_hash(session, campaign_id, revision)
+    if found != manifest["snapshot_hash"]:
+        raise InvalidInput(f"the dataset has the hash {found}, the archive says {manifest['snapshot_hash']}")
+    events.append(session, campaign_id, "campaign.imported", {"revision": revision, "snapshot_hash": found})
+    return get(session, campaign_id)
+
+
+def _manifest(whole: zipfile.ZipFile) -> dict[str, Any]:
+    infos = whole.infolist()
+    if len(infos) > MOST_FILES or sum(info.file_size for info in infos) > MOST_UNPACKED:
+        raise InvalidInput(f"an archive has at most {MOST_FILES} files and {MOST_UNPACKED} bytes unpacked")
+    manifest: dict[str, Any] = orjson.loads(whole.read(MANIFEST))
+    if manifest["format"] != FORMAT:
+        raise InvalidInput(f"the archive's format is {manifest['format']!r}; {FORMAT!r} can be read")
+    if manifest["schema"] != schema_head():
+        raise Conflict(f"the archive is of version {manifest['schema']} of the record, this one is {schema_head()}")
+    return manifest
+
+
+def _refuse_if_here(session: Session, campaign_id: str) -> None:
+    try:
+        campaigns.get(session, campaign_id)
+    except NotFound:
+        return
+    raise Conflict(f"campaign {campaign_id} is here already; an import keeps every id")
+
+
+def _files(session: Session, whole: zipfile.ZipFile, manifest: dict[str, Any], artifacts_dir: Path) -> None:
+    for path in manifest["sha256"]:
+        folder, _, name = path.partition("/")
+        if folder == "models":
+            stored = artifacts.store(artifacts_dir, _checked(whole, manifest, path))
+            if f"{stored.sha256}.safetensors" != name:
+                raise InvalidInput(f"{path} has the hash {stored.sha256}")
+        if folder == "arrays":
+            array = np.lib.format.read_array(io.BytesIO(_checked(whole, manifest, path)), allow_pickle=False)
+            if f"{arrays.digest(array)}.npy" != name:
+                raise InvalidInput(f"{path} has another hash")
+            arrays.store(session, [array])
+
+
+def _checked(whole: zipfile.ZipFile, manifest: dict[str, Any], path: str) -> bytes:
+    data = whole.read(path)
+    if hashlib.sha256(data).hexdigest() != manifest["sha256"][path]:
+        raise InvalidInput(f"{path} is damaged: its hash is not the one in {MANIFEST}")
+    return data
+
+
+def _table(writing: archive.Writing, whole: zipfile.ZipFile, manifest: dict[str, Any], table: Any) -> None:  # noqa: ANN401
+    path, waiting = f"record/{table.name}.ndjson", []
+    count = 0
+    for line in _lines(whole, manifest, path):
+        waiting.append(archive.read_row(table, orjson.loads(line)))
+        count += 1
+        if len(waiting) == _AT_ONCE:
+            writing.write(table, waiting)
+            waiting.clear()
+    if waiting:
+        writing.write(table, waiting)
+    if count != manifest["rows"][table.name]:
+        raise InvalidInput(f"{path} has {count} rows, {MANIFEST} says {manifest['rows'][table.name]}")
+
+
+def _lines(whole: zipfile.ZipFile, manifest: dict[str, Any], path: str) -> Iterator[bytes]:
+    """Lines of a file, whose hash is checked at its end: what was written by then is rolled back."""
+    digest = hashlib.sha256()
+    with whole.open(path) as inner:
+        for line in inner:
+            digest.update(line)
+            yield line
+    if digest.hexdigest() != manifest["sha256"][path]:
+        raise InvalidInput(f"{path} is damaged: its hash is not the one in {MANIFEST}")
+
+
+def _settle(session: Session, campaign_id: str) -> None:
+    """What waits for somebody elsewhere waits for somebody here."""
+    state = campaigns.get(session, campaign_id).state
+    if state in _LIVE:
+        campaigns.move(session, campaign_id, [state], _LIVE[state])
+    proposals.move_all(session, campaign_id, "leased", "ready")
+    proposals.move_all(session, campaign_id, "running", "overdue")
+    overdue_all(session, campaign_id)
+    archive.end_jobs(session, campaign_id)

@@ -188,10 +188,6 @@ def _retractions():
         "retracted_reading",
         sa.Column("retraction_id", sa.Text(), nullable=False),
         sa.Column("measurement_id", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["retraction_id"], ["retraction.id"], name=op.f("fk_retracted_reading_retraction_id")),
-        sa.ForeignKeyConstraint(
-            ["measurement_id"], ["measurement.id"], name=op.f("fk_retracted_reading_measurement_id")
-        ),
         sa.PrimaryKeyConstraint("retraction_id", "measurement_id", name=op.f("pk_retracted_reading")),
     )
     op.create_index(op.f("ix_retracted_reading_measurement_id"), "retracted_reading", ["measurement_id"], unique=False)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, insert, literal, or_, select, text, update
 from sqlalchemy.orm import Session, aliased
 
 from service.errors import NotFound
@@ -18,6 +18,9 @@ from service.store.tables import (
     RetractedReadingRow,
     RetractionRow,
 )
+
+COVERING_S = 600
+"""Seconds that a retraction may take: a million readings take longer than any other statement."""
 
 
 def counts_at(revision: int) -> ColumnElement[bool]:
@@ -72,6 +75,7 @@ def store(session: Session, values: dict[str, Any]) -> None:
 
 def cover(session: Session, retraction_id: str, campaign_id: str, described: ColumnElement[bool]) -> int:
     """Let a retraction cover every reading of the campaign that is described; return how many there are."""
+    session.execute(text(f"set local statement_timeout = '{COVERING_S}s'"))
     readings = select(literal(retraction_id), MeasurementRow.id).where(
         MeasurementRow.campaign_id == campaign_id, described
     )

@@ -41,12 +41,16 @@ class RetractionRow(Base):
 
 
 class RetractedReadingRow(Base):
-    """One reading that a retraction covers. Append-only."""
+    """One reading that a retraction covers. Append-only.
+
+    Without foreign keys: the rows are written by a query on the readings themselves, in the transaction that writes the
+    retraction, neither is ever deleted, and to look each of a million up again doubles the time.
+    """
 
     __tablename__ = "retracted_reading"
 
-    retraction_id: Mapped[str] = mapped_column(ForeignKey("retraction.id"), primary_key=True)
-    measurement_id: Mapped[str] = mapped_column(ForeignKey("measurement.id"), primary_key=True)
+    retraction_id: Mapped[str] = mapped_column(primary_key=True)
+    measurement_id: Mapped[str] = mapped_column(primary_key=True)
 
     __table_args__ = (Index(None, "measurement_id"),)
 

@@ -24,6 +24,7 @@ from filmloop_client.answers import (
     Recommendation,
     StopAdvice,
 )
+from filmloop_client.exports import Exports
 from filmloop_client.history import History
 from filmloop_client.instrument import Instrument
 from filmloop_client.paging import Item, pages
@@ -47,6 +48,8 @@ class Campaign:
         """Its retractions, instruments and calibration samples."""
         self.history = History(transport, state.id)
         """What its films come from, and computing it again."""
+        self.exports = Exports(transport, state.id)
+        """What can be taken away of it as files."""
 
     @property
     def id(self) -> str:
@@ -341,6 +344,16 @@ class Campaigns:
             NotFound: If there is none with this id.
         """
         return self._wrap(self._transport.get(f"/v1/campaigns/{campaign_id}"))
+
+    def import_archive(self, archive: bytes) -> Campaign:
+        """Bring a campaign back from the zip file that `Exports.archive` wrote; one that was running is paused.
+
+        Raises:
+            Conflict: If it is here already, or was written by another version.
+            Invalid: If it is no archive, or damaged.
+        """
+        sent = {"Content-Type": "application/zip"}
+        return self._wrap(self._transport.post_content("/v1/campaign-imports", archive, headers=sent, wait_s=600.0))
 
     def list(self) -> Iterator[Campaign]:
         """Every campaign."""

@@ -10,12 +10,21 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy.orm import Session
 
-from service.api.dependencies import AtRevision, CampaignId, Key, Once, SessionsDependency, SettingsDependency
+from service.api.dependencies import (
+    AtRevision,
+    CampaignId,
+    Key,
+    Once,
+    ProposalId,
+    SessionsDependency,
+    SettingsDependency,
+)
 from service.api.media import CSV, PARQUET, ZIP
 from service.api.replies import answer_once, reply
 from service.api.schemas.campaigns import CampaignRead
+from service.api.schemas.fields import MOST_ELEMENTS
 from service.errors import InvalidInput
-from service.operations import exports
+from service.operations import exports, recipes
 from service.operations.archive.unpack import unpack
 from service.operations.exports import Format
 from service.operations.idempotency import Body
@@ -25,6 +34,7 @@ router = APIRouter(tags=["researcher"])
 _CHUNK = 256 * 1024
 _TYPES = {"csv": f"{CSV}; charset=utf-8", "parquet": PARQUET}
 _TABLE: dict[int | str, dict[str, Any]] = {200: {"description": "The table.", "content": {CSV: {}, PARQUET: {}}}}
+_CSV: dict[int | str, dict[str, Any]] = {200: {"description": "The table.", "content": {CSV: {}}}}
 AsFormat = Annotated[Format, Query(alias="format", description="How the table is written.")]
 
 
@@ -68,6 +78,41 @@ def export_archive(campaign_id: CampaignId, sessions: SessionsDependency, settin
     """The whole campaign as a zip file: tables, models, arrays, configurations, the record, an RO-Crate description."""
     file = exports.archive(sessions, campaign_id, settings.artifacts_dir, settings.exports_dir)
     return _sent(file, f"{campaign_id}.zip", ZIP)
+
+
+@router.get("/proposals/{proposal_id}/recipe", response_class=Response, responses=_CSV)
+def read_recipe(
+    proposal_id: ProposalId,
+    sessions: SessionsDependency,
+    rate: Annotated[
+        list[str],
+        Query(max_length=MOST_ELEMENTS, description="Atoms per area and second of a source: `Fe:0.12`."),
+    ] = [],  # noqa: B006  (the framework copies it)
+    dose: Annotated[
+        float, Query(gt=0.0, le=1e12, allow_inf_nan=False, description="Atoms per area at end A, rate times seconds.")
+    ] = 1.0,
+) -> Response:
+    """A film as a recipe for a sputter tool: of each source the fractions, times, wedge and commands at both ends."""
+    with sessions() as session:
+        sheet = recipes.recipe(session, proposal_id, _rates(rate), dose)
+    written = io.BytesIO()
+    recipes.written(sheet, written)
+    headers = {"Content-Disposition": f'attachment; filename="{proposal_id}-recipe.csv"'}
+    return Response(written.getvalue(), media_type=_TYPES["csv"], headers=headers)
+
+
+def _rates(given: list[str]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for said in given:
+        element, _, number = said.rpartition(":")
+        try:
+            value = float(number)
+        except ValueError as error:
+            raise InvalidInput(f"rate {said[:50]!r} is not like Fe:0.12") from error
+        if not (element and 0.0 < value <= 1e12) or element in found:
+            raise InvalidInput(f"rate {said[:50]!r} is not one positive number for an element")
+        found[element] = value
+    return found
 
 
 async def _zip(request: Request) -> bytes:

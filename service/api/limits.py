@@ -17,7 +17,7 @@ MAX_BODY_BYTES = 8 * 1024 * 1024
 """Largest request body, 8 MiB."""
 MAX_BATCH_BYTES = 32 * 1024 * 1024
 """Largest measurement batch that is not JSON, packed or unpacked, 32 MiB: 50,000 rows with all their fields. Also the
-largest archive that is imported by HTTP; `filmloop import` takes any."""
+largest archive of a campaign that is imported."""
 MAX_LISTED = 100
 """Non-finite numbers that one answer lists."""
 _PERHAPS_NOT_FINITE = re.compile(rb"NaN|Infinity|[eE]\+?\d{3}|\d{300}")

@@ -170,7 +170,7 @@ def test_it_comes_back_the_same_in_another_database(loop, settings, campaign, pa
         ]
         waits = {(r["state"], other["state"]) for r, other in zip(*rows, strict=True)}
         assert {(a, b) for a, b in waits if a != b} == {("leased", "ready"), ("running", "overdue")}
-        assert sorted(there.scalars(select(FilmRow.state))) == ["made", "overdue"]
+        assert sorted(there.scalars(select(FilmRow.state))) == ["measured", "overdue"]
         assert set(there.scalars(select(Job.state))) <= {"succeeded", "failed"}
         spectra = list(archive.rows(there, Base.metadata.tables["attachment"], campaign))
         assert arrays.load(there, [spectra[0]["array_sha256"]])[spectra[0]["array_sha256"]].tolist() == [0.1, 0.2]

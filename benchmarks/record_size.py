@@ -105,7 +105,7 @@ def proposal(session: Session, campaign: str, number: int) -> ProposalRow:
         revision=0,
         state="made",
         rank=0,
-        film={"process": {}, "devices": devices},
+        film={"a": {"Fe": 1.0}, "b": {"Ga": 1.0}, "process": {}, "devices": [d | {"predicted": None} for d in devices]},
         source="random",
         policy="random",
         reason="",
@@ -176,6 +176,14 @@ def all_pages(client: httpx.Client, campaign: str) -> None:
         found = page(client, campaign, revision=found["revision"], after=found["next"])
 
 
+def export(client: httpx.Client, campaign: str, what: str) -> None:
+    """A file, read as it comes and dropped."""
+    with client.stream("GET", f"/v1/campaigns/{campaign}/exports/{what}", timeout=3600) as answer:
+        answer.raise_for_status()
+        for _ in answer.iter_raw():
+            pass
+
+
 def read_for_decision(url: str, campaign: str, told: "Queue[tuple[float, float, float]]") -> None:
     """What a worker reads before it thinks, in a process of its own; tells seconds and MB."""
     from service.store import datasets  # noqa: PLC0415 - the child's own memory is what is measured
@@ -214,6 +222,9 @@ def measure(url: str, readings: int) -> list[Row]:
             "snapshot hash, first asked for": lambda: page(client, campaign, limit=1),
             "one page of 10,000": lambda: page(client, campaign),
             "whole dataset, in pages": lambda: all_pages(client, campaign),
+            "export as CSV": lambda: export(client, campaign, "dataset?format=csv"),
+            "export as Parquet": lambda: export(client, campaign, "dataset?format=parquet"),
+            "export of the whole campaign": lambda: export(client, campaign, "archive"),
         }
         found = {name: timed(process, work) for name, work in steps.items()}
         found["read for a decision"] = in_a_child(url, campaign)
@@ -234,8 +245,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="filmloop-") as folder, start_postgres(Path(folder)) as server:
         upgrade(server.url)
         for readings in args.readings:
-            rows += measure(server.url, readings)
-            print(markdown_table(rows[-5:]), flush=True)
+            of_size = measure(server.url, readings)
+            rows += of_size
+            print(markdown_table(of_size), flush=True)
     if args.write:
         write_study("record_size", provenance(), rows)
 

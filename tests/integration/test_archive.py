@@ -193,6 +193,7 @@ def test_what_is_damaged_is_refused_whole(packed, elsewhere):
         ("record/campaign.ndjson", b'"name":"wafer"', b'"name":"other"'),
         (MANIFEST, b'"filmloop-archive/1"', b'"filmloop-archive/9"'),
         ("record/event.ndjson", b'"seq":1,', b'"sql":1,'),
+        (MANIFEST, b'"id": "cmp_', b'"id": "../cmp_'),
     ):
         with pytest.raises(InvalidInput), sessions.begin() as session:
             unpack(session, changed(packed, name, old, new), folder)

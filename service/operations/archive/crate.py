@@ -53,6 +53,7 @@ def metadata(
         }
         for k, p in enumerate(problem.properties)
     ]
+    measured = [{"@id": quantity["@id"]} for quantity in quantities]
     root: dict[str, Any] = {
         "@id": "./",
         "@type": "Dataset",
@@ -63,7 +64,7 @@ def metadata(
         "datePublished": at.isoformat(timespec="seconds"),
         "license": {"@id": "#licence"},
         "keywords": ["combinatorial thin films", "autonomous experimentation", *problem.space.elements],
-        "variableMeasured": [{"@id": q["@id"]} for q in quantities],
+        "variableMeasured": measured[0] if len(measured) == 1 else measured,
         "hasPart": [{"@id": entry.path} for entry in entries],
     }
     files = [

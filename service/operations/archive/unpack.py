@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,10 +22,13 @@ from service.store import archive, arrays, artifacts, campaigns, datasets, event
 from service.store.films import overdue_all
 from service.store.schema import head as schema_head
 
-MOST_UNPACKED = 16 * 1024**3
+MOST_UNPACKED = 4 * 1024**3
 """Bytes; beyond it an archive is refused before it is unpacked."""
+MOST_HELD = 256 * 1024**2
+"""Bytes of one model, array or row: each is held in memory."""
 MOST_FILES = 200_000
 _AT_ONCE = 5_000
+_CAMPAIGN_ID = re.compile(r"cmp_[0-9a-z]{26}")
 _LIVE = {"active": "paused", "draining": "paused"}
 
 
@@ -47,11 +51,15 @@ def unpack(session: Session, file: IO[bytes], artifacts_dir: Path) -> Campaign:
         with zipfile.ZipFile(file) as whole:
             manifest = _manifest(whole)
             campaign_id = str(manifest["campaign"]["id"])
+            if not _CAMPAIGN_ID.fullmatch(campaign_id):
+                raise InvalidInput(f"{campaign_id[:50]!r} is no id of a campaign")
             _refuse_if_here(session, campaign_id)
             _files(session, whole, manifest, artifacts_dir)
             writing = archive.Writing(session)
             for table in archive.tables():
                 _table(writing, whole, manifest, table)
+            for number in range(1, campaigns.get(session, campaign_id).config_revision + 1):
+                datasets.problem(session, campaign_id, number)  # raises if it is none
     except (zipfile.BadZipFile, KeyError, ValueError, TypeError, EOFError, orjson.JSONDecodeError) as error:
         raise InvalidInput(f"this is no archive of a campaign, or it is damaged: {error}") from error
     except (IntegrityError, DataError, Contradiction, BadData) as error:
@@ -69,6 +77,8 @@ def _manifest(whole: zipfile.ZipFile) -> dict[str, Any]:
     infos = whole.infolist()
     if len(infos) > MOST_FILES or sum(info.file_size for info in infos) > MOST_UNPACKED:
         raise InvalidInput(f"an archive has at most {MOST_FILES} files and {MOST_UNPACKED} bytes unpacked")
+    if whole.getinfo(MANIFEST).file_size > MOST_HELD:
+        raise InvalidInput(f"{MANIFEST} has more than {MOST_HELD} bytes")
     manifest: dict[str, Any] = orjson.loads(whole.read(MANIFEST))
     if manifest["format"] != FORMAT:
         raise InvalidInput(f"the archive's format is {manifest['format']!r}; {FORMAT!r} can be read")
@@ -93,13 +103,28 @@ def _files(session: Session, whole: zipfile.ZipFile, manifest: dict[str, Any], a
             if f"{stored.sha256}.safetensors" != name:
                 raise InvalidInput(f"{path} has the hash {stored.sha256}")
         if folder == "arrays":
-            array = np.lib.format.read_array(io.BytesIO(_checked(whole, manifest, path)), allow_pickle=False)
+            array = _array(_checked(whole, manifest, path))
             if f"{arrays.digest(array)}.npy" != name:
                 raise InvalidInput(f"{path} has another hash")
             arrays.store(session, [array])
 
 
+def _array(data: bytes) -> arrays.Numbers:
+    """A row of numbers; its header is believed only as far as there are bytes."""
+    file = io.BytesIO(data)
+    np.lib.format.read_magic(file)
+    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    if dtype.name not in arrays.LITTLE_ENDIAN or len(shape) != 1:
+        raise ValueError(f"an array of {dtype.name} {shape} is no row of numbers")
+    numbers: arrays.Numbers = np.frombuffer(data[file.tell() :], dtype=arrays.LITTLE_ENDIAN[dtype.name])
+    if numbers.shape != shape:
+        raise ValueError(f"an array of {shape} has {numbers.size} numbers")
+    return numbers
+
+
 def _checked(whole: zipfile.ZipFile, manifest: dict[str, Any], path: str) -> bytes:
+    if whole.getinfo(path).file_size > MOST_HELD:
+        raise InvalidInput(f"{path} has more than {MOST_HELD} bytes")
     data = whole.read(path)
     if hashlib.sha256(data).hexdigest() != manifest["sha256"][path]:
         raise InvalidInput(f"{path} is damaged: its hash is not the one in {MANIFEST}")
@@ -125,7 +150,7 @@ def _lines(whole: zipfile.ZipFile, manifest: dict[str, Any], path: str) -> Itera
     """Lines of a file, whose hash is checked at its end: what was written by then is rolled back."""
     digest = hashlib.sha256()
     with whole.open(path) as inner:
-        for line in inner:
+        while line := inner.readline(MOST_HELD):
             digest.update(line)
             yield line
     if digest.hexdigest() != manifest["sha256"][path]:

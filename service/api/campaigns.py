@@ -95,7 +95,9 @@ def change_campaign(
     once: OnceDependency,
     sessions: SessionsDependency,
     bell: BellDependency,
-    if_match: Annotated[str | None, Header(max_length=8192, description="`ETag` of what is to be changed.")] = None,
+    if_match: Annotated[
+        str | None, Header(alias="If-Match", max_length=8192, description="`ETag` of what is to be changed.")
+    ] = None,
 ) -> Response:
     """Put a new configuration in force: other bounds, another rule, another policy, budget or queue.
 

@@ -52,7 +52,9 @@ def _streams(request: Request) -> EventStreams:
     return streams
 
 
-def _idempotency_key(idempotency_key: Annotated[str | None, Header(description="Names this request.")] = None) -> str:
+def _idempotency_key(
+    idempotency_key: Annotated[str | None, Header(alias="Idempotency-Key", description="Names this request.")] = None,
+) -> str:
     if idempotency_key is None:
         raise MalformedRequest("the header Idempotency-Key is missing; draw a new key for each new request")
     if not (1 <= len(idempotency_key) <= LONGEST_KEY and idempotency_key.isascii() and idempotency_key.isprintable()):

@@ -16,7 +16,7 @@ from service.api.problems import ProblemRead, answers
 EXAMPLES = Path(__file__).with_name("examples.json")
 """By operation id: a request and the answers to it, as they went over the wire in a test."""
 JSON = "application/json"
-KEY = "idempotency-key"
+KEY = "Idempotency-Key"
 METHODS = ("get", "post", "put", "patch", "delete")
 _REPLAYED = {
     "description": "`true` if this request was served before under its key, and this is the answer given then.",
@@ -34,13 +34,27 @@ _SENT: dict[tuple[str, str], tuple[str, ...]] = {
     ("read_dataset", "200"): ("ETag",),
 }
 """Headers of good answers, beside those of whole families of routes."""
+_GIVES: dict[str, dict[str, str]] = {
+    "create_campaign": {"campaign_id": "/id"},
+    "propose_film": {"proposal_id": "/id"},
+    "claim_film": {"lease_id": "/lease/id", "Lease-Token": "/lease/token", "proposal_id": "/proposal/id"},
+    "start_film": {"film_id": "/film_id"},
+    "register_instrument": {"instrument_id": "/id"},
+    "calibrate_instrument": {"calibration_id": "/id"},
+    "register_sample": {"sample_id": "/id"},
+    "attach": {"attachment_id": "/attachment_ids/0"},
+    "retract_readings": {"retraction_id": "/id"},
+    "replay_proposal": {"replay_id": "/id"},
+}
+"""Where an answer has what other calls ask for."""
 
 
 def describe(openapi: dict[str, Any], bodies: Iterable[type[BaseModel]] = ()) -> dict[str, Any]:
     """Add to FastAPI's document what it cannot know.
 
     These are: the problem's schema, which problems each operation may answer with, that keys are required (a missing
-    one is answered 400 by its dependency, so for FastAPI the header is optional), headers of answers, and examples.
+    one is answered 400 by its dependency, so for FastAPI the header is optional), headers of answers, links from what
+    creates a thing to what is done with it, and examples.
 
     Args:
         openapi: FastAPI's document.
@@ -56,6 +70,7 @@ def describe(openapi: dict[str, Any], bodies: Iterable[type[BaseModel]] = ()) ->
         operation["responses"] = {status: responses[status] for status in sorted(responses, key=str)}
         _add_headers(operation)
         _add_examples(operation)
+    _add_links(openapi)
     return openapi
 
 
@@ -108,6 +123,22 @@ def _add_headers(operation: dict[str, Any]) -> None:
             headers["Retry-After"] = _WAIT
         if headers:
             response.setdefault("headers", {}).update(headers)
+
+
+def _add_links(openapi: dict[str, Any]) -> None:
+    """Say which calls go on from what a call has created."""
+    every = [operation for _, _, operation in operations(openapi)]
+    for operation in every:
+        given = _GIVES.get(operation["operationId"], {})
+        links = {}
+        for further in every:
+            asked = {p["name"] for p in further.get("parameters", ())}
+            known = {name: f"$response.body#{pointer}" for name, pointer in given.items() if name in asked}
+            if known:
+                links[further["operationId"]] = {"operationId": further["operationId"], "parameters": known}
+        for status, response in operation["responses"].items():
+            if links and status in {"200", "201", "202"}:
+                response["links"] = links
 
 
 def _add_examples(operation: dict[str, Any]) -> None:

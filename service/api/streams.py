@@ -9,6 +9,7 @@ Source: WHATWG HTML, server-sent events.
 
 import asyncio
 import contextlib
+import functools
 import signal
 import threading
 from collections import deque
@@ -186,7 +187,7 @@ class EventStream(StreamingResponse):
     """One reader's answer."""
 
     def __init__(self, streams: EventStreams, campaign_id: str, tail: _Tail, after: int) -> None:
-        self._leave = lambda: streams.leave(campaign_id, tail)
+        self._leave = functools.partial(streams.leave, campaign_id, tail)
         self._sent = streams.follow(campaign_id, tail, after)
         headers = {"Cache-Control": "no-store", "Vary": "Accept", "X-Accel-Buffering": "no"}
         super().__init__(self._sent, media_type=MEDIA_TYPE, headers=headers)

@@ -37,7 +37,7 @@ class Served:
     def start(self) -> None:
         descriptor = self._listener.fileno()
         self.process = subprocess.Popen(api_command(descriptor), env=self._environment, pass_fds=[descriptor])
-        wait_for(self.answers, within_s=60)
+        wait_for(self.answers, within_s=150)
 
     def answers(self) -> bool:
         assert self.process.poll() is None, "the API ended"

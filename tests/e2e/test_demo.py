@@ -81,7 +81,9 @@ def test_a_picture_that_cannot_be_written_is_told_before_anything_starts(tmp_pat
     assert not data.exists()
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/tutorial.md", "docs/researcher.md", "docs/record.md", "docs/files.md"])
+@pytest.mark.parametrize(
+    "document", ["README.md", "docs/tutorial.md", "docs/researcher.md", "docs/record.md", "docs/files.md"]
+)
 def test_the_documents_code_runs_as_it_stands(url, monkeypatch, capsys, document):
     monkeypatch.setenv("FILMLOOP_URL", url)
     code = blocks(document)

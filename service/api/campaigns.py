@@ -72,7 +72,11 @@ def list_campaigns(sessions: SessionsDependency, after: After = None, limit: Lim
     return Page(items=found[:limit], next=found[limit - 1].id if len(found) > limit else None)
 
 
-@router.get("/campaigns/{campaign_id}", response_model=CampaignRead)
+@router.get(
+    "/campaigns/{campaign_id}",
+    response_model=CampaignRead,
+    responses={304: {"description": "The caller has the campaign as it is"}},
+)
 def read_campaign(
     campaign_id: CampaignId,
     sessions: SessionsDependency,

@@ -142,15 +142,21 @@ def _sentences(figures: Table) -> list[str]:
 
 def plot(path: Path, panels: Mapping[str, Mapping[str, Outcome]], unit: str) -> None:
     """Mean regret against the number of films with a band of one standard error; one panel per table."""
-    figure, axes = plt.subplots(1, len(panels), figsize=(5.0 * len(panels), 4.0), squeeze=False, layout="constrained")
-    for axis, (title, found) in zip(axes[0], panels.items(), strict=True):
+    rows = -(-len(panels) // 2)
+    across = -(-len(panels) // rows)
+    size = (5.0 * across, 4.0 * rows)
+    figure, axes = plt.subplots(rows, across, figsize=size, squeeze=False, layout="constrained")
+    figure.supylabel(f"regret of the best value measured / {unit}", fontsize="medium")
+    for axis in axes.flat[len(panels) :]:
+        axis.set_axis_off()
+    for axis, (title, found) in zip(axes.flat[: len(panels)], panels.items(), strict=True):
         for number, (arm, outcome) in enumerate(found.items()):
             films = np.arange(1, outcome.regret.shape[1] + 1)
             mean = outcome.regret.mean(axis=0)
             error = [standard_error(column) or 0.0 for column in outcome.regret.T]
             axis.plot(films, mean, label=f"{arm} ({len(outcome.records)})", color=f"C{number}")
             axis.fill_between(films, mean - error, mean + error, alpha=0.2, color=f"C{number}", linewidth=0.0)
-        axis.set(title=title, xlabel="films", ylabel=f"regret of the best value measured / {unit}", ylim=(0.0, None))
+        axis.set(title=title, xlabel="films", ylim=(0.0, None))
         axis.legend(frameon=False, fontsize="small")
     figure.savefig(path, dpi=130)
     plt.close(figure)

@@ -8,6 +8,7 @@ from sqlalchemy import Select, func, insert, select
 from sqlalchemy.orm import Session
 
 from service.errors import NotFound
+from service.store.rows import after_id
 from service.store.tables import AttachmentRow, InstrumentRow
 
 
@@ -40,14 +41,12 @@ def page(
     session: Session, campaign_id: str, *, film_id: str | None, kind: str | None, after: str | None, limit: int
 ) -> list[tuple[AttachmentRow, str]]:
     """Attachments with an id above `after` and the names of their instruments, without their arrays."""
-    query = _named().where(AttachmentRow.campaign_id == campaign_id).order_by(AttachmentRow.id)
+    query = _named().where(AttachmentRow.campaign_id == campaign_id)
     if film_id is not None:
         query = query.where(AttachmentRow.film_id == film_id)
     if kind is not None:
         query = query.where(AttachmentRow.kind == kind)
-    if after is not None:
-        query = query.where(AttachmentRow.id > after)
-    return [(row[0], row[1]) for row in session.execute(query.limit(limit))]
+    return [(row[0], row[1]) for row in session.execute(after_id(query, AttachmentRow.id, after, limit))]
 
 
 def count(session: Session, film_ids: Collection[str]) -> dict[str, dict[str, int]]:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, aliased
 
 from service.errors import NotFound
 from service.store.ids import new_id
+from service.store.rows import after_id
 from service.store.tables import CalibrationRow, CompositionReadingRow, MeasurementRow
 
 
@@ -45,10 +46,8 @@ def of_instrument(session: Session, instrument_id: str) -> Sequence[CalibrationR
 
 def page(session: Session, instrument_id: str, after: str | None, limit: int) -> Sequence[CalibrationRow]:
     """Calibrations of an instrument with an id above `after`."""
-    query = select(CalibrationRow).where(CalibrationRow.instrument_id == instrument_id).order_by(CalibrationRow.id)
-    if after is not None:
-        query = query.where(CalibrationRow.id > after)
-    return session.scalars(query.limit(limit)).all()
+    query = select(CalibrationRow).where(CalibrationRow.instrument_id == instrument_id)
+    return session.scalars(after_id(query, CalibrationRow.id, after, limit)).all()
 
 
 def in_force(calibrations: Sequence[CalibrationRow], property_name: str, at: datetime) -> str | None:

@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from service.errors import NotFound
 from service.store.ids import new_id
+from service.store.rows import after_id, current
 from service.store.tables import CampaignConfigRow, CampaignRow, FilmRow, RevisionRow
 
 FRESH = {"populate_existing": True, "synchronize_session": False}
@@ -29,11 +29,7 @@ def get(session: Session, campaign_id: str) -> CampaignRow:
     Raises:
         NotFound: If there is none of this id.
     """
-    query = select(CampaignRow).where(CampaignRow.id == campaign_id).execution_options(populate_existing=True)
-    row = session.scalars(query).one_or_none()
-    if row is None:
-        raise NotFound("campaign", campaign_id)
-    return row
+    return current(session, CampaignRow, campaign_id, "campaign")
 
 
 def config(session: Session, campaign_id: str, number: int) -> CampaignConfigRow:
@@ -66,10 +62,8 @@ def page(session: Session, after: str | None, limit: int) -> Sequence[tuple[Camp
     in_force = (CampaignConfigRow.campaign_id == CampaignRow.id) & (
         CampaignConfigRow.number == CampaignRow.config_revision
     )
-    query = select(CampaignRow, CampaignConfigRow).join(CampaignConfigRow, in_force).order_by(CampaignRow.id)
-    if after is not None:
-        query = query.where(CampaignRow.id > after)
-    return [(row[0], row[1]) for row in session.execute(query.limit(limit))]
+    query = select(CampaignRow, CampaignConfigRow).join(CampaignConfigRow, in_force)
+    return [(row[0], row[1]) for row in session.execute(after_id(query, CampaignRow.id, after, limit))]
 
 
 def films_made(session: Session, campaign_ids: Collection[str]) -> dict[str, int]:

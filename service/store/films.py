@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import Select, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from service.errors import NotFound
 from service.store import retractions
 from service.store.campaigns import FRESH
 from service.store.ids import new_id
+from service.store.rows import after_id, current
 from service.store.tables import CompositionReadingRow, FilmRow, MeasurementRow, ProposalRow
 
 
@@ -46,11 +46,7 @@ def get(session: Session, film_id: str) -> FilmRow:
     Raises:
         NotFound: If there is none of this id.
     """
-    query = select(FilmRow).where(FilmRow.id == film_id).execution_options(populate_existing=True)
-    row = session.scalars(query).one_or_none()
-    if row is None:
-        raise NotFound("film", film_id)
-    return row
+    return current(session, FilmRow, film_id, "film")
 
 
 def is_of(session: Session, film_id: str, campaign_id: str) -> bool:
@@ -61,12 +57,10 @@ def is_of(session: Session, film_id: str, campaign_id: str) -> bool:
 
 def page(session: Session, campaign_id: str, state: str | None, after: str | None, limit: int) -> Sequence[FilmRow]:
     """Films with an id above `after`."""
-    query = select(FilmRow).where(FilmRow.campaign_id == campaign_id).order_by(FilmRow.id)
+    query = select(FilmRow).where(FilmRow.campaign_id == campaign_id)
     if state is not None:
         query = query.where(FilmRow.state == state)
-    if after is not None:
-        query = query.where(FilmRow.id > after)
-    return session.scalars(query.limit(limit)).all()
+    return session.scalars(after_id(query, FilmRow.id, after, limit)).all()
 
 
 def move(

@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from service.errors import NotFound
 from service.store.campaigns import FRESH
+from service.store.rows import after_id, current
 from service.store.tables import InstrumentRow
 
 
@@ -17,11 +17,7 @@ def get(session: Session, instrument_id: str) -> InstrumentRow:
     Raises:
         NotFound: If there is none of this id.
     """
-    query = select(InstrumentRow).where(InstrumentRow.id == instrument_id).execution_options(populate_existing=True)
-    row = session.scalars(query).one_or_none()
-    if row is None:
-        raise NotFound("instrument", instrument_id)
-    return row
+    return current(session, InstrumentRow, instrument_id, "instrument")
 
 
 def named(session: Session, campaign_id: str, name: str) -> InstrumentRow | None:
@@ -32,10 +28,8 @@ def named(session: Session, campaign_id: str, name: str) -> InstrumentRow | None
 
 def page(session: Session, campaign_id: str, after: str | None, limit: int) -> Sequence[InstrumentRow]:
     """Instruments of a campaign with an id above `after`."""
-    query = select(InstrumentRow).where(InstrumentRow.campaign_id == campaign_id).order_by(InstrumentRow.id)
-    if after is not None:
-        query = query.where(InstrumentRow.id > after)
-    return session.scalars(query.limit(limit)).all()
+    query = select(InstrumentRow).where(InstrumentRow.campaign_id == campaign_id)
+    return session.scalars(after_id(query, InstrumentRow.id, after, limit)).all()
 
 
 def describe(session: Session, instrument_id: str, said: dict[str, Any]) -> InstrumentRow:

@@ -7,9 +7,9 @@ from datetime import timedelta
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
-from service.errors import NotFound
 from service.store.campaigns import FRESH
 from service.store.ids import new_id
+from service.store.rows import current
 from service.store.tables import LeaseRow, ProposalRow
 
 
@@ -19,11 +19,7 @@ def get(session: Session, lease_id: str) -> LeaseRow:
     Raises:
         NotFound: If there is none of this id.
     """
-    query = select(LeaseRow).where(LeaseRow.id == lease_id).execution_options(populate_existing=True)
-    row = session.scalars(query).one_or_none()
-    if row is None:
-        raise NotFound("lease", lease_id)
-    return row
+    return current(session, LeaseRow, lease_id, "lease")
 
 
 def live_of(session: Session, campaign_id: str, robot: str) -> LeaseRow | None:

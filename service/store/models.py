@@ -7,6 +7,7 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from service.errors import NotFound
+from service.store.rows import after_id
 from service.store.tables import ArtifactRow, ModelVersionRow
 
 
@@ -16,12 +17,8 @@ def page(session: Session, campaign_id: str, after: str | None, limit: int) -> S
         select(ModelVersionRow, ArtifactRow.size)
         .join(ArtifactRow, ArtifactRow.sha256 == ModelVersionRow.artifact_sha256)
         .where(ModelVersionRow.campaign_id == campaign_id)
-        .order_by(ModelVersionRow.id)
-        .limit(limit)
     )
-    if after is not None:
-        query = query.where(ModelVersionRow.id > after)
-    return [(row[0], row[1]) for row in session.execute(query)]
+    return [(row[0], row[1]) for row in session.execute(after_id(query, ModelVersionRow.id, after, limit))]
 
 
 def get(session: Session, model_version_id: str) -> tuple[ModelVersionRow, int]:

@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, insert, or_, select, true, update
 from sqlalchemy.orm import Session
 
-from service.errors import NotFound
 from service.store.campaigns import FRESH
+from service.store.rows import after_id, current
 from service.store.tables import OUTSTANDING, CampaignRow, FilmRow, ProposalRow
 
 SPENT = (*OUTSTANDING, "measured")
@@ -31,11 +31,7 @@ def get(session: Session, proposal_id: str) -> ProposalRow:
     Raises:
         NotFound: If there is none of this id.
     """
-    query = select(ProposalRow).where(ProposalRow.id == proposal_id).execution_options(populate_existing=True)
-    row = session.scalars(query).one_or_none()
-    if row is None:
-        raise NotFound("proposal", proposal_id)
-    return row
+    return current(session, ProposalRow, proposal_id, "proposal")
 
 
 def page(
@@ -46,13 +42,10 @@ def page(
         select(ProposalRow, FilmRow.id)
         .outerjoin(FilmRow, FilmRow.proposal_id == ProposalRow.id)
         .where(ProposalRow.campaign_id == campaign_id)
-        .order_by(ProposalRow.id)
     )
     if state is not None:
         query = query.where(ProposalRow.state == state)
-    if after is not None:
-        query = query.where(ProposalRow.id > after)
-    return [(row[0], row[1]) for row in session.execute(query.limit(limit))]
+    return [(row[0], row[1]) for row in session.execute(after_id(query, ProposalRow.id, after, limit))]
 
 
 def film_id(session: Session, proposal_id: str) -> str | None:

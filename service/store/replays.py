@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Interval, cast, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
-from service.errors import NotFound
 from service.store.campaigns import FRESH
 from service.store.ids import new_id
 from service.store.jobs import LEASE_S
+from service.store.rows import after_id, current
 from service.store.tables import ReplayRow
 
 MAX_ATTEMPTS = 3
@@ -29,19 +29,13 @@ def get(session: Session, replay_id: str) -> ReplayRow:
     Raises:
         NotFound: If there is none of this id.
     """
-    query = select(ReplayRow).where(ReplayRow.id == replay_id).execution_options(populate_existing=True)
-    row = session.scalars(query).one_or_none()
-    if row is None:
-        raise NotFound("replay", replay_id)
-    return row
+    return current(session, ReplayRow, replay_id, "replay")
 
 
 def page(session: Session, proposal_id: str, after: str | None, limit: int) -> Sequence[ReplayRow]:
     """Replays of a proposal with an id above `after`."""
-    query = select(ReplayRow).where(ReplayRow.proposal_id == proposal_id).order_by(ReplayRow.id)
-    if after is not None:
-        query = query.where(ReplayRow.id > after)
-    return session.scalars(query.limit(limit)).all()
+    query = select(ReplayRow).where(ReplayRow.proposal_id == proposal_id)
+    return session.scalars(after_id(query, ReplayRow.id, after, limit)).all()
 
 
 def lease(session: Session, replay_id: str, worker: str) -> ReplayRow | None:

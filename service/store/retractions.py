@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, insert, literal, or_, select, text, update
 from sqlalchemy.orm import Session, aliased
 
-from service.errors import NotFound
 from service.store.campaigns import FRESH
+from service.store.rows import after_id, current
 from service.store.tables import (
     CompositionReadingRow,
     FilmRow,
@@ -134,19 +134,13 @@ def get(session: Session, retraction_id: str) -> RetractionRow:
     Raises:
         NotFound: If there is none of this id.
     """
-    query = select(RetractionRow).where(RetractionRow.id == retraction_id).execution_options(populate_existing=True)
-    row = session.scalars(query).one_or_none()
-    if row is None:
-        raise NotFound("retraction", retraction_id)
-    return row
+    return current(session, RetractionRow, retraction_id, "retraction")
 
 
 def page(session: Session, campaign_id: str, after: str | None, limit: int) -> Sequence[RetractionRow]:
     """Retractions of a campaign with an id above `after`."""
-    query = select(RetractionRow).where(RetractionRow.campaign_id == campaign_id).order_by(RetractionRow.id)
-    if after is not None:
-        query = query.where(RetractionRow.id > after)
-    return session.scalars(query.limit(limit)).all()
+    query = select(RetractionRow).where(RetractionRow.campaign_id == campaign_id)
+    return session.scalars(after_id(query, RetractionRow.id, after, limit)).all()
 
 
 def standing(session: Session, campaign_id: str) -> Sequence[RetractionRow]:
@@ -180,12 +174,10 @@ def readings(
         .join(RetractedReadingRow, RetractedReadingRow.measurement_id == MeasurementRow.id)
         .join(InstrumentRow, InstrumentRow.id == MeasurementRow.instrument_id)
         .where(RetractedReadingRow.retraction_id == retraction_id)
-        .order_by(RetractedReadingRow.measurement_id)
-        .limit(limit)
     )
-    if after is not None:
-        query = query.where(RetractedReadingRow.measurement_id > after)
-    return [(row[0], row[1]) for row in session.execute(query)]
+    return [
+        (row[0], row[1]) for row in session.execute(after_id(query, RetractedReadingRow.measurement_id, after, limit))
+    ]
 
 
 def reverse(session: Session, retraction_id: str, revision: int, reason: str) -> bool:

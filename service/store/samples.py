@@ -15,6 +15,7 @@ from models.dataset import Dataset
 from models.problem import Problem
 from service.errors import NotFound
 from service.store import retractions
+from service.store.rows import after_id
 from service.store.tables import InstrumentRow, MeasurementRow, SampleRow
 
 
@@ -64,10 +65,8 @@ def named(session: Session, campaign_id: str, name: str) -> SampleRow | None:
 
 def page(session: Session, campaign_id: str, after: str | None, limit: int) -> Sequence[SampleRow]:
     """Samples of a campaign with an id above `after`."""
-    query = select(SampleRow).where(SampleRow.campaign_id == campaign_id).order_by(SampleRow.id)
-    if after is not None:
-        query = query.where(SampleRow.id > after)
-    return session.scalars(query.limit(limit)).all()
+    query = select(SampleRow).where(SampleRow.campaign_id == campaign_id)
+    return session.scalars(after_id(query, SampleRow.id, after, limit)).all()
 
 
 def readings(
@@ -78,12 +77,8 @@ def readings(
         select(MeasurementRow, InstrumentRow.name, retractions.counts_now())
         .join(InstrumentRow, InstrumentRow.id == MeasurementRow.instrument_id)
         .where(MeasurementRow.sample_id == sample_id)
-        .order_by(MeasurementRow.id)
-        .limit(limit)
     )
-    if after is not None:
-        query = query.where(MeasurementRow.id > after)
-    return [(row[0], row[1], row[2]) for row in session.execute(query)]
+    return [(row[0], row[1], row[2]) for row in session.execute(after_id(query, MeasurementRow.id, after, limit))]
 
 
 def snapshot(
@@ -110,12 +105,8 @@ def snapshot(
         .join(SampleRow, SampleRow.id == MeasurementRow.sample_id)
         .where(SampleRow.campaign_id == campaign_id, MeasurementRow.revision <= revision)
         .where(retractions.counts_at(revision))
-        .order_by(MeasurementRow.id)
-        .limit(limit)
     )
-    if after is not None:
-        query = query.where(MeasurementRow.id > after)
-    return [SampleReading(**row._mapping) for row in session.execute(query)]
+    return [SampleReading(**row._mapping) for row in session.execute(after_id(query, MeasurementRow.id, after, limit))]
 
 
 def hashed_with(of_films: str, rows: Sequence[SampleReading]) -> str:

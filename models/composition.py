@@ -59,7 +59,7 @@ class SearchSpace(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    elements: tuple[Name, ...] = Field(min_length=2, max_length=20)
+    elements: tuple[Name, ...] = Field(min_length=2, max_length=20, json_schema_extra={"uniqueItems": True})
     bounds: tuple[ElementBounds, ...] = ()
     groups: tuple[GroupRule, ...] = ()
     linear: tuple[LinearRule, ...] = ()

@@ -42,7 +42,13 @@ class OutcomeConstraint(BaseModel):
     It is modelled like an objective, as it stands: larger is neither better nor worse.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra={
+            "anyOf": [{"required": [limit], "properties": {limit: {"type": "number"}}} for limit in ("lower", "upper")]
+        },
+    )
 
     property: PropertyName
     """Name under which instruments report it, e.g. `resistivity`."""

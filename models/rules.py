@@ -98,7 +98,7 @@ class CategoricalVariable(_Rule):
 
     kind: Literal["categorical"] = "categorical"
     name: Name
-    choices: tuple[Name, ...] = Field(min_length=2, max_length=20)
+    choices: tuple[Name, ...] = Field(min_length=2, max_length=20, json_schema_extra={"uniqueItems": True})
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:

@@ -17,6 +17,10 @@ MAX_PAGE = 1000
 """Largest page of any list."""
 LONGEST_KEY = 128
 """Characters of an Idempotency-Key."""
+KEY_PATTERN = rf"^[!-~]([ -~]{{0,{LONGEST_KEY - 2}}}[!-~])?$"
+"""The same for the description; spaces around a header's value are not part of it (RFC 9110)."""
+TAGS_PATTERN = r'^(\*|(W/)?"[!#-~]*"( ?, ?(W/)?"[!#-~]*")*)$'
+"""Entity tags as `If-Match` names them (RFC 9110)."""
 LARGEST_SEQ = 2**63 - 1
 LARGEST_REVISION = 2**31 - 1
 

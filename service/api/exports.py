@@ -8,6 +8,7 @@ from typing import IO, Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import StreamingResponse
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from service.api.dependencies import (
@@ -32,6 +33,8 @@ from service.operations.idempotency import Body
 router = APIRouter(tags=["researcher"])
 
 _CHUNK = 256 * 1024
+_RATE = r"^[^\x00-\x1f\x7f]{1,64}:(0\.\d{0,9}[1-9]|[1-9]\d{0,8}(\.\d{1,9})?)$"
+"""How a rate is written, for the description; other ways to write a number are taken, too."""
 _TYPES = {"csv": f"{CSV}; charset=utf-8", "parquet": PARQUET}
 _TABLE: dict[int | str, dict[str, Any]] = {200: {"description": "The table.", "content": {CSV: {}, PARQUET: {}}}}
 _CSV: dict[int | str, dict[str, Any]] = {200: {"description": "The table.", "content": {CSV: {}}}}
@@ -85,7 +88,7 @@ def read_recipe(
     proposal_id: ProposalId,
     sessions: SessionsDependency,
     rate: Annotated[
-        list[str],
+        list[Annotated[str, Field(json_schema_extra={"pattern": _RATE})]],
         Query(max_length=MOST_ELEMENTS, description="Atoms per area and second of a source: `Fe:0.12`."),
     ] = [],  # noqa: B006  (the framework copies it)
     dose: Annotated[

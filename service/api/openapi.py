@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from service.api.dependencies import KEY_PATTERN, TAGS_PATTERN
 from service.api.problems import ProblemRead, answers
 
 EXAMPLES = Path(__file__).with_name("examples.json")
@@ -34,6 +35,8 @@ _SENT: dict[tuple[str, str], tuple[str, ...]] = {
     ("read_dataset", "200"): ("ETag",),
 }
 """Headers of good answers, beside those of whole families of routes."""
+_NEEDED: dict[str, str] = {KEY: KEY_PATTERN, "If-Match": TAGS_PATTERN}
+"""Headers whose absence has a problem of its own, so that for FastAPI they are optional, and what they look like."""
 _GIVES: dict[str, dict[str, str]] = {
     "create_campaign": {"campaign_id": "/id"},
     "propose_film": {"proposal_id": "/id"},
@@ -52,9 +55,9 @@ _GIVES: dict[str, dict[str, str]] = {
 def describe(openapi: dict[str, Any], bodies: Iterable[type[BaseModel]] = ()) -> dict[str, Any]:
     """Add to FastAPI's document what it cannot know.
 
-    These are: the problem's schema, which problems each operation may answer with, that keys are required (a missing
-    one is answered 400 by its dependency, so for FastAPI the header is optional), headers of answers, links from what
-    creates a thing to what is done with it, and examples.
+    These are: the problem's schema, which problems each operation may answer with, that keys and `If-Match` are
+    required and what they look like, that a parameter is left out rather than null, headers of answers, links from
+    what creates a thing to what is done with it, and examples.
 
     Args:
         openapi: FastAPI's document.
@@ -63,7 +66,7 @@ def describe(openapi: dict[str, Any], bodies: Iterable[type[BaseModel]] = ()) ->
     _add_schemas(openapi, bodies)
     for path, method, operation in operations(openapi):
         for parameter in operation.get("parameters", ()):
-            parameter["required"] |= parameter["name"] == KEY
+            _complete(parameter)
         responses = operation["responses"]
         if path.startswith("/v1/"):
             responses |= answers(*_problems(path, method, operation))
@@ -99,6 +102,19 @@ def _problems(path: str, method: str, operation: dict[str, Any]) -> set[str]:
     if is_keyed(operation):
         found.add("409")
     return found
+
+
+def _complete(parameter: dict[str, Any]) -> None:
+    """A parameter as it is on the wire, where nothing can be null, but only be left out."""
+    schema = parameter["schema"]
+    kinds = [kind for kind in schema.pop("anyOf", ()) if kind != {"type": "null"}]
+    if len(kinds) == 1:
+        schema |= kinds[0]
+    elif kinds:
+        schema["anyOf"] = kinds
+    if parameter["name"] in _NEEDED:
+        parameter["required"] = True
+        schema["pattern"] = _NEEDED[parameter["name"]]
 
 
 def _add_schemas(openapi: dict[str, Any], bodies: Iterable[type[BaseModel]]) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from models.errors import ScienceError
 from service import errors
@@ -107,6 +108,9 @@ def answers(*statuses: int | str) -> dict[int | str, dict[str, Any]]:
 _HTTP_TYPES = {400: "bad-request", 404: "not-found", 405: "method-not-allowed"}
 
 
+_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+
+
 def problem(
     scope: Mapping[str, Any],
     status: int,
@@ -167,7 +171,18 @@ async def _foreseen(request: Request, error: Exception) -> Response:
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - the type that this is registered for
     kind = _HTTP_TYPES.get(error.status_code, "http")
-    return problem(request.scope, error.status_code, kind, error.detail, headers=error.headers)
+    headers = {"Allow": _allowed(request)} if error.status_code == 405 else error.headers
+    return problem(request.scope, error.status_code, kind, error.detail, headers=headers)
+
+
+def _allowed(request: Request) -> str:
+    """Methods of every route at this address: the framework names those of the first one only."""
+
+    def answered(method: str) -> bool:
+        asked = {**request.scope, "method": method}
+        return any(route.matches(asked)[0] is Match.FULL for route in request.app.routes)
+
+    return ", ".join(method for method in _METHODS if answered(method))
 
 
 async def _invalid_request(request: Request, error: Exception) -> Response:

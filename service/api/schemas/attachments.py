@@ -5,10 +5,11 @@ import binascii
 from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from service.api.schemas.fields import Identifier, Incoming, Instant, InstantIn, Label, Outgoing
 from service.api.schemas.measurements import Device, PlaceMm, Position
+from service.api.schemas.shapes import at_most_one, exactly_one
 from service.store.arrays import LITTLE_ENDIAN, Numbers
 
 MAX_ATTACHMENTS = 200
@@ -19,15 +20,20 @@ MAX_AXES = 3
 Kind = Literal["spectrum", "diffraction_pattern", "curve", "map", "image", "other"]
 Encoding = Literal["numbers", "base64"]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+_BASE64 = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 
 
 class ArrayCreate(Incoming):
     """Numbers: written out, or the bytes that they are in a computer."""
 
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", json_schema_extra=exactly_one(values="array", base64="string")
+    )
+
     dtype: Literal["float32", "float64"] = "float64"
     values: Annotated[list[Number], Field(min_length=1, max_length=MAX_POINTS)] | None = None
     """Written out; each is kept to the last bit of its type. Either this or `base64`."""
-    base64: Annotated[str, Field(min_length=1)] | None = None
+    base64: Annotated[str, Field(min_length=1, json_schema_extra={"pattern": _BASE64})] | None = None
     """Little-endian bytes in base64; the only way to send NaN, for pixels that are dead."""
 
     @model_validator(mode="after")
@@ -65,6 +71,12 @@ class AxisCreate(ArrayCreate):
 
 class AttachmentCreate(Incoming):
     """An array with its axes, measured at a device or, if none is named, at the film as a whole."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra=at_most_one(device="integer", position="number", position_mm="number"),
+    )
 
     film_id: Identifier
     device: Device | None = None

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from service.api.schemas.fields import Identifier, Incoming, InstantIn, Label, Outgoing
-from service.api.schemas.measurements import MAX_ROWS, DecisionRead, Device, PlaceMm, Position
+from service.api.schemas.measurements import A_PLACE, MAX_ROWS, DecisionRead, Device, PlaceMm, Position
 
 PERCENT = 100.0
 Element = Annotated[str, Field(min_length=1, max_length=64)]
@@ -15,6 +15,8 @@ Spread = Annotated[float, Field(strict=True, gt=0.0, le=PERCENT, allow_inf_nan=F
 
 class CompositionCreate(Incoming):
     """What one device of a film is made of."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=A_PLACE)
 
     film_id: Identifier
     device: Device | None = None

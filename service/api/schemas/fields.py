@@ -50,7 +50,12 @@ def _rfc3339(value: datetime) -> str:
     return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-InstantIn = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_within_two_centuries)]
+InstantIn = Annotated[
+    AwareDatetime,
+    BeforeValidator(_written_out),
+    AfterValidator(_within_two_centuries),
+    Field(json_schema_extra={"pattern": r"^(19|20|21)\d\d-"}),
+]
 """A time that comes in: RFC 3339 with an offset, kept as UTC."""
 Instant = Annotated[AwareDatetime, PlainSerializer(_rfc3339, return_type=str, when_used="json")]
 """A time that goes out: RFC 3339 in UTC."""

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from service.api.schemas.fields import Identifier, Incoming, InstantIn, Label, Outgoing
+from service.api.schemas.shapes import Shape, absent, among, either, every, exactly_one, given
 
 MAX_ROWS = 1000
 """Most rows of one JSON batch."""
@@ -22,15 +23,28 @@ def _not_vanishing(value: float) -> float:
 
 Value = Annotated[float, Field(strict=True, ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
 Uncertainty = Annotated[
-    float, Field(strict=True, gt=0.0, le=LARGEST, allow_inf_nan=False), AfterValidator(_not_vanishing)
+    float,
+    Field(strict=True, gt=0.0, le=LARGEST, allow_inf_nan=False, json_schema_extra={"minimum": 1 / LARGEST}),
+    AfterValidator(_not_vanishing),
 ]
 Position = Annotated[float, Field(strict=True, ge=0.0, le=1.0, allow_inf_nan=False)]
 PlaceMm = Annotated[float, Field(strict=True, ge=0.0, le=10_000.0, allow_inf_nan=False)]
 Device = Annotated[int, Field(strict=True, ge=0, le=LARGEST_DEVICE)]
+A_PLACE: Shape = exactly_one(device="integer", position="number", position_mm="number")
+"""A device is told by its index or by one of its positions."""
+_A_VALUE: Shape = {
+    "oneOf": [
+        every(among("status", "dead"), absent("value")),
+        every(given(value="number"), {"properties": {"status": {"not": {"const": "dead"}}}}),
+    ]
+}
+_A_SCATTER: Shape = either(absent("replicates"), given(std_uncertainty="number"))
 
 
 class MeasurementCreate(Incoming):
     """One reading of one property at one device of a film."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=every(A_PLACE, _A_VALUE, _A_SCATTER))
 
     uid: Label | None = None
     """Permanent name, unique per campaign and instrument; one is made if it is left out."""

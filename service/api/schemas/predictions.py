@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from service.api.schemas.fields import Fraction, Incoming, Label, Outgoing
+from service.api.schemas.shapes import exactly_one
 from service.operations.predictions import MAX_POINTS
 
 Composition = Annotated[dict[Label, Fraction], Field(min_length=1, max_length=20)]
@@ -39,7 +40,8 @@ class PredictionAsk(Incoming):
                 {"compositions": [{"Fe": 0.7, "Ga": 0.3}]},
                 {"grid": {"divisions": 20}, "process": {"anneal_c": 450.0}},
                 {"line": {"a": {"Fe": 1.0}, "b": {"Fe": 0.5, "Pd": 0.5}, "points": 50}},
-            ]
+            ],
+            **exactly_one(compositions="array", grid="object", line="object"),
         },
     )
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from service.api.schemas.fields import MOST_ELEMENTS, Composition, Incoming, Instant, Label, Note, Outgoing
+from service.api.schemas.shapes import absent, among, either, every, given
 
 Command = Annotated[float, Field(strict=True, ge=0.0, le=1e12, allow_inf_nan=False)]
 ProcessValue = Annotated[float, Field(strict=True, ge=-1e100, le=1e100, allow_inf_nan=False)] | Label
@@ -34,7 +35,11 @@ class ProposalCreate(Incoming):
                     "process": {"anneal_c": 450.0},
                     "reason": "repeat of the best region",
                 }
-            ]
+            ],
+            **either(
+                every(given(a="object", b="object"), absent("commands")),
+                every(given(commands="object"), absent("a", "b")),
+            ),
         },
     )
 
@@ -59,7 +64,18 @@ class ProposalAct(Incoming):
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
-        json_schema_extra={"examples": [{"action": "prioritise"}, {"action": "resolve", "outcome": "equipment"}]},
+        json_schema_extra={
+            "examples": [{"action": "prioritise"}, {"action": "resolve", "outcome": "equipment"}],
+            **either(
+                every(among("action", "cancel", "prioritise"), absent("outcome", "compositions", "note")),
+                every(among("action", "resolve"), among("outcome", "ok", "partial")),
+                every(
+                    among("action", "resolve"),
+                    among("outcome", "infeasible", "equipment", "operator", "running"),
+                    absent("compositions"),
+                ),
+            ),
+        },
     )
 
     action: Literal["cancel", "prioritise", "resolve"]

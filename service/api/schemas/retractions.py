@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from service.api.schemas.fields import Identifier, Incoming, Instant, InstantIn, Label, Note, Outgoing
 from service.api.schemas.measurements import DecisionRead
+from service.api.schemas.shapes import absent, either, every, exactly_one, given
 
 MOST_IDS = 10_000
 """Most readings that are named one by one; a description may fit any number."""
@@ -26,7 +27,11 @@ class RetractionCreate(Incoming):
                     "reason": "the magnet was quenched that day",
                 },
                 {"calibration_id": "cal_01k9zq3v7e8m5r2t4w6y8a0b1c", "reason": "wrong reference sphere"},
-            ]
+            ],
+            **every(
+                exactly_one(ids="array", film_id="string", instrument="string", calibration_id="string"),
+                either(given(instrument="string"), absent("measured_from", "measured_until")),
+            ),
         },
     )
 

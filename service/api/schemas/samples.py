@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from service.api.schemas.fields import Incoming, Instant, InstantIn, Label, Note, Outgoing
 from service.api.schemas.measurements import MAX_REPLICATES, DecisionRead, Uncertainty, Value
+from service.api.schemas.shapes import absent, either, given
 
 MOST_READINGS = 1000
 
@@ -16,7 +17,10 @@ class SampleCreate(Incoming):
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
-        json_schema_extra={"examples": [{"name": "coupon 7", "property": "magnetisation", "unit": "emu/cm3"}]},
+        json_schema_extra={
+            "examples": [{"name": "coupon 7", "property": "magnetisation", "unit": "emu/cm3"}],
+            **either(absent("std_uncertainty"), given(assigned_value="number")),
+        },
     )
 
     name: Label

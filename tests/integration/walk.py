@@ -3,6 +3,7 @@
 import json
 import re
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -102,6 +103,18 @@ def _media_type(headers: httpx.Headers) -> str:
 
 def walk(client: httpx.Client, sessions: Any, settings: Any) -> Walk:
     """Call everything that can be called; decisions are made by the worker's own code, in between."""
+
+    def decide(campaign_id: str) -> None:
+        with sessions() as session:
+            waiting = [job.id for job in jobs.live(session, campaign_id) if job.state == "pending"]
+        for job_id in waiting:
+            run(sessions, settings, job_id, worker="walk")
+
+    return lead(client, decide)
+
+
+def lead(client: httpx.Client, decided: Callable[[str], None]) -> Walk:
+    """Call everything; `decided` returns when a campaign has no decision to wait for."""
     lab = Walk(client)
     for path in ("/healthz", "/readyz", "/v1/capabilities"):
         lab.get(path)
@@ -110,10 +123,7 @@ def walk(client: httpx.Client, sessions: Any, settings: Any) -> Walk:
     campaign = f"/v1/campaigns/{made['id']}"
 
     def decide() -> None:
-        with sessions() as session:
-            waiting = [job.id for job in jobs.live(session, made["id"]) if job.state == "pending"]
-        for job_id in waiting:
-            run(sessions, settings, job_id, worker="walk")
+        decided(made["id"])
 
     lab.post(f"{campaign}/actions", {"action": "activate"})
     instrument = _describe_the_lab(lab, campaign)

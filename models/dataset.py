@@ -1,6 +1,7 @@
 """D_t as the science sees it: device points, readings, variances, films, in an order that does not matter."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
@@ -40,6 +41,8 @@ class Dataset:
     """`n` devices that do not work: no reading of them will come, and that says something about the yield."""
     calibration: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, dtype=bool))
     """`n` readings of a calibration sample: `films` names the sample, X counts for nothing."""
+    sources: NDArray[np.str_] = field(default_factory=lambda: np.array([], dtype=str))
+    """`n` names of the prior data that a reading comes from; empty text where it is of the campaign's own films."""
 
     def __post_init__(self) -> None:
         n = len(self.X)
@@ -49,6 +52,7 @@ class Dataset:
             "censored": np.zeros(self.Y.shape, dtype=np.int8),
             "dead": np.zeros(n, dtype=bool),
             "calibration": np.zeros(n, dtype=bool),
+            "sources": np.full(n, "", dtype=str),
         }
         for name, value in absent.items():
             if not getattr(self, name).size:
@@ -65,6 +69,8 @@ class Dataset:
             raise InvalidDataset(
                 f"replicates {self.replicates.shape}, censored {self.censored.shape}: Y is {self.Y.shape}"
             )
+        if (self.calibration & (self.sources != "")).any():
+            raise InvalidDataset("a reading of a calibration sample is the campaign's own, never prior data")
         if np.isinf(self.Y).any() or np.isinf(self.Yvar).any() or (self.Yvar < 0).any():
             raise InvalidDataset("a reading or a variance is infinite, or a variance is negative")
 
@@ -81,13 +87,22 @@ class Dataset:
     def canonical(self) -> "Dataset":
         """The same readings in an order that depends on their content only, so that training does not see arrival."""
         names = self.names if len(self.names) else np.array([""] * len(self), dtype=str)
-        rare = (self.calibration, self.dead, *self.censored.T, *self.replicates.T, self.positions)
+        rare = (self.sources, self.calibration, self.dead, *self.censored.T, *self.replicates.T, self.positions)
         keys = (names, *rare, self.films, self.times, *self.Yvar.T, *self.Y.T, *self.X.T[::-1])  # the last counts most
         return self.take(np.lexsort(keys))
 
     def of_films(self) -> "Dataset":
-        """The readings of films, without those of calibration samples: they are no place in the search space."""
-        return self.take(~self.calibration) if self.calibration.any() else self
+        """The readings of the campaign's own films, without calibration samples and without prior data."""
+        own = ~self.calibration & ~self.is_prior()
+        return self if own.all() else self.take(own)
+
+    def prior(self) -> "Dataset":
+        """The readings that come from elsewhere."""
+        return self.take(self.is_prior())
+
+    def is_prior(self) -> NDArray[np.bool_]:
+        """`n`: whether a reading comes from elsewhere."""
+        return np.asarray(self.sources != "", dtype=bool)
 
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> "Dataset":
         """The readings at `rows`."""
@@ -102,4 +117,18 @@ class Dataset:
         for part in (c.X, c.Y, c.Yvar, c.times, *rare):
             digest.update(np.ascontiguousarray(part, dtype="<f8").tobytes())
         digest.update("\x00".join(c.films.tolist()).encode())
+        if c.is_prior().any():  # left out else, so that datasets of before keep their fingerprint
+            digest.update("\x01".join(c.sources.tolist()).encode())
         return digest.hexdigest()
+
+
+def joined(parts: Sequence[Dataset]) -> Dataset:
+    """The readings of several datasets of the same columns, at least one; names only if all have them."""
+    named = all(len(part.names) == len(part) for part in parts)
+    return Dataset(
+        **{
+            f.name: np.concatenate([getattr(part, f.name) for part in parts])
+            for f in fields(Dataset)
+            if named or f.name != "names"
+        }
+    )

@@ -46,14 +46,16 @@ def propose(
 
     Returns:
         `count` recommendations, the most wanted first. Without a model, before `problem.initial_films` films are
-        known, or where an objective was never read, they are space-filling films and say so.
+        known, or where an objective was never read, they are space-filling films and say so. With prior data of every
+        objective the model decides from the first film on.
 
     Raises:
         NoFeasibleFilm: If no film obeys every rule.
     """
     surrogate = None if bundle is None else bundle.surrogate
     ordered = tuple(sorted(pending, key=lambda film: film.points().tobytes()))
-    question = Question(problem, dataset.of_films().canonical(), ordered, seed, surrogate, progress)
+    own, prior = dataset.of_films().canonical(), dataset.prior().canonical()
+    question = Question(problem, own, ordered, seed, surrogate, progress, prior=prior)
     chosen: list[Recommendation] = []
     for number in range(count):
         known = films_known(question)
@@ -77,12 +79,15 @@ def _policy(question: Question, known: int) -> tuple[Policy, str]:
     policy = policy_for(question.problem.policy)
     if not policy.needs_model:
         return policy, ""
-    if known < question.problem.initial_films:
+    objectives = range(len(question.problem.objectives))
+    elsewhere = 0 if question.prior is None else min(_read_of(question.prior, k) for k in objectives)
+    if known < question.problem.initial_films and not (elsewhere and question.surrogate is not None):
         before = f"; film {known + 1} of {question.problem.initial_films} before the model decides"
         return SpaceFillingPolicy(SpaceFilling()), before
     if question.surrogate is None:
         return SpaceFillingPolicy(SpaceFilling()), "; there is no trained model"
-    if unread := [o.property for k, o in enumerate(question.problem.objectives) if not _read_of(question.dataset, k)]:
+    read = [_read_of(question.dataset, k) + elsewhere for k in objectives]
+    if unread := [o.property for o, n in zip(question.problem.objectives, read, strict=True) if not n]:
         return SpaceFillingPolicy(SpaceFilling()), f"; no device has a reading of {', '.join(unread)}"
     return policy, ""
 

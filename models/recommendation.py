@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from models.composition import ProcessValues
 from models.dataset import Dataset
-from models.policies.base import Question
+from models.policies.base import Question, asked_of
 from models.policies.candidates import candidates, distance, joint_values, settable, thinned
 from models.policies.frame import LIKELY, chance_within
 from models.problem import Problem
@@ -82,7 +82,7 @@ def recommend(problem: Problem, bundle: ModelBundle, dataset: Dataset, *, seed: 
     """
     if len(problem.objectives) != 1:
         raise ValueError(f"a best composition needs one objective, the problem has {len(problem.objectives)}")
-    question = Question(problem, dataset.of_films().canonical(), (), seed, bundle.surrogate, lambda _phase: None)
+    question = asked_of(problem, bundle.surrogate, dataset, seed)
     points, predicted = candidates(question, lambda p: _ranked(problem, p)[:GOOD])
     if not question.structures.listed:
         points = np.vstack([points, _climbed(question, points[_ranked(problem, predicted)[0]])])

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from models.composition import ProcessValues
 from models.dataset import Dataset
 from models.pareto import directions, non_dominated, reach
-from models.policies.base import Question
+from models.policies.base import Question, asked_of
 from models.policies.candidates import candidates, distance, joint_values, thinned
 from models.policies.frame import LIKELY, Frame, chance_within
 from models.problem import Problem
@@ -110,7 +110,7 @@ def trade_offs(problem: Problem, bundle: ModelBundle, dataset: Dataset, *, seed:
     """
     if len(problem.objectives) == 1:
         raise ValueError("one objective has no trade-offs")
-    question = Question(problem, dataset.of_films().canonical(), (), seed, bundle.surrogate, lambda _phase: None)
+    question = asked_of(problem, bundle.surrogate, dataset, seed)
     frame = Frame(question)
     points, predicted = candidates(question, lambda p: _promising(frame, problem, p))
     front = _front(frame, problem, predicted)

@@ -12,8 +12,11 @@ from models.film import Film
 from models.problem import Problem
 from models.structures import Structures, film_structures
 from models.surrogates.base import Progress, Surrogate
+from models.surrogates.posterior_map import feasible_points, is_feasible, middle_process
 
 Array = NDArray[np.float64]
+STAND_INS = 256
+"""Compositions of prior data that stand for readings while there is none."""
 BEST_READ = 3
 """Best readings around which structures are always searched, should there be too many of them."""
 Source = Literal["model", "space_filling", "random"]
@@ -78,6 +81,8 @@ class Question:
     progress: Progress
     left: int | None = None
     """Films that the campaign may still ask for, this one among them; None if it has no end."""
+    prior: Dataset | None = None
+    """Readings from elsewhere on which the surrogate rests beside those of `dataset`; none of them is to be beaten."""
 
     def rng(self) -> np.random.Generator:
         """A fresh generator: the same question gives the same numbers."""
@@ -108,8 +113,45 @@ class Question:
         return read.X[np.unique(np.concatenate(best))] if len(best) > 1 else read.X[best[0]]
 
     def read(self) -> Dataset:
-        """The rows with a reading of any property; dead devices have none."""
-        return self.dataset.take(~np.all(np.isnan(self.dataset.Y), axis=1))
+        """The rows with a reading of any property; dead devices have none. Without any, what prior data stand for."""
+        own = self.dataset.take(~np.all(np.isnan(self.dataset.Y), axis=1))
+        return own if len(own) or not self.rests_on_prior else self._expected
+
+    @cached_property
+    def rests_on_prior(self) -> bool:
+        """Whether nothing of the campaign's own was read, and prior data say what to expect instead."""
+        return (
+            bool(np.isnan(self.dataset.Y).all())
+            and self.surrogate is not None
+            and self.prior is not None
+            and len(self.prior) > 0
+        )
+
+    @cached_property
+    def _expected(self) -> Dataset:
+        """What the surrogate expects at legal points of prior data, at most `STAND_INS`, as if each were a film."""
+        space = self.problem.space
+        points = np.empty((0, 0)) if self.prior is None else np.unique(self.prior.X, axis=0)
+        points = points[is_feasible(space, points[:, : space.dimension])] if len(points) else points
+        if not len(points):
+            compositions = feasible_points(space, STAND_INS)
+            points = np.hstack([compositions, np.tile(middle_process(space), (len(compositions), 1))])
+        mean = self.model().predict(points).mean
+        best = np.sort(np.argsort(-mean[:, 0], kind="stable")[:STAND_INS])
+        names = np.array([f"{k:04d}" for k in range(len(best))])
+        signs = np.array([p.sign() for p in self.problem.properties])
+        none = np.full((len(best), len(signs)), np.nan)
+        return Dataset(points[best], signs * mean[best], none, names, np.zeros(len(best)), names)
+
+    def known(self) -> str:
+        """In words, what a film is to be better than."""
+        return f"the {'worst' if self.rests_on_prior else 'best'} of {self.known_from()}"
+
+    def known_from(self) -> str:
+        """In words, from what the property is known."""
+        if self.rests_on_prior:
+            return f"{counted(len(self.read()), 'composition')} of prior data"
+        return counted(len(self.read()), "reading")
 
     def model(self) -> Surrogate:
         """The surrogate, where the policy needs one.
@@ -124,6 +166,12 @@ class Question:
     def known_points(self) -> Array:
         """Device points made or in flight, `(n + pending) x (d + p)`."""
         return np.vstack([self.dataset.X, *(film.points() for film in self.pending)])
+
+
+def asked_of(problem: Problem, surrogate: Surrogate, dataset: Dataset, seed: int) -> Question:
+    """A question about what is known, with nothing in flight; readings in any order."""
+    own, prior = dataset.of_films().canonical(), dataset.prior().canonical()
+    return Question(problem, own, (), seed, surrogate, lambda _phase: None, prior=prior)
 
 
 def counted(number: int, noun: str) -> str:

@@ -58,10 +58,17 @@ class ExpectedImprovementPolicy:
 
 
 def reference_points(question: Question) -> Array:
-    """Distinct points whose best value is to be beaten: the read ones with the best mean, and those in flight."""
+    """Distinct points whose best value is to be beaten: the read ones with the best mean, and those in flight.
+
+    What was found elsewhere is no film of the campaign: as long as that is all there is, only its worst point is to be
+    beaten, so that a film is worth what its best device is expected to be.
+    """
     read = np.unique(question.read().X, axis=0)
     mean = question.model().predict(read).mean[:, 0]
-    best = read[np.sort(np.argsort(-mean, kind="stable")[:BASELINE])]
+    if question.rests_on_prior:
+        best = read[[int(np.argmin(mean))]]
+    else:
+        best = read[np.sort(np.argsort(-mean, kind="stable")[:BASELINE])]
     return np.unique(
         np.vstack([best, *(film.points()[device_subset(len(film.s))] for film in question.pending)]), axis=0
     )
@@ -70,6 +77,5 @@ def reference_points(question: Question) -> Array:
 def _reason(question: Question, gain: float) -> str:
     objective = question.problem.objectives[0]
     flight = f" and {counted(len(question.pending), 'film')} in flight" if question.pending else ""
-    known = counted(len(question.read()), "reading")
-    text = f"expected improvement {gain:.3g} {objective.unit} over the best of {known}{flight}"
+    text = f"expected improvement {gain:.3g} {objective.unit} over {question.known()}{flight}"
     return text + searched(question)

@@ -94,7 +94,9 @@ class Frame:
     def known(self) -> Array:
         """Distinct points that may belong to the front: read ones that reach furthest, and those in flight."""
         rank = self.rank(self._mean, self._chance)
-        best = self._read[np.sort(np.argsort(rank, kind="stable")[:BASELINE])]
+        ranked = np.argsort(rank, kind="stable")
+        # What was found elsewhere is to be reached, not beaten: as long as that is all, its worst point counts.
+        best = self._read[ranked[-1:] if self._question.rests_on_prior else np.sort(ranked[:BASELINE])]
         flight = [film.points()[device_subset(len(film.s))] for film in self._question.pending]
         return np.unique(np.vstack([best, *flight]), axis=0)
 
@@ -112,9 +114,9 @@ class Frame:
         """What a person reads of the chosen film."""
         question, objectives = self._question, self._question.problem.objectives
         flight = f" and {counted(len(question.pending), 'film')} in flight" if question.pending else ""
-        known = f"{counted(len(question.read()), 'reading')}{flight}"
+        known = f"{question.known_from()}{flight}"
         if len(objectives) == 1:
-            text = f"expected improvement {gain:.3g} {objectives[0].unit} over the best of {known}"
+            text = f"expected improvement {gain:.3g} {objectives[0].unit} over {question.known()}{flight}"
         else:
             counts = [
                 f"{o.property} {'above' if o.sign() > 0 else 'below'} {o.sign() * r:.3g} {o.unit}"

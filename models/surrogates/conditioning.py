@@ -19,6 +19,7 @@ from scipy.linalg import block_diag, solve_triangular
 from models.surrogates.diagnostics import leave_film_out
 from models.surrogates.evidence import (
     CONSTANT_VARIANCE,
+    OFFSET_VARIANCE,
     POSTERIOR_JITTER,
     SAMPLE_VARIANCE,
     Evidence,
@@ -37,6 +38,8 @@ EXACT = 2600
 """Readings up to which every one is conditioned on; beyond, the cubic cost would be felt at every decision."""
 INDUCING = 1024
 """Largest number of points of a sparse posterior."""
+OF_A_SOURCE = 256
+"""Largest number of points at which a sparse posterior induces the discrepancy of a source."""
 DRIFT_TIMES = 64
 """Largest number of times at which a sparse posterior induces the drift."""
 
@@ -96,7 +99,7 @@ class Conditioner:
         """Means and standard deviations of the readings (`n` each), of each film from all the others."""
         if self.sparse:
             return sparse_leave_film_out(self._induced[1], self.data.y, self._noise)
-        inverse = symmetric_inverse(self._factor.copy(order="F"))
+        inverse = symmetric_inverse(self.factor.copy(order="F"))
         return leave_film_out(inverse, self.data.y, self.data.film)
 
     def unexplained(self) -> float:
@@ -108,11 +111,12 @@ class Conditioner:
         return float(np.mean(1.0 - (across * across).sum(0) / inducing.variance))
 
     @cached_property
-    def _factor(self) -> Array:
+    def factor(self) -> Array:
+        """Lower Cholesky factor of the covariance of the readings, `n x n`."""
         return cholesky(Evidence(self.data).covariance(self.h)[0])
 
     def _by_all(self) -> Conditioning:
-        factor, material = self._factor, self.data.material()
+        factor, material = self.factor, self.data.material()
         project = solve_triangular(factor, np.eye(len(factor)), lower=True, check_finite=False).T
         whitened = solve_triangular(factor, self.data.y, lower=True, check_finite=False)
         z = self.data.x[material] / self.h.lengthscales
@@ -139,9 +143,22 @@ class Conditioner:
         if h.drift_variance > 0.0 and data.time is not None:
             parts.append(_drift(h, data.time))
         if data.sample is not None:
-            parts.append(_constants(data.sample))
+            parts.append(_constants(data.sample, SAMPLE_VARIANCE))
+        if data.source is not None:
+            parts.append(_constants(data.source, OFFSET_VARIANCE))
+            parts += [
+                self._discrepancy(z, data.source == s, v)
+                for s, v in enumerate(h.discrepancy)
+                if (data.source == s).any()
+            ]
         within, across, variance = zip(*parts, strict=True)
         return points, Inducing(block_diag(*within), np.vstack(across), np.sum(variance, axis=0))
+
+    def _discrepancy(self, z: Array, rows: NDArray[np.bool_], variance: float) -> tuple[Array, Array, Array]:
+        """The discrepancy of one source at a few of its points: K_uu, K_un and the variance at each of `n` readings."""
+        points = inducing_points(z[rows], lambda a, b: variance * matern52_across(a, b), variance, OF_A_SOURCE)
+        within, across = (variance * matern52_across(points, other) for other in (points, z))
+        return within, across * rows, np.where(rows, variance, 0.0)
 
     @property
     def _variance(self) -> float:
@@ -162,8 +179,8 @@ def _drift(h: Hyperparameters, time: Array) -> tuple[Array, Array, Array]:
     return within, across, drift_covariance(h, time, time)
 
 
-def _constants(sample: NDArray[np.intp]) -> tuple[Array, Array, Array]:
-    """The constants of calibration samples: K_uu, K_un and the variance at each of `n` readings."""
-    names = np.unique(sample[sample >= 0])
-    member = (names[:, None] == sample).astype(np.float64)
-    return SAMPLE_VARIANCE * np.eye(len(names)), SAMPLE_VARIANCE * member, SAMPLE_VARIANCE * member.sum(0)
+def _constants(of: NDArray[np.intp], variance: float) -> tuple[Array, Array, Array]:
+    """Constants of calibration samples or sources, `of` -1 elsewhere: K_uu, K_un and the variance of `n` readings."""
+    names = np.unique(of[of >= 0])
+    member = (names[:, None] == of).astype(np.float64)
+    return variance * np.eye(len(names)), variance * member, variance * member.sum(0)

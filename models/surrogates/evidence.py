@@ -1,17 +1,20 @@
 """How well hyperparameters explain one column of readings: the log evidence and its gradient.
 
-Notation: n standardised readings y at scaled points, F the `n x n` matrix that is 1 where two readings share a film, t
-measurement times, phi_i the features of a reading for its noise (`noise_basis.py`), w their weights.
+Notation: n standardised readings y at scaled points, F the `n x n` matrix that is 1 where two readings share a film,
+G_s that is 1 where both come from the source s of prior data, t measurement times, phi_i the features of a reading for
+its noise (`noise_basis.py`), w their weights.
 
-    K = s_f^2 k(r) + c + s_b^2 F + s_g^2 (exp(-|t - t'| / l) - exp(-(|t| + |t'|) / l)) + diag(v)         (1)
+    K = s_f^2 k(r) + c + s_b^2 F + s_g^2 (exp(-|t - t'| / l) - exp(-(|t| + |t'|) / l)) + diag(v)
+        + sum_s G_s (o + s_s^2 k(r))                                                                      (1)
     v_i = inflation_i (known variance, or m_i) + added_i,      log m_i = log sigma^2 + tau phi_i^T w      (2)
     log p(y) = -1/2 y^T K^-1 y - 1/2 log|K| - n/2 log(2 pi)                                               (3)
     d log p / d theta = 1/2 tr(M dK/d theta),   M = a a^T - K^-1,   a = K^-1 y                            (4)
     log p(s^2) = -1/2 sum_i nu_i (log m_i + s_i^2 / m_i),  variances s_i^2 stated with nu_i degrees       (5)
 
 Drift is that of an Ornstein-Uhlenbeck process, counted from t = 0. Readings of a calibration sample share a constant of
-their own instead of f, c and the film effect. Equation (5) lets variances that are known speak of the noise where none
-is known.
+their own instead of f, c and the film effect. Readings of prior data are of f, of an offset of their source with the
+wide variance o, and of a discrepancy that varies like f does (`prior_data.py`). Equation (5) lets variances that are
+known speak of the noise where none is known.
 
 Source: Rasmussen and Williams 2006, Gaussian Processes for Machine Learning, eq. 2.30 and 5.9; theta holds
 logarithms. The value and the whole gradient cost one Cholesky factor, one inverse from it and two matrix products.
@@ -36,6 +39,8 @@ CONSTANT_VARIANCE = 1.0
 """c of eq. (1): prior variance of the constant mean, in standardised units."""
 SAMPLE_VARIANCE = 10.0
 """Prior variance of a calibration sample's own constant, in standardised units; its readings are centred first."""
+OFFSET_VARIANCE = 10.0
+"""o of eq. (1): prior variance of the offset of prior data, in standardised units; each source is centred first."""
 POSTERIOR_JITTER = 1e-7
 """Added to the posterior variance, relative to the prior's: joint samples at devices 0.1 at.% apart need it."""
 JITTERS = (0.0, 1e-8, 1e-6, 1e-4)
@@ -68,6 +73,8 @@ class Readings:
     """`n` variances s^2 that speak of the noise, eq. (5); any value where `degrees` is 0."""
     degrees: Array | None = None
     """`n` degrees of freedom nu of eq. (5)."""
+    source: NDArray[np.intp] | None = None
+    """`n` numbers of the sources of prior data, -1 for the campaign's own readings; None where all are -1."""
 
     def inferred(self, h: Hyperparameters) -> Array:
         """`n` variances m of eq. (2): what the noise model says of each reading."""
@@ -84,6 +91,19 @@ class Readings:
     def material(self) -> NDArray[np.bool_]:
         """`n`: whether the reading is of a material of the search space, not of a calibration sample."""
         return np.ones(len(self.y), dtype=bool) if self.sample is None else self.sample < 0
+
+    def own(self) -> NDArray[np.bool_]:
+        """`n`: whether the reading is of a film of the campaign, not of a calibration sample and not of prior data."""
+        return self.material() if self.source is None else self.material() & (self.source < 0)
+
+    def prior(self) -> NDArray[np.bool_]:
+        """`n`: whether the reading is of prior data."""
+        return np.zeros(len(self.y), dtype=bool) if self.source is None else self.source >= 0
+
+    def typical(self) -> NDArray[np.bool_]:
+        """`n`: the readings that stand for the campaign's: its own, or those of prior data as long as it has none."""
+        own = self.own()
+        return own if own.any() else self.material()
 
 
 def cholesky(covariance: Array) -> Array:
@@ -128,6 +148,11 @@ class Evidence:
             same_sample = (data.sample[:, None] == data.sample) & (data.sample >= 0)
             self._constant = CONSTANT_VARIANCE * self._mask + SAMPLE_VARIANCE * same_sample
             self._same_film *= self._mask
+        self._sources: list[tuple[NDArray[np.intp], ...]] = []
+        if data.source is not None:
+            self._sources = [_block(data.source == s) for s in range(int(data.source.max()) + 1)]
+            same_source = (data.source[:, None] == data.source) & (data.source >= 0)
+            self._constant = self._constant + OFFSET_VARIANCE * same_source
 
     def covariance(self, h: Hyperparameters) -> tuple[Array, Array, Array]:
         """K of eq. (1), the correlations k and their factors g, `n x n` each, valid until the next call."""
@@ -136,6 +161,8 @@ class Evidence:
             k *= self._mask
             g *= self._mask
         total = np.multiply(k, h.output_variance, out=self._space[2])
+        for block, variance in zip(self._sources, h.discrepancy, strict=False):
+            total[block] += variance * k[block]
         total += self._constant
         if h.film_variance > 0.0:
             total += h.film_variance * self._same_film
@@ -165,7 +192,10 @@ class Evidence:
             variances.append(0.5 * h.film_variance * float(np.vdot(m, self._same_film)))
         if h.drift_variance > 0.0:
             variances += self._drift_slope(h, m)
+        variances += self._discrepancy_slope(h, m, k)
         g *= m
+        for block, variance in zip(self._sources, h.discrepancy, strict=False):
+            g[block] *= 1.0 + variance / h.output_variance
         scales = 0.5 * h.output_variance * lengthscale_gradient(self.data.x / h.lengthscales, g)
         parts = [scales, np.array(variances)]
         if h.noise_spread > 0.0 and self.data.features is not None:
@@ -199,6 +229,12 @@ class Evidence:
         value = -0.5 * float(data.degrees @ (np.log(own) + ratio))
         return value, slope + 0.5 * data.degrees * (ratio - 1.0)
 
+    def _discrepancy_slope(self, h: Hyperparameters, m: Array, k: Array) -> list[float]:
+        """Derivatives of the log evidence by log s_s^2 of every source; 0 of one without a reading in this column."""
+        found = [float(np.vdot(m[block], k[block])) for block in self._sources]
+        found += [0.0] * (len(h.discrepancy) - len(found))
+        return [0.5 * variance * slope for variance, slope in zip(h.discrepancy.tolist(), found, strict=True)]
+
     def _drift(self, h: Hyperparameters) -> Array:
         """Covariance of the drift between readings, `n x n`."""
         apart, through = self._times()
@@ -222,6 +258,12 @@ class Evidence:
             since = np.abs(self.data.time)
             self._apart = np.abs(self.data.time[:, None] - self.data.time), since[:, None] + since
         return self._apart
+
+
+def _block(rows: NDArray[np.bool_]) -> tuple[NDArray[np.intp], ...]:
+    """What picks the rows and columns of some readings out of an `n x n` matrix."""
+    numbers = np.flatnonzero(rows)
+    return np.ix_(numbers, numbers)
 
 
 def drift_covariance(h: Hyperparameters, s: Array, t: Array) -> Array:

@@ -28,6 +28,7 @@ from models.surrogates.film_gp_state import FilmGPState
 from models.surrogates.fit_report import column_report, named, sensitivities, yield_report
 from models.surrogates.hyperparameters import Hyperparameters
 from models.surrogates.latent import Latent, LatentPrior
+from models.surrogates.prior_data import prior_data_report
 from models.surrogates.replicates import merged
 from models.surrogates.torch_noise import misread_variance, reading_variance
 from models.surrogates.torch_yield import Survival, survival_of
@@ -91,9 +92,12 @@ class FilmGP(GPyTorchModel):
     def is_recent(self, problem: Problem, dataset: Dataset) -> bool:
         """Whether the hyperparameters still serve: a fit is dear and the readings grew by less than a tenth."""
         count, fitted = (~np.isnan(dataset.Y)).sum(0), self.state.fitted
-        if count.min() <= ALWAYS_FITTED or not ((count >= fitted) & (count < 1.1 * fitted)).all():
+        own = (~np.isnan(dataset.Y[~dataset.is_prior()])).sum(0)
+        if count.min() <= ALWAYS_FITTED or not ((own >= fitted) & (own < 1.1 * fitted)).all():
             return False
         now = FilmGPState.unfitted(problem, dataset)
+        if not np.array_equal(now.source_keys, self.state.source_keys):
+            return False
         if not (np.array_equal(now.lower, self.state.lower) and np.array_equal(now.width, self.state.width)):
             return False
         varies = problem.surrogate.noise.heteroscedastic
@@ -198,7 +202,7 @@ class FilmGP(GPyTorchModel):
         Where the noise varies, the root of its mean square over the readings.
         """
         squares = [
-            float(np.mean([c.data.inferred(c.h)[c.data.material()] for c in components])) for components in self._sets
+            float(np.mean([c.data.inferred(c.h)[c.data.typical()] for c in components])) for components in self._sets
         ]
         return np.asarray(self.state.scale * np.sqrt(squares))
 
@@ -216,7 +220,11 @@ class FilmGP(GPyTorchModel):
     def _told(self, problem: Problem, dataset: Dataset) -> dict[str, Any]:
         """The metrics with the names of films and readings, and what each element does."""
         told = sensitivities(problem, self.state, [[c.conditioning for c in components] for components in self._sets])
-        return named(self.metrics(), dataset) | {"sensitivities": told}
+        metrics = named(self.metrics(), dataset) | {"sensitivities": told}
+        if self.state.source_keys.size:
+            found = prior_data_report(problem, self.state, self._sets, dataset)
+            metrics |= {"prior_data": dict(zip((p.property for p in problem.properties), found, strict=True))}
+        return metrics
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The state as named arrays, for a checkpoint."""

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import numpy as np
 
-from models.dataset import Dataset
+from models.dataset import Dataset, joined
 from models.problem import Problem
 from models.surrogates.averaging import Averaging, sets_for
 from models.surrogates.composition_error import with_composition_error
@@ -15,6 +15,7 @@ from models.surrogates.fitting import Fit, starts_for
 from models.surrogates.hyperparameters import Hyperparameters, Layout
 from models.surrogates.noise_basis import carried_weights
 from models.surrogates.noise_fitting import weight_covariance
+from models.surrogates.prior_data import thinned
 from models.surrogates.robust_fitting import RobustFit, SettledFit
 from models.surrogates.settling import settle
 
@@ -56,7 +57,7 @@ def fit_state(
         return state, fits
     progress("condition")
     state = condition_state(problem, dataset, state)
-    return replace(state, fitted=(~np.isnan(state.Y)).sum(0)), fits
+    return replace(state, fitted=FilmGPState.unfitted(problem, dataset).fitted), fits
 
 
 def some_films(dataset: Dataset) -> Dataset:
@@ -64,8 +65,15 @@ def some_films(dataset: Dataset) -> Dataset:
 
     Films are taken in the order of a digest of their names: as good as at random, and as readings arrive the same films
     are taken again, so that the hyperparameters do not jump. Each property counts for itself: one that was read on few
-    films keeps them all. Every calibration is kept.
+    films keeps them all. Every calibration is kept; of prior data as much as `prior_data.thinned` leaves.
     """
+    own = ~dataset.is_prior()
+    if not own.all():
+        few = some_films(dataset.take(own))
+        prior = dataset.take(thinned(dataset) & ~own)
+        if len(few) + len(prior) == len(dataset):
+            return dataset
+        return joined([few, prior]).canonical()
     read = ~np.isnan(dataset.Y)
     if read.sum(0).max(initial=0) <= FITTED:
         return dataset
@@ -114,6 +122,11 @@ def condition_state(problem: Problem, dataset: Dataset, fitted: FilmGPState) -> 
         FitFailed: If the covariance of the readings has no Cholesky factor.
     """
     state = replace(FilmGPState.unfitted(problem, dataset), **{name: getattr(fitted, name) for name in KEPT})
+    state = replace(
+        state,
+        hyperparameters=tuple(_of_sources(h, fitted, state) for h in state.hyperparameters),
+        averaged=tuple(tuple(_of_sources(h, fitted, state) for h in sets) for sets in state.averaged),
+    )
     robust = problem.surrogate.noise.outliers != "none"
     state = state.with_settled(
         [
@@ -128,8 +141,18 @@ def layout_of(problem: Problem, state: FilmGPState, column: int) -> Layout:
     """Which parameters objective `column` has, but for noise that varies."""
     drift = problem.surrogate.noise.drift and state.drifts(column)
     return Layout(
-        len(state.lower), film_effect=problem.surrogate.film_effect, drift=drift, elements=problem.space.dimension
+        len(state.lower),
+        film_effect=problem.surrogate.film_effect,
+        drift=drift,
+        elements=problem.space.dimension,
+        sources=len(state.source_keys),
     )
+
+
+def _of_sources(h: Hyperparameters, before: FilmGPState, now: FilmGPState) -> Hyperparameters:
+    """Hyperparameters of one state for the sources of prior data of another."""
+    old, new = before.source_keys.tolist(), now.source_keys.tolist()
+    return h if old == new else h.carried(old, new)
 
 
 def _fitted(state: FilmGPState, fits: list[SettledFit]) -> FilmGPState:
@@ -176,7 +199,7 @@ def _carried(previous: FilmGPState, state: FilmGPState, column: int) -> Hyperpar
     """The earlier hyperparameters of an objective, its noise at the centres of this state; None if it is new."""
     if column >= len(previous.hyperparameters):
         return None
-    h = previous.hyperparameters[column]
+    h = _of_sources(previous.hyperparameters[column], previous, state)
     if h.noise_spread == 0.0 or not state.noise_centres.size:
         return h
     return replace(h, noise_weights=carried_weights(h.noise_weights, previous.noise_centres, state.noise_centres))

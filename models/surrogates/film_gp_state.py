@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from hashlib import sha256
 from typing import Any, Self
 
 import numpy as np
@@ -15,7 +16,7 @@ from models.surrogates.evidence import Readings
 from models.surrogates.hyperparameters import Hyperparameters
 from models.surrogates.noise_basis import PLACES, noise_centres, reading_features
 from models.surrogates.replicates import shrunk
-from models.surrogates.scaling import LARGEST, robust_units, seen_to_whole, space_ranges
+from models.surrogates.scaling import LARGEST, source_names, space_ranges, units_with_prior
 from models.surrogates.settling import Settled
 from models.surrogates.yield_model import YieldModel, devices_seen
 
@@ -57,7 +58,7 @@ class FilmGPState:
     hyperparameters: tuple[Hyperparameters, ...]
     """One per objective."""
     fitted: NDArray[np.intp]
-    """`m` numbers of readings to which the hyperparameters were fitted."""
+    """`m` numbers of readings to which the hyperparameters were fitted, prior data left out."""
 
     positions: Array = field(default_factory=lambda: np.empty(0))
     """`n` positions along the films; NaN where unknown. Empty: all unknown."""
@@ -89,6 +90,10 @@ class FilmGPState:
     """`m x (B + P) x (B + P)` covariances of the weights of the noise. Empty: they are taken as certain."""
     averaged: tuple[tuple[Hyperparameters, ...], ...] = ()
     """Per objective, equally likely sets; empty where `hyperparameters` speak alone."""
+    source: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, dtype=np.intp))
+    """`n` numbers of the sources of prior data, -1 for own readings. Empty: all are own."""
+    source_keys: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    """`S` keys by which hyperparameters find their source again."""
 
     def sets(self, column: int) -> tuple[Hyperparameters, ...]:
         """The equally likely hyperparameters of objective `column`, one at least."""
@@ -136,6 +141,8 @@ class FilmGPState:
         x = np.where(material[:, None], self.scaled(self.X[read]), 0.0)
         for number in np.unique(film[~material]):
             y[film == number] -= y[film == number].mean()
+        source, levels = self.sources()[read], self.levels(column)
+        y -= np.where(source >= 0, np.append(levels, 0.0)[source], 0.0)
         replicates = self.replicates[read, column] if self.replicates.size else np.ones(len(y))
         stated, degrees = _stated(known, replicates)
         return Readings(
@@ -145,18 +152,29 @@ class FilmGPState:
             film=film,
             added=self.added[read, column] / self.scale[column] ** 2 if self.added.size else 0.0,
             features=self._features(x, read, material),
-            time=(self.times[read] - self.clock[0]) / self.clock[1] if self.times.size else None,
+            # The drift of other instruments is none of the campaign's: at time 0 there is none.
+            time=np.where(source >= 0, 0.0, (self.times[read] - self.clock[0]) / self.clock[1])
+            if self.times.size
+            else None,
             sample=None if material.all() else np.where(material, -1, film),
             stated=stated,
             degrees=degrees,
+            source=source if self.source_keys.size else None,
         )
+
+    def levels(self, column: int) -> Array:
+        """`S` medians of the sources' readings of objective `column`, standardised; 0 of one without any."""
+        read = ~np.isnan(self.Y[:, column])
+        y = (self.Y[read, column] - self.centre[column]) / self.scale[column]
+        of = [y[self.sources()[read] == s] for s in range(len(self.source_keys))]
+        return np.array([float(np.median(values)) if len(values) else 0.0 for values in of])
 
     @cached_property
     def yield_model(self) -> YieldModel | None:
         """What living and dead devices say of others; None where no device ever died."""
         if not self.dead.any():
             return None
-        made = np.flatnonzero(~self.calibrations() & (self.dead | ~np.isnan(self.Y).all(1)))
+        made = np.flatnonzero(~self.calibrations() & (self.sources() < 0) & (self.dead | ~np.isnan(self.Y).all(1)))
         positions = self.positions[made] if self.positions.size else np.full(len(made), np.nan)
         first, alive = devices_seen(self.X[made], self.film[made], positions, self.dead[made])
         return YieldModel.fit(self.scaled(self.X[made][first]), positions[first], alive)
@@ -164,6 +182,10 @@ class FilmGPState:
     def calibrations(self) -> NDArray[np.bool_]:
         """`n`: whether each row is of a calibration sample."""
         return self.calibration if self.calibration.size else np.zeros(len(self.X), dtype=bool)
+
+    def sources(self) -> NDArray[np.intp]:
+        """`n` numbers of the sources of prior data, -1 for own readings."""
+        return self.source if self.source.size else np.full(len(self.X), -1, dtype=np.intp)
 
     def scaled(self, X: Array) -> Array:
         """Device points in widths of the search space."""
@@ -197,10 +219,10 @@ class FilmGPState:
             IncompatibleCheckpoint: If an array is missing or of the wrong shape.
         """
         try:
-            columns = arrays["X"].shape[1]
+            columns, sources = arrays["X"].shape[1], len(arrays.get("source_keys", ()))
             parts = {k: v for k, v in arrays.items() if k not in ("theta", "averaged")}
             sets = [
-                tuple(Hyperparameters.from_natural(row, columns) for row in rows)
+                tuple(Hyperparameters.from_natural(row, columns, sources) for row in rows)
                 for rows in (arrays["theta"], *arrays.get("averaged", ()))
             ]
             return cls(**parts, hyperparameters=sets[0], averaged=tuple(sets[1:]))
@@ -221,9 +243,8 @@ class FilmGPState:
         read = zip(problem.properties, Y.T, censored.T, strict=True)
         units = [_units(o.property, y, side, dataset) for o, y, side in read]
         lower, width = space_ranges(problem.space)
-        times = dataset.times
-        first = times[dataset.calibration].min() if dataset.calibration.any() else times.min()
-        clock = np.array([first, max(float(np.ptp(times)), SHORTEST_SPAN)])
+        own = ~dataset.is_prior()
+        names = source_names(dataset)
         return cls(
             lower=lower,
             width=width,
@@ -234,14 +255,16 @@ class FilmGPState:
             centre=np.array([centre for centre, _ in units]),
             scale=np.array([scale for _, scale in units]),
             hyperparameters=(),
-            fitted=(~np.isnan(Y)).sum(0),
+            fitted=(~np.isnan(Y[own])).sum(0),
             positions=dataset.positions,
-            times=times,
+            times=dataset.times,
             calibration=dataset.calibration,
             replicates=dataset.replicates,
             censored=censored,
             dead=dataset.dead,
-            clock=clock,
+            clock=_clock(dataset.take(own)),
+            source=np.searchsorted(["", *names], dataset.sources) - 1 if names else np.empty(0, dtype=np.intp),
+            source_keys=np.array([source_key(name) for name in names], dtype=np.int64),
         )
 
     def with_noise_centres(self) -> Self:
@@ -257,6 +280,19 @@ class FilmGPState:
         """Whether a calibration sample was read at two times or more: without one, drift is a film's offset."""
         read = self.calibrations() & ~np.isnan(self.Y[:, column])
         return any(np.ptp(self.times[read & (self.film == s)]) > 0.0 for s in np.unique(self.film[read]))
+
+
+def _clock(own: Dataset) -> Array:
+    """Time from which drift is counted, and the span of all times, in s."""
+    if not len(own):
+        return np.array([0.0, 1.0])
+    first = own.times[own.calibration].min() if own.calibration.any() else own.times.min()
+    return np.array([first, max(float(np.ptp(own.times)), SHORTEST_SPAN)])
+
+
+def source_key(name: str) -> int:
+    """A number that stands for the name of a source."""
+    return int.from_bytes(sha256(name.encode()).digest()[:7], "big")
 
 
 def film_numbers(dataset: Dataset) -> NDArray[np.intp]:
@@ -278,8 +314,11 @@ def _units(name: str, y: Array, side: NDArray[np.int8], dataset: Dataset) -> tup
         raise NotEnoughData(f"{found}; at least 2 points are needed")
     if np.abs(y[read]).max() > LARGEST:
         raise InvalidDataset(f"a reading of {y[read][np.abs(y[read]).argmax()]:g} is larger than {LARGEST:g}")
-    centre, scale = robust_units(y[read])
-    return centre, scale * seen_to_whole(len(np.unique(dataset.films[read])))
+    elsewhere = [y[read & (dataset.sources == name)] for name in source_names(dataset)]
+    here = read & ~dataset.is_prior()
+    return units_with_prior(
+        y[here], len(np.unique(dataset.films[here])), [values for values in elsewhere if len(values)]
+    )
 
 
 def _stated(known: Array, replicates: Array) -> tuple[Array, Array]:

@@ -28,12 +28,12 @@ def column_report(state: FilmGPState, k: int, components: Sequence[Conditioner])
         components: Its readings under each of the equally likely sets of hyperparameters.
     """
     column, h, scale = components[0], state.hyperparameters[k], float(state.scale[k])
-    material = column.data.material()
+    own = column.data.own()
     settled, side = state.settled(k), state.sides(k)
-    noise = float(np.mean([c.data.inferred(c.h)[material] for c in components]))
-    films = len(np.unique(column.data.film[material]))
+    noise = float(np.mean([c.data.inferred(c.h)[column.data.typical()] for c in components]))
+    films = len(np.unique(column.data.film[own]))
     return {
-        "readings": int(material.sum()),
+        "readings": int(own.sum()),
         "readings_at_fit": int(state.fitted[k]),
         "films": films,
         "posterior": "sparse variational" if column.sparse else "exact",
@@ -43,9 +43,9 @@ def column_report(state: FilmGPState, k: int, components: Sequence[Conditioner])
         "outliers": [
             {"row": int(row), "counts_for": float(1.0 / settled.inflation[j])}
             for j, row in enumerate(np.flatnonzero(~np.isnan(state.Y[:, k])))
-            if settled.held()[j]
+            if settled.held()[j] and state.sources()[row] < 0
         ],
-        "one_sided": int((side != 0).sum()),
+        "one_sided": int((side != 0)[~column.data.prior()].sum()),
         "noise_sd": scale * noise**0.5,
         "noise_varies": h.noise_spread > 0.0,
         "film_effect_sd": scale * float(np.mean([c.h.film_variance for c in components])) ** 0.5,
@@ -63,12 +63,12 @@ def held_out(state: FilmGPState, k: int, components: Sequence[Conditioner]) -> d
 
     A reading that is held for an outlier counts like any other: what is predicted is a reading of which nothing is
     known, wild ones among them if the model reckons with them. One-sided readings have no place in a distribution.
-    Calibration samples are no films.
+    Calibration samples are no films, nor is prior data: it takes part in what the others predict.
 
     Returns:
         None if no reading is left to be predicted.
     """
-    rows = components[0].data.material() & (state.sides(k) == 0)
+    rows = components[0].data.own() & (state.sides(k) == 0)
     if not rows.any():
         return None
     scale, y, film = float(state.scale[k]), components[0].data.y, components[0].data.film

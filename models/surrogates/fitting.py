@@ -73,7 +73,9 @@ def fit(
     before = None if previous is None else layout.start(previous)
     # Variances may grow with the wildest reading: held below it, a model would be sure of what it cannot explain.
     reach = 2.0 * math.log(max(1.0, np.abs(data.y).max() / WILD))
-    variances = range(layout.dimension, layout.dimension + 2 + layout.film_effect)
+    variances = [*range(layout.dimension, layout.dimension + 2 + layout.film_effect)]
+    last = len(prior) - layout.weights
+    variances += range(last - layout.sources, last)
     bounds = [(p.lower, p.upper + reach * (k in variances)) for k, p in enumerate(prior)]
     evidence = Evidence(data, layout)
 

@@ -5,6 +5,7 @@ steps of one in natural units. Only the weights of the log noise are taken as th
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -50,6 +51,9 @@ DRIFT_VARIANCE = Prior(2.0 * math.log(0.2), 1.5, math.log(1e-6), math.log(1e2))
 """Prior of log s_g^2."""
 DRIFT_TIME = Prior(math.log(0.5), 1.0, math.log(0.01), math.log(1e2))
 """Prior of the log time over which an instrument drifts, in spans of the campaign."""
+DISCREPANCY = Prior(2.0 * math.log(0.5), 1.5, math.log(1e-4), math.log(1e4))
+"""Prior of log s_d^2, by which prior data are believed to differ from f beside their offset: half a spread, or a tenth
+of that or ten times as much."""
 NOISE_WEIGHT = Prior(0.0, 1.0, -6.0, 6.0)
 """Prior of one weight of the log noise."""
 
@@ -72,30 +76,33 @@ class Hyperparameters:
     """tau, the prior sd of the log noise variance about its constant; 0 where the noise is the same everywhere."""
     noise_weights: Array = field(default_factory=lambda: np.empty(0))
     """`B` weights of the log noise, whitened; empty where the noise is the same everywhere."""
+    discrepancy: Array = field(default_factory=lambda: np.empty(0))
+    """`S` variances s_d^2, one per source of prior data; empty where there is none."""
 
     def theta(self) -> Array:
-        """Logarithms in the order lengthscales, output, noise, film, drift, drift time; then the weights as they are.
+        """Logarithms in the order lengthscales, output, noise, film, drift, drift time, discrepancies; then weights.
 
         What is left out of the model is left out of the vector.
         """
         positive = [self.output_variance, self.noise_variance]
         positive += [self.film_variance] if self.film_variance > 0.0 else []
         positive += [self.drift_variance, self.drift_time] if self.drift_variance > 0.0 else []
-        logarithms = np.log(np.concatenate([self.lengthscales, positive]))
+        logarithms = np.log(np.concatenate([self.lengthscales, positive, self.discrepancy]))
         return np.concatenate([logarithms, self.noise_weights]) if self.noise_spread > 0.0 else logarithms
 
     def natural(self) -> Array:
-        """Every value in one vector of length D + 6 + B: exact where `theta` would round."""
+        """Every value in one vector of length D + 6 + S + B: exact where `theta` would round."""
         single = [self.output_variance, self.noise_variance, self.film_variance]
         single += [self.drift_variance, self.drift_time, self.noise_spread]
-        return np.concatenate([self.lengthscales, single, self.noise_weights])
+        return np.concatenate([self.lengthscales, single, self.discrepancy, self.noise_weights])
 
     @classmethod
-    def from_natural(cls, values: Array, dimension: int) -> "Hyperparameters":
+    def from_natural(cls, values: Array, dimension: int, sources: int = 0) -> "Hyperparameters":
         """The inverse of `natural`; also of the first D + 3 of its values, as older models stored them."""
         output, noise, film, *later = (float(v) for v in values[dimension : dimension + 6])
         drift, drift_time, spread = later or (0.0, 1.0, 0.0)
-        return cls(values[:dimension], output, noise, film, drift, drift_time, spread, values[dimension + 6 :])
+        discrepancy, weights = np.split(values[dimension + 6 :], [sources])
+        return cls(values[:dimension], output, noise, film, drift, drift_time, spread, weights, discrepancy)
 
     @classmethod
     def from_theta(cls, theta: Array, dimension: int) -> "Hyperparameters":
@@ -112,12 +119,18 @@ class Hyperparameters:
             weights=weights,
             noise_spread=self.noise_spread,
             elements=elements,
+            sources=len(self.discrepancy),
         )
 
     def padded(self, weights: int) -> "Hyperparameters":
         """The same with at least `weights` weights, further ones 0: sets of several objectives in one array."""
         missing = max(0, weights - len(self.noise_weights))
         return replace(self, noise_weights=np.concatenate([self.noise_weights, np.zeros(missing)]))
+
+    def carried(self, old: Sequence[int], new: Sequence[int]) -> "Hyperparameters":
+        """The same for other sources of prior data, known by their keys; a new one begins at the prior's mean."""
+        known = dict(zip(old, self.discrepancy.tolist(), strict=True))
+        return replace(self, discrepancy=np.array([known.get(key, math.exp(DISCREPANCY.mean)) for key in new]))
 
 
 @dataclass(frozen=True)
@@ -134,6 +147,8 @@ class Layout:
     """tau; not fitted along."""
     elements: int = 0
     """Number of leading columns that are fractions: their lengthscales are alike."""
+    sources: int = 0
+    """Number of sources of prior data, S."""
 
     def hyperparameters(self, theta: Array) -> Hyperparameters:
         """The set whose `theta` this is."""
@@ -148,6 +163,7 @@ class Layout:
             drift_time=next(values) if self.drift else 1.0,
             noise_spread=self.noise_spread if self.weights else 0.0,
             noise_weights=theta[split:],
+            discrepancy=np.fromiter(values, dtype=np.float64),
         )
 
     def priors(self) -> list[Prior]:
@@ -155,7 +171,8 @@ class Layout:
         own = lengthscale_prior(self.dimension)
         scales = [replace(own, shared=ALIKE)] * self.elements + [own] * (self.dimension - self.elements)
         variances = [OUTPUT_VARIANCE, NOISE_VARIANCE] + [FILM_VARIANCE] * self.film_effect
-        return scales + variances + [DRIFT_VARIANCE, DRIFT_TIME] * self.drift + [NOISE_WEIGHT] * self.weights
+        variances += [DRIFT_VARIANCE, DRIFT_TIME] * self.drift + [DISCREPANCY] * self.sources
+        return scales + variances + [NOISE_WEIGHT] * self.weights
 
     def start(self, previous: Hyperparameters) -> Array | None:
         """Theta of an earlier fit as a start of this one: what it lacks at the prior's mean; None if too unlike."""
@@ -166,7 +183,9 @@ class Layout:
         drift = theta[shared : shared + 2] if before.drift else [DRIFT_VARIANCE.mean, DRIFT_TIME.mean]
         same = before.weights == self.weights and before.weights
         weights = previous.noise_weights * (before.noise_spread / self.noise_spread) if same else np.zeros(self.weights)
-        return np.concatenate([theta[:shared], drift if self.drift else [], weights])
+        alike = len(previous.discrepancy) == self.sources
+        discrepancy = np.log(previous.discrepancy) if alike else np.full(self.sources, DISCREPANCY.mean)
+        return np.concatenate([theta[:shared], drift if self.drift else [], discrepancy, weights])
 
 
 def prior_covariance(prior: list[Prior]) -> Array:

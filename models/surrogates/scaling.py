@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linprog
 
 from models.composition import SearchSpace
+from models.dataset import Dataset
 
 Array = NDArray[np.float64]
 
@@ -16,6 +17,8 @@ SMALLEST = 1e-100
 """Least scale of readings; anything smaller is rounding."""
 UNSEEN = 2.0
 """How much further the property reaches than the readings of a single film, in scales of these readings."""
+SOURCE = 2.0
+"""Own films like which a source of prior data counts for the scale of the readings."""
 LARGEST = 1e100
 """Largest size of a reading, in its own or in standardised units: its square must not overflow."""
 
@@ -63,6 +66,38 @@ def robust_units(values: Array) -> tuple[float, float]:
     low, high = np.quantile(values, [0.1, 0.9])
     candidates = (float(high - low) / MIDDLE_80, float(np.std(values)), abs(centre), 1.0)
     return centre, next(scale for scale in candidates if scale > max(1e-12 * abs(centre), SMALLEST))
+
+
+def source_names(dataset: Dataset) -> list[str]:
+    """Names of the sources of prior data, in order: their numbers are places in this list."""
+    return sorted(set(dataset.sources.tolist()) - {""})
+
+
+def units_with_prior(own: Array, films: int, elsewhere: list[Array]) -> tuple[float, float]:
+    """Centre and scale of readings of which some come from elsewhere.
+
+    The centre is that of the campaign's own readings if there are any. The scale is a weighted mean, in the logarithm,
+    of what the own films and the sources show: a source counts like `SOURCE` films.
+
+    Args:
+        own: `n` readings of the campaign's own films.
+        films: On so many films.
+        elsewhere: Readings of each source, at least one source or two own readings.
+
+    Returns:
+        Centre and scale.
+    """
+    found = [robust_units(values) for values in elsewhere]
+    if not len(own):
+        return float(np.median([centre for centre, _ in found])), float(np.exp(np.mean(np.log([s for _, s in found]))))
+    centre, scale = robust_units(own)
+    scale *= seen_to_whole(films)
+    if not found:
+        return centre, scale
+    around = float(np.mean(np.log([s for _, s in found])))
+    # One device, or several that read the same, show no spread at all.
+    seen = films if np.ptp(own) > 0.0 else 0
+    return centre, float(np.exp((seen * np.log(scale) + SOURCE * around) / (seen + SOURCE)))
 
 
 def seen_to_whole(films: int) -> float:

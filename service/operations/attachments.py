@@ -15,7 +15,7 @@ from service.operations.places import given_ways, place
 from service.store import arrays, attachments, campaigns, events, measurements
 from service.store.arrays import Numbers
 from service.store.ids import new_id
-from service.store.measurements import FilmPlaces
+from service.store.places import FilmPlaces, film_places
 from service.store.session import lock_campaign
 from service.store.tables import AttachmentRow
 
@@ -122,7 +122,7 @@ def page(
 
 def _checked(session: Session, campaign_id: str, given: Sequence[Attachment]) -> list[int | None]:
     """The device of each, none for the whole film; or every violation at once."""
-    films = measurements.film_places(session, campaign_id, {a.film_id for a in given})
+    films = film_places(session, campaign_id, {a.film_id for a in given})
     found: list[Violation] = []
     devices: list[int | None] = []
     for k, attachment in enumerate(given):

@@ -17,6 +17,7 @@ from service.operations.refill import request_decision
 from service.operations.retractions import cover_arrivals
 from service.store import compositions, datasets, events, measurements
 from service.store.ids import new_id
+from service.store.places import film_places
 from service.store.session import lock_campaign
 from service.store.tables import CompositionReadingRow
 
@@ -98,7 +99,7 @@ def _checked(
     session: Session, campaign_id: str, elements: Sequence[str], readings: Sequence[CompositionReading]
 ) -> list[dict[str, Any]]:
     """Rows without what they share, or every violation at once."""
-    films = measurements.film_places(session, campaign_id, {r.film_id for r in readings})
+    films = film_places(session, campaign_id, {r.film_id for r in readings})
     found: list[Violation] = []
     rows: dict[tuple[str, int], dict[str, Any]] = {}
     for k, reading in enumerate(readings):

@@ -13,7 +13,7 @@ from service.operations.readings import Checked, Reading, Refusals, at, check_al
 from service.operations.refill import request_decision
 from service.operations.retractions import cover_arrivals
 from service.store import calibrations, campaigns, datasets, events, films, measurements
-from service.store.ids import new_id
+from service.store.ids import new_id, new_ids
 from service.store.session import lock_campaign
 from service.store.tables import MeasurementBatchRow
 
@@ -154,8 +154,8 @@ def _sort(
     here = batch.campaign_id
     known = measurements.known_readings(session, here, instrument_id, uids) if instrument_id and uids else {}
     new, results, contradictions = [], [], []
-    for c in batch.checked:
-        row = _row(c)
+    for c, measurement_id in zip(batch.checked, new_ids("msr", len(batch.checked)), strict=True):
+        row = _row(c, measurement_id)
         there = known.get(row["uid"])
         if there is None:
             new.append(row)
@@ -174,9 +174,9 @@ def _sort(
     return new, tuple(sorted(results, key=lambda result: result.row))
 
 
-def _row(checked: Checked) -> dict[str, Any]:
+def _row(checked: Checked, measurement_id: str) -> dict[str, Any]:
     """A reading as it is stored: in the campaign's unit, and as it was delivered if that was another one."""
-    reading, measurement_id = checked.reading, new_id("msr")
+    reading = checked.reading
     said: dict[str, Any] = {
         "film_id": reading.film_id,
         "device": checked.device,

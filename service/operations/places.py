@@ -2,7 +2,7 @@
 
 from typing import NamedTuple, Protocol
 
-from service.store.measurements import FilmPlaces
+from service.store.places import FilmPlaces
 
 POSITION_TOLERANCE = 1e-6
 """Largest distance between a position and the device that is meant, in gradient lengths."""

@@ -11,8 +11,8 @@ from models.problem import Problem
 from service.errors import InvalidInput, Violation
 from service.operations.places import place
 from service.operations.units import SAME, Conversion, conversion
-from service.store import calibrations, measurements
-from service.store.measurements import FilmPlaces
+from service.store import calibrations
+from service.store.places import FilmPlaces, film_places
 from service.store.tables import CalibrationRow
 
 LARGEST = 1e100
@@ -144,7 +144,7 @@ def check_all(
         problem: Its problem in force.
         readings: With their row numbers.
     """
-    films = measurements.film_places(session, campaign_id, {r.film_id for _, r in readings})
+    films = film_places(session, campaign_id, {r.film_id for _, r in readings})
     checks = Checks(campaign_id, problem, films)
     passed = [good for row, reading in readings if (good := checks.check(row, reading)) is not None]
     return passed, checks.refused

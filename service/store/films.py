@@ -4,8 +4,10 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Select, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, Text, any_, bindparam, func, insert, or_, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from service.store import retractions
 from service.store.campaigns import FRESH
@@ -142,7 +144,8 @@ def has_readings(session: Session, film_id: str) -> bool:
 def done_devices(session: Session, film_ids: Collection[str], properties: Collection[str]) -> dict[str, set[int]]:
     """Devices of each film that have an active reading of every property or are dead."""
     done: dict[str, set[int]] = defaultdict(set)
-    for film_id, device in session.execute(_done(film_ids, properties)):
+    wanted = {"films": list(film_ids), "properties": list(properties)}
+    for film_id, device in session.execute(_DONE, wanted):
         if film_id is not None and device is not None:
             done[film_id].add(device)
     return done
@@ -156,15 +159,8 @@ def settle(session: Session, film_ids: Collection[str], properties: Collection[s
     Returns:
         Ids of the films that became measured.
     """
-    done = _done(film_ids, properties).subquery()
-    counted = select(done.c.film_id, func.count().label("devices")).group_by(done.c.film_id).subquery()
-    change = (
-        update(FilmRow)
-        .where(FilmRow.id == counted.c.film_id, FilmRow.state == "made", FilmRow.devices <= counted.c.devices)
-        .values(state="measured")
-        .returning(FilmRow.id, FilmRow.proposal_id)
-    )
-    settled = session.execute(change, execution_options=FRESH).all()
+    asked = {"films": list(film_ids), "properties": list(properties)}
+    settled = session.execute(_SETTLE, asked, execution_options=FRESH).all()
     if not settled:
         return []
     with_films = update(ProposalRow).where(ProposalRow.id.in_([s[1] for s in settled]), ProposalRow.state == "made")
@@ -172,13 +168,34 @@ def settle(session: Session, film_ids: Collection[str], properties: Collection[s
     return [s[0] for s in settled]
 
 
-def _done(film_ids: Collection[str], properties: Collection[str]) -> Select[str | None, int | None]:
+_FILMS = bindparam("films", type_=ARRAY(Text))
+_PROPERTIES = bindparam("properties", type_=ARRAY(Text))
+
+
+def _done(of_films: ColumnElement[bool]) -> Select[str | None, int | None]:
     """Film and device wherever nothing more is to be read."""
     row = MeasurementRow
-    read = func.count(row.property.distinct()).filter(row.property.in_(properties), row.status != "dead")
+    read = func.count(row.property.distinct()).filter(row.property == any_(_PROPERTIES), row.status != "dead")
     return (
         select(row.film_id, row.device)
-        .where(row.film_id.in_(film_ids), retractions.counts_now())
+        .where(of_films, retractions.counts_now())
         .group_by(row.film_id, row.device)
-        .having(or_(func.bool_or(row.status == "dead"), read >= len(properties)))
+        .having(or_(func.bool_or(row.status == "dead"), read >= func.cardinality(_PROPERTIES)))
     )
+
+
+def _settling() -> ReturningUpdate[str, str]:
+    """Only films that are made are looked at: one that is measured may have thousands of readings."""
+    made = select(FilmRow.id).where(FilmRow.id == any_(_FILMS), FilmRow.state == "made")
+    done = _done(MeasurementRow.film_id.in_(made)).subquery()
+    counted = select(done.c.film_id, func.count().label("devices")).group_by(done.c.film_id).subquery()
+    return (
+        update(FilmRow)
+        .where(FilmRow.id == counted.c.film_id, FilmRow.state == "made", FilmRow.devices <= counted.c.devices)
+        .values(state="measured")
+        .returning(FilmRow.id, FilmRow.proposal_id)
+    )
+
+
+_DONE = _done(MeasurementRow.film_id == any_(_FILMS))
+_SETTLE = _settling()

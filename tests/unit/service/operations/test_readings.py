@@ -7,7 +7,7 @@ import pytest
 
 from models.problem import Problem
 from service.operations.readings import Checks, Reading
-from service.store.measurements import FilmPlaces
+from service.store.places import FilmPlaces
 
 PROBLEM = Problem.model_validate(
     {"space": {"elements": ["Fe", "Ga"]}, "objectives": [{"property": "m", "unit": "T"}], "film": {"devices": 5}}

@@ -1,4 +1,4 @@
-"""Prior data in the Gaussian process against dense algebra with every unknown written out, and what they do to a fit."""
+"""Prior data in the Gaussian process against dense algebra with every unknown written out, and what they do to fits."""
 
 from dataclasses import replace
 

@@ -19,7 +19,7 @@ class NoiseModel(_Choice):
     outliers: Literal["none", "contaminated_normal"] = "contaminated_normal"
     """Hold single readings for wild where all others speak against them (`models/surrogates/outliers.py`), and name
     them. On a rough landscape a few sound readings are held too, without a loss that could be measured."""
-    composition_sd: float = Field(default=0.0, ge=0.0, le=0.2)
+    composition_sd: float = Field(strict=True, default=0.0, ge=0.0, le=0.2)
     """Standard deviation of a measured atomic fraction. Where the property is steep, it makes readings less sure."""
 
 
@@ -31,7 +31,7 @@ class FilmGP(_Choice):
     """Model an offset shared by all devices of a film. Costs nothing where there is none; leave it on."""
     noise: NoiseModel = NoiseModel()
     """How readings scatter about the property."""
-    averaging: int = Field(default=8, ge=1, le=64)
+    averaging: int = Field(strict=True, default=8, ge=1, le=64)
     """Sets of hyperparameters over which predictions and decisions average while there are few readings; 1 for none."""
 
 
@@ -40,11 +40,11 @@ class ProcessCost(_Choice):
 
     variable: str = Field(min_length=1)
     """Name of the process variable."""
-    change: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
+    change: float = Field(strict=True, default=0.0, ge=0.0, allow_inf_nan=False)
     """Cost of any value but that of the film before."""
-    per_unit_changed: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
+    per_unit_changed: float = Field(strict=True, default=0.0, ge=0.0, allow_inf_nan=False)
     """Cost for each unit by which a continuous variable differs from the film before."""
-    per_unit: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
+    per_unit: float = Field(strict=True, default=0.0, ge=0.0, allow_inf_nan=False)
     """Cost for each unit of a continuous variable above its least value: a hotter anneal takes longer."""
     choices: dict[str, float] = Field(default_factory=dict)
     """Cost of each choice of a categorical variable; 0 for those left out."""
@@ -55,13 +55,13 @@ class CostModel(_Choice):
 
     unit: str = Field(default="h", min_length=1, max_length=20)
     """Unit of every cost: hours, money."""
-    film: float = Field(default=1.0, gt=0.0, allow_inf_nan=False)
+    film: float = Field(strict=True, default=1.0, gt=0.0, allow_inf_nan=False)
     """Cost of any film: pump-down, deposition, measurement."""
-    target: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
+    target: float = Field(strict=True, default=0.0, ge=0.0, allow_inf_nan=False)
     """Cost of each element that joins or leaves, against the film before: a target is changed."""
     process: tuple[ProcessCost, ...] = ()
     """Costs of process variables; those left out cost nothing."""
-    weight: float = Field(default=1.0, ge=0.0, le=10.0)
+    weight: float = Field(strict=True, default=1.0, ge=0.0, le=10.0)
     """How much cost counts: 1 seeks the most gain per cost, 0 the most gain."""
 
 
@@ -80,9 +80,9 @@ class FilmSearch(_Policy):
     objectives: ClassVar[tuple[int, int]] = (1, 1)
     heeds_outcomes: ClassVar[bool] = False
 
-    restarts: int = Field(default=6, ge=1, le=64)
+    restarts: int = Field(strict=True, default=6, ge=1, le=64)
     """Films that are refined with gradients, after many were scored."""
-    raw_films: int = Field(default=1024, ge=8, le=65536)
+    raw_films: int = Field(strict=True, default=1024, ge=8, le=65536)
     """Starting films that are scored before the refinement."""
     cost: CostModel | None = None
     """Weighs what a film gains against what it costs; every film costs the same if not given."""
@@ -93,7 +93,7 @@ class ExpectedImprovement(FilmSearch):
 
     heeds_outcomes: ClassVar[bool] = True
     name: Literal["expected_improvement"] = "expected_improvement"
-    mc_samples: int = Field(default=128, ge=16, le=4096)
+    mc_samples: int = Field(strict=True, default=128, ge=16, le=4096)
     """Quasi-Monte-Carlo samples of the joint posterior."""
 
 
@@ -101,9 +101,9 @@ class UpperConfidenceBound(FilmSearch):
     """Expected best device of a film if all are as good as they may be: `models/policies/upper_confidence_bound.py`."""
 
     name: Literal["upper_confidence_bound"] = "upper_confidence_bound"
-    beta: float = Field(default=2.0, ge=0.0, le=100.0)
+    beta: float = Field(strict=True, default=2.0, ge=0.0, le=100.0)
     """Square of how many standard deviations count: 0 trusts the mean, larger explores more."""
-    mc_samples: int = Field(default=128, ge=16, le=4096)
+    mc_samples: int = Field(strict=True, default=128, ge=16, le=4096)
     """Quasi-Monte-Carlo samples of the joint posterior."""
 
 
@@ -111,7 +111,7 @@ class ThompsonSampling(FilmSearch):
     """The film with the best device in one draw of the property: `models/policies/thompson_sampling.py`."""
 
     name: Literal["thompson_sampling"] = "thompson_sampling"
-    pool: int = Field(default=256, ge=16, le=2048)
+    pool: int = Field(strict=True, default=256, ge=16, le=2048)
     """Points at which the draw is made in advance: those with the best chances."""
 
 
@@ -119,9 +119,9 @@ class KnowledgeGradient(FilmSearch):
     """Expected rise of the best posterior mean by a film's readings: `models/policies/knowledge_gradient.py`."""
 
     name: Literal["knowledge_gradient"] = "knowledge_gradient"
-    pool: int = Field(default=1024, ge=64, le=16384)
+    pool: int = Field(strict=True, default=1024, ge=64, le=16384)
     """Feasible points among which the best posterior mean is sought."""
-    mc_samples: int = Field(default=64, ge=16, le=4096)
+    mc_samples: int = Field(strict=True, default=64, ge=16, le=4096)
     """Quasi-Monte-Carlo samples of what the film may read."""
 
 
@@ -129,7 +129,7 @@ class Mapping(FilmSearch):
     """The film that makes the whole region best known: `models/policies/mapping.py`."""
 
     name: Literal["mapping"] = "mapping"
-    pool: int = Field(default=512, ge=64, le=8192)
+    pool: int = Field(strict=True, default=512, ge=64, le=8192)
     """Feasible points that stand for the region."""
 
 
@@ -147,7 +147,7 @@ class HypervolumeImprovement(FilmSearch):
     objectives: ClassVar[tuple[int, int]] = (2, 4)
     heeds_outcomes: ClassVar[bool] = True
     name: Literal["hypervolume_improvement"] = "hypervolume_improvement"
-    mc_samples: int = Field(default=128, ge=16, le=4096)
+    mc_samples: int = Field(strict=True, default=128, ge=16, le=4096)
     """Quasi-Monte-Carlo samples of the joint posterior."""
 
 
@@ -155,7 +155,7 @@ class SpaceFilling(_Policy):
     """Films where none are yet, by seed; no model: `models/policies/space_filling.py`."""
 
     name: Literal["space_filling"] = "space_filling"
-    raw_films: int = Field(default=512, ge=8, le=65536)
+    raw_films: int = Field(strict=True, default=512, ge=8, le=65536)
     """Random feasible films; the one is taken that brings the region nearest to what is made or in flight."""
 
 

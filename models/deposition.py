@@ -33,7 +33,7 @@ from models.rules import Fraction, Name
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
-Positive = Annotated[float, Field(gt=0.0, le=1e12, allow_inf_nan=False)]
+Positive = Annotated[float, Field(strict=True, gt=0.0, le=1e12, allow_inf_nan=False)]
 
 ON_STEP = 1e-9
 """Largest distance of a command from a multiple of its step, in steps."""
@@ -59,15 +59,16 @@ class Source(BaseModel):
     """Atoms per unit of command, in one unit for all sources."""
     step: Positive
     """Commands are whole multiples of this."""
-    lower: float = Field(default=0.0, ge=0.0, le=1e12, allow_inf_nan=False)
+    lower: float = Field(strict=True, default=0.0, ge=0.0, le=1e12, allow_inf_nan=False)
     """Least command of a source that is on, e.g. the least power of a stable plasma. 0: it may fade out at one end."""
     upper: Positive
     """Largest command."""
 
     @model_validator(mode="after")
     def _some_command(self) -> Self:
-        if self.upper / self.step > MOST_STEPS:
-            raise ValueError(f"{self.element}: more than {MOST_STEPS:,} steps of {self.step:g} up to {self.upper:g}")
+        largest = max(self.lower, self.upper)
+        if largest / self.step > MOST_STEPS:
+            raise ValueError(f"{self.element}: more than {MOST_STEPS:,} steps of {self.step:g} up to {largest:g}")
         if self.most < max(1, self.least):
             span = f"from {self.lower:g} to {self.upper:g}"
             raise ValueError(f"{self.element}: no multiple of the step {self.step:g} lies {span}")
@@ -125,7 +126,7 @@ class DepositionGrid(BaseModel):
     constant_within: Fraction = 0.005
     """Pair grading: largest change of a fixed element's fraction along a film; half an atomic percent if not given."""
 
-    ratio_within: float = Field(default=0.2, ge=0.0, le=1.0, allow_inf_nan=False)
+    ratio_within: float = Field(strict=True, default=0.2, ge=0.0, le=1.0, allow_inf_nan=False)
     """Largest share by which a film's own flux ratio may miss the geometry's: how even its thickness has to be."""
 
     @model_validator(mode="after")

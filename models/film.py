@@ -17,7 +17,7 @@ from models.composition import TOLERANCE, Fraction, Name, ProcessValues, SearchS
 from models.deposition import Commands, DepositionGrid, fractions
 from models.errors import InvalidComposition
 
-Position = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
+Position = Annotated[float, Field(strict=True, ge=0.0, le=1.0, allow_inf_nan=False)]
 
 
 class FilmChoice(BaseModel):
@@ -35,11 +35,11 @@ class FilmGeometry(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    devices: int = Field(default=13, ge=1, le=200)
+    devices: int = Field(strict=True, default=13, ge=1, le=200)
     """Number of device positions, K."""
     positions: tuple[Position, ...] | None = None
     """Position of each device along the gradient, increasing, 0 at end A, 1 at end B. Evenly spaced if not given."""
-    length_mm: float | None = Field(default=None, gt=0.0, le=10_000.0, allow_inf_nan=False)
+    length_mm: float | None = Field(strict=True, default=None, gt=0.0, le=10_000.0, allow_inf_nan=False)
     """Length of the gradient in mm, from position 0 to position 1; if given, readings may tell their place in mm."""
     grading: Literal["free", "pair"] = "free"
     """`free`: every element may change along the film. `pair`: two elements trade, the others stay constant."""
@@ -47,7 +47,7 @@ class FilmGeometry(BaseModel):
     """Least change of the most-changing element between the ends. 0 allows a uniform film."""
     span_max: Fraction = 1.0
     """Largest change of any element between the ends."""
-    flux_ratio: float = Field(default=1.0, gt=0.0, le=100.0, allow_inf_nan=False)
+    flux_ratio: float = Field(strict=True, default=1.0, gt=0.0, le=100.0, allow_inf_nan=False)
     """Total flux at end B over total flux at end A; it warps the positions. On a deposition grid it is what rounding
     aims at, and a film has the ratio of its own commands."""
     choices: tuple[FilmChoice, ...] = Field(default=(), max_length=100_000)

@@ -9,7 +9,7 @@ from scipy.special import ndtr
 
 PropertyName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 Unit = Annotated[str, Field(min_length=1, max_length=32)]
-Value = Annotated[float, Field(allow_inf_nan=False)]
+Value = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
 
 class Objective(BaseModel):

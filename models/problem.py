@@ -24,9 +24,9 @@ class Problem(BaseModel):
     film: FilmGeometry = FilmGeometry()
     surrogate: SurrogateChoice = FilmGP()
     policy: PolicyChoice = Auto()
-    initial_films: int = Field(default=2, ge=1, le=1000)
+    initial_films: int = Field(strict=True, default=2, ge=1, le=1000)
     """Space-filling films to make before the policy decides."""
-    seed: int = Field(default=0, ge=0, le=2**31 - 1)
+    seed: int = Field(strict=True, default=0, ge=0, le=2**31 - 1)
     """Seed from which every random choice of the campaign is drawn."""
 
     @property

@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from models.errors import InvalidComposition
 
-Fraction = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
-Finite = Annotated[float, Field(ge=-1e12, le=1e12, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(strict=True, ge=0.0, le=1.0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(strict=True, ge=-1e12, le=1e12, allow_inf_nan=False)]
 """A bound or coefficient; within 1e12, so that differences and sums of them are numbers too."""
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00]+$")]
 
@@ -41,7 +41,7 @@ class GroupRule(_Rule):
     elements: tuple[Name, ...] = Field(min_length=1)
     lower: Fraction = 0.0
     upper: Fraction = 1.0
-    max_present: int | None = Field(default=None, ge=0, le=118)
+    max_present: int | None = Field(strict=True, default=None, ge=0, le=118)
     """At most this many of the group's elements may have a fraction above 0 in one film."""
 
 
@@ -62,7 +62,7 @@ class ContinuousVariable(_Rule):
     unit: Name
     lower: Finite
     upper: Finite
-    step: Annotated[float, Field(gt=0.0, le=1e12, allow_inf_nan=False)] | None = None
+    step: Annotated[float, Field(strict=True, gt=0.0, le=1e12, allow_inf_nan=False)] | None = None
     """If given, films are proposed at `lower` and whole steps above it only, e.g. ovens that are set in 25 degC."""
 
     @model_validator(mode="after")

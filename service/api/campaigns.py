@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.orm import Session
 
 from service.api.dependencies import (
+    TAGS_PATTERN,
     After,
     AfterNumber,
     BellDependency,
@@ -29,7 +30,7 @@ from service.api.schemas.campaigns import (
     ConfigurationRead,
 )
 from service.api.schemas.fields import Page
-from service.errors import PreconditionMissing
+from service.errors import MalformedRequest, PreconditionMissing
 from service.operations import campaigns, configurations
 from service.operations.idempotency import Body
 
@@ -179,9 +180,12 @@ def _configurations_seen(if_match: str | None) -> set[int] | None:
 
     Raises:
         PreconditionMissing: If the caller does not say.
+        MalformedRequest: If the header is none.
     """
     if if_match is None:
         raise PreconditionMissing("the header If-Match is missing; read the campaign and send its ETag")
+    if re.fullmatch(TAGS_PATTERN, if_match.strip()) is None:
+        raise MalformedRequest("If-Match names entity tags in quotes, as in an ETag, or is *")
     tags = [tag.strip() for tag in if_match.split(",")]
     if tags == ["*"]:
         return None

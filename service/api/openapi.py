@@ -126,8 +126,30 @@ def _add_schemas(openapi: dict[str, Any], bodies: Iterable[type[BaseModel]]) -> 
         schema = model.model_json_schema(ref_template=template, mode=mode)
         schemas.update(schema.pop("$defs", {}))
         schemas[model.__name__] = schema
+    for schema in schemas.values():
+        _say_names(schema, schemas)
     for unused in ("HTTPValidationError", "ValidationError"):  # FastAPI's own problems, which nobody is answered with
         schemas.pop(unused, None)
+
+
+def _say_names(schema: object, schemas: dict[str, Any]) -> None:
+    """Where pydantic's schemas say less than it checks: names that break their pattern, and kinds that are not told."""
+    if isinstance(schema, list):
+        for inner in schema:
+            _say_names(inner, schemas)
+    if not isinstance(schema, dict):
+        return
+    for inner in schema.values():
+        _say_names(inner, schemas)
+    named = schema.get("patternProperties")
+    if isinstance(named, dict) and len(named) == 1:
+        ((pattern, of),) = schema.pop("patternProperties").items()
+        schema["propertyNames"] = {**schema.get("propertyNames", {}), "pattern": pattern}
+        schema["additionalProperties"] = of
+    told = schema.get("discriminator")
+    for reference in told.get("mapping", {}).values() if isinstance(told, dict) else ():
+        kind = schemas[reference.rsplit("/", 1)[-1]]
+        kind["required"] = sorted({*kind.get("required", ()), told["propertyName"]})
 
 
 def _add_headers(operation: dict[str, Any]) -> None:

@@ -38,13 +38,14 @@ _A_VALUE: Shape = {
         every(given(value="number"), {"properties": {"status": {"not": {"const": "dead"}}}}),
     ]
 }
-_A_SCATTER: Shape = either(absent("replicates"), given(std_uncertainty="number"))
+A_SCATTER: Shape = either(absent("replicates"), given(std_uncertainty="number"))
+"""Replicates are told with their scatter."""
 
 
 class MeasurementCreate(Incoming):
     """One reading of one property at one device of a film."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=every(A_PLACE, _A_VALUE, _A_SCATTER))
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=every(A_PLACE, _A_VALUE, A_SCATTER))
 
     uid: Label | None = None
     """Permanent name, unique per campaign and instrument; one is made if it is left out."""

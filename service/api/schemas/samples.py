@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from service.api.schemas.fields import Incoming, Instant, InstantIn, Label, Note, Outgoing
-from service.api.schemas.measurements import MAX_REPLICATES, DecisionRead, Uncertainty, Value
+from service.api.schemas.measurements import A_SCATTER, MAX_REPLICATES, DecisionRead, Uncertainty, Value
 from service.api.schemas.shapes import absent, either, given
 
 MOST_READINGS = 1000
@@ -60,6 +60,8 @@ class SampleRead(Outgoing):
 
 class SampleReadingCreate(Incoming):
     """One reading of a calibration sample."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=A_SCATTER)
 
     uid: Label | None = None
     """Permanent name, unique per campaign and instrument; one is made if it is left out."""

@@ -12,9 +12,9 @@ class _Choice(BaseModel):
 class NoiseModel(_Choice):
     """How readings scatter about the property: `docs/science.md`, the surrogate."""
 
-    heteroscedastic: bool = True
+    heteroscedastic: bool = Field(strict=True, default=True)
     """Let the noise vary with composition, process and position, where the readings show that it does."""
-    drift: bool = True
+    drift: bool = Field(strict=True, default=True)
     """Model the drift of the instrument, where a calibration sample was read at two times or more."""
     outliers: Literal["none", "contaminated_normal"] = "contaminated_normal"
     """Hold single readings for wild where all others speak against them (`models/surrogates/outliers.py`), and name
@@ -27,7 +27,7 @@ class FilmGP(_Choice):
     """Gaussian process with film effect and inferred or known noise: `models/surrogates/film_gp.py`."""
 
     name: Literal["film_gp"] = "film_gp"
-    film_effect: bool = True
+    film_effect: bool = Field(strict=True, default=True)
     """Model an offset shared by all devices of a film. Costs nothing where there is none; leave it on."""
     noise: NoiseModel = NoiseModel()
     """How readings scatter about the property."""

@@ -187,7 +187,7 @@ def _allowed(request: Request) -> str:
 
 async def _invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - the type that this is registered for
-    faults = error.errors()
+    faults = own_faults(error.errors())
     malformed = next((f for f in faults if f["type"] == "json_invalid"), None)
     if malformed is not None:
         detail = f"the body is not JSON: {malformed['ctx']['error']} at character {malformed['loc'][-1]}"
@@ -195,6 +195,13 @@ async def _invalid_request(request: Request, error: Exception) -> Response:
     found = [field_problem(f, error.body) for f in faults[:MAX_ERRORS]]
     detail = f"{len(faults)} thing(s) are wrong with this request; nothing was stored"
     return problem(request.scope, 422, "invalid-content", detail, errors=found)
+
+
+def own_faults(faults: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Faults but for those of others: pydantic also calls a tuple too short whose items are wrong."""
+    places = [tuple(f["loc"]) for f in faults]
+    within = {place[:depth] for place in places for depth in range(len(place))}
+    return [f for f, place in zip(faults, places, strict=True) if f["type"] != "too_short" or place not in within]
 
 
 def field_problem(fault: Mapping[str, Any], body: object) -> FieldProblem:

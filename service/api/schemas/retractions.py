@@ -46,7 +46,7 @@ class RetractionCreate(Incoming):
     """The first instant that is not covered."""
     calibration_id: Identifier | None = None
     """What was read while this calibration was in force."""
-    also_later: bool = True
+    also_later: Annotated[bool, Field(strict=True)] = True
     """Whether the description covers readings, too, that arrive later; ids cover only themselves."""
     reason: Note
 

@@ -57,6 +57,10 @@ def small_app() -> FastAPI:
     def take(body: Body) -> Body:
         return body
 
+    @app.get("/bodies")
+    def none() -> list[Body]:
+        return []
+
     @app.get("/raise/{name}")
     def fail(name: str, limit: Annotated[int, Field(ge=1, le=9)] = 1) -> None:
         raise RAISED[name]
@@ -102,6 +106,13 @@ def test_each_error_is_a_problem(client, name, status, kind, said):
     assert ("retry-after" in response.headers) == (name in {"busy", "database"})
 
 
+@pytest.mark.parametrize(("path", "allowed"), [("/bodies", "GET, POST"), ("/raise/bug", "GET")])
+def test_a_wrong_method_is_told_every_right_one(client, path, allowed):
+    response = client.request("OPTIONS", path)
+    check_problem(response, 405, "method-not-allowed")
+    assert response.headers["allow"] == allowed
+
+
 def test_every_service_error_has_a_row_of_its_own():
     kinds = [c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, errors.ServiceError)]
     assert set(kinds) <= set(problems._TABLE)
@@ -116,7 +127,7 @@ def test_the_callers_request_id_is_kept_and_a_bad_one_is_not(client):
 
 def test_unknown_route_and_method_are_problems(client):
     check_problem(client.get("/nowhere"), 404, "not-found")
-    check_problem(client.get("/bodies"), 405, "method-not-allowed")
+    check_problem(client.delete("/bodies"), 405, "method-not-allowed")
 
 
 def test_a_parameter_out_of_bounds_is_named(client):

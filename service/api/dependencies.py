@@ -36,27 +36,28 @@ class Once:
     """SHA-256 of the body with its fields sorted, so that a client may write the same request in another way."""
 
 
-def _settings(request: Request) -> Settings:
+# All of these are coroutines: FastAPI sends each plain function to a thread of its own, which costs more than it does.
+async def _settings(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
 
 
-def _sessions(request: Request) -> Sessions:
+async def _sessions(request: Request) -> Sessions:
     sessions: Sessions = request.app.state.sessions
     return sessions
 
 
-def _bell(request: Request) -> Bell:
+async def _bell(request: Request) -> Bell:
     bell: Bell = request.app.state.bell
     return bell
 
 
-def _streams(request: Request) -> EventStreams:
+async def _streams(request: Request) -> EventStreams:
     streams: EventStreams = request.app.state.streams
     return streams
 
 
-def _idempotency_key(
+async def _idempotency_key(
     idempotency_key: Annotated[str | None, Header(alias="Idempotency-Key", description="Names this request.")] = None,
 ) -> str:
     if idempotency_key is None:

@@ -1,27 +1,26 @@
 """Take in what instruments measured: a batch is stored whole or not at all, or without the rows that are wrong."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from models.problem import Problem
 from service.errors import Conflict, IllegalTransition, InvalidInput, Violation
+from service.operations import batches
+from service.operations.batches import Counts
 from service.operations.readings import Checked, Reading, Refusals, at, check_all, misnamed
 from service.operations.refill import request_decision
-from service.operations.retractions import cover_arrivals
-from service.store import calibrations, campaigns, datasets, events, films, measurements
-from service.store.ids import new_id, new_ids
+from service.store import calibrations, datasets, events, films, measurements
+from service.store.ids import new_ids
 from service.store.session import lock_campaign
-from service.store.tables import MeasurementBatchRow
 
 __all__ = ["Reading", "Recorded", "RowResult", "record"]
 
 
-@dataclass(frozen=True, slots=True)
-class RowResult:
+class RowResult(NamedTuple):
     """What became of one row of a batch."""
 
     row: int
@@ -110,42 +109,28 @@ def record(
         return _store(session, batch, campaign.problem)
     # Without the lock another writer may change it a moment later.
     _, found_out = _sort(session, batch, measurements.find_instrument(session, campaign_id, instrument))
-    results = tuple(replace(r, measurement_id=None) if r.status == "accepted" else r for r in found_out)
+    results = tuple(r._replace(measurement_id=None) if r.status == "accepted" else r for r in found_out)
     return Recorded(None, campaign_id, instrument, campaign.revision, results)
 
 
 def _store(session: Session, batch: _Batch, problem: Problem) -> Recorded:
     """Write a checked batch. Needs the campaign's lock."""
-    campaign_id, batch_id = batch.campaign_id, new_id("bat")
-    instrument_id = measurements.instrument_id(session, campaign_id, batch.instrument)
+    instrument_id = measurements.instrument_id(session, batch.campaign_id, batch.instrument)
     new, results = _sort(session, batch, instrument_id)
-    if new:
-        revision = datasets.draw_revision(session, campaign_id, "batch", batch_id)
-    else:
-        revision = campaigns.get(session, campaign_id).revision
-    recorded = Recorded(batch_id, campaign_id, batch.instrument, revision, results)
-    head = {"campaign_id": campaign_id, "instrument_id": instrument_id, "revision": revision}
-    counts = {"accepted": len(new), "duplicates": recorded.count("duplicate"), "refused": recorded.count("refused")}
-    session.execute(insert(MeasurementBatchRow).values(id=batch_id, **head, **counts))
-    if not new:
-        return recorded
-    under = calibrations.of_instrument(session, instrument_id)
-    for row in new:
-        named = row.get("calibration_id")
-        calibration_id = named or calibrations.in_force(under, row["property"], row["measured_at"])
-        row.update(head, batch_id=batch_id, calibration_id=calibration_id)
-    measurements.store(session, new)
-    cover_arrivals(session, campaign_id, batch_id)
-    return _announce(session, recorded, problem, {row["film_id"] for row in new})
+    there = Counter(result.status for result in results)
+    counts = Counts(len(new), duplicates=there["duplicate"], refused=there["refused"])
+    batch_id, revision = batches.write(session, batch.campaign_id, instrument_id, map(_row, new), counts)
+    recorded = Recorded(batch_id, batch.campaign_id, batch.instrument, revision, results)
+    return _announce(session, recorded, problem, {c.reading.film_id for c, _ in new}) if new else recorded
 
 
 def _sort(
     session: Session, batch: _Batch, instrument_id: str | None
-) -> tuple[list[dict[str, Any]], tuple[RowResult, ...]]:
+) -> tuple[list[tuple[Checked, str]], tuple[RowResult, ...]]:
     """Tell new readings from those that are stored, and from those that contradict what is stored.
 
     Returns:
-        The new rows, without what they share, and what becomes of every row.
+        The new readings, each with its fresh id, and what becomes of every row.
 
     Raises:
         Conflict: If the batch is atomic and one contradicts.
@@ -155,16 +140,15 @@ def _sort(
     known = measurements.known_readings(session, here, instrument_id, uids) if instrument_id and uids else {}
     new, results, contradictions = [], [], []
     for c, measurement_id in zip(batch.checked, new_ids("msr", len(batch.checked)), strict=True):
-        row = _row(c, measurement_id)
-        there = known.get(row["uid"])
+        there = known.get(c.reading.uid) if c.reading.uid else None
         if there is None:
-            new.append(row)
-            results.append(RowResult(c.row, "accepted", row["id"]))
-        elif there[1] == row["row_hash"]:
+            new.append((c, measurement_id))
+            results.append(RowResult(c.row, "accepted", measurement_id))
+        elif there[1] == measurements.row_hash(_said(c)):
             results.append(RowResult(c.row, "duplicate", there[0]))
         else:
-            contradictions.append(row["uid"])
-            message = f"uid {row['uid']!r} is stored with other content and readings never change"
+            contradictions.append(c.reading.uid)
+            message = f"uid {c.reading.uid!r} is stored with other content and readings never change"
             results.append(RowResult(c.row, "refused", violations=(at(c.row, "uid", message),)))
     if contradictions and batch.atomic:
         named = ", ".join(map(repr, contradictions[:10]))
@@ -174,8 +158,8 @@ def _sort(
     return new, tuple(sorted(results, key=lambda result: result.row))
 
 
-def _row(checked: Checked, measurement_id: str) -> dict[str, Any]:
-    """A reading as it is stored: in the campaign's unit, and as it was delivered if that was another one."""
+def _said(checked: Checked) -> dict[str, Any]:
+    """What the instrument said, by column, in its own words."""
     reading = checked.reading
     said: dict[str, Any] = {
         "film_id": reading.film_id,
@@ -191,18 +175,20 @@ def _row(checked: Checked, measurement_id: str) -> dict[str, Any]:
         said["replicates"] = reading.replicates
     if reading.calibration_id is not None:
         said["calibration_id"] = reading.calibration_id
-    row = said | {
-        "id": measurement_id,
-        "uid": reading.uid or measurement_id,
-        "unit": checked.unit,
-        "value": checked.value,
-        "std_uncertainty": checked.std_uncertainty,
-        # Of what the instrument said: its own words are what a repetition repeats.
-        "row_hash": measurements.row_hash(said),
-    }
-    if reading.unit != checked.unit:
-        row |= {"raw_unit": reading.unit, "raw_value": reading.value, "raw_std_uncertainty": reading.std_uncertainty}
-    return row
+    return said
+
+
+def _row(new: tuple[Checked, str]) -> dict[str, Any]:
+    """A new reading as it is stored under its id."""
+    checked, measurement_id = new
+    return batches.row_of(
+        _said(checked),
+        measurement_id,
+        checked.reading.uid,
+        unit=checked.unit,
+        value=checked.value,
+        std_uncertainty=checked.std_uncertainty,
+    )
 
 
 def _announce(session: Session, recorded: Recorded, problem: Problem, film_ids: set[str]) -> Recorded:

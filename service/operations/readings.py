@@ -1,9 +1,8 @@
 """What instruments say of devices, and whether it can be true: film, device, quantity, unit, value, row by row."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from sqlalchemy.orm import Session
 
@@ -24,8 +23,7 @@ Refusals = dict[int, list[Violation]]
 """What is wrong with rows, by their number."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """One row of a batch, of checked shape but unchecked content."""
 
     film_id: str
@@ -46,8 +44,7 @@ class Reading:
     """Calibration that the instrument says was in force."""
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(NamedTuple):
     """A reading that can be true, with its device found and its value in the campaign's unit."""
 
     row: int

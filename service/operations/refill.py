@@ -18,7 +18,10 @@ def request_decision(session: Session, campaign_id: str, wanted_revision: int) -
         Id of the pending job, to be rung for after the commit; None if the campaign does not decide now.
     """
     lock_campaign(session, campaign_id)
-    if _as_it_is(session, campaign_id).state not in DECIDING:
+    state = campaigns.state(session, campaign_id)
+    if state == "draining":
+        state = _as_it_is(session, campaign_id).state
+    if state not in DECIDING:
         return None
     return jobs.request(session, campaign_id, wanted_revision)
 

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from service.errors import Conflict, IllegalTransition, InvalidInput, Violation
+from service.operations import batches
+from service.operations.batches import Counts, Written
 from service.operations.refill import request_decision
-from service.operations.retractions import cover_arrivals
 from service.operations.units import Conversion, conversion
-from service.store import calibrations, campaigns, datasets, events, measurements, samples
+from service.store import campaigns, datasets, events, measurements, samples
 from service.store.ids import new_id
 from service.store.session import lock_campaign
-from service.store.tables import MeasurementBatchRow, MeasurementRow, SampleRow
+from service.store.tables import MeasurementRow, SampleRow
 
 LARGEST = 1e100
 """Largest magnitude of a value in the campaign's unit."""
@@ -193,18 +193,26 @@ def record(session: Session, sample_id: str, instrument: str, sent: Sequence[Sam
         named = ", ".join(map(repr, other[:10]))
         raise Conflict(f"{len(other)} uid(s) are stored with other content and readings never change: {named}")
     new = [row for row in rows if row["uid"] not in known]
-    batch_id, revision, job_id = _store(session, sample, instrument_id, new, duplicates=len(rows) - len(new))
+    counts = Counts(len(new), duplicates=len(rows) - len(new))
+    written = batches.write(session, sample.campaign_id, instrument_id, new, counts)
     return Recorded(
-        id=batch_id,
+        id=written.batch_id,
         campaign_id=sample.campaign_id,
         sample_id=sample_id,
         instrument=instrument,
-        revision=revision,
+        revision=written.revision,
         accepted=len(new),
         duplicates=len(rows) - len(new),
         measurement_ids=tuple(known[r["uid"]][0] if r["uid"] in known else r["id"] for r in rows),
-        job_id=job_id,
+        job_id=_announce(session, sample, written, len(new)) if new else None,
     )
+
+
+def _announce(session: Session, sample: SampleRow, written: Written, accepted: int) -> str | None:
+    """Tell of new readings and ask for the decision that sees them; return its job."""
+    told = {"batch_id": written.batch_id, "sample_id": sample.id, "revision": written.revision, "accepted": accepted}
+    events.append(session, sample.campaign_id, "sample.read", told)
+    return request_decision(session, sample.campaign_id, written.revision)
 
 
 def _rows(sample: SampleRow, sent: Sequence[SampleReading]) -> list[dict[str, Any]]:
@@ -230,7 +238,7 @@ def _rows(sample: SampleRow, sent: Sequence[SampleReading]) -> list[dict[str, An
 def _row(sample: SampleRow, reading: SampleReading, pointer: str) -> dict[str, Any]:
     """One reading in the campaign's unit, and as it was delivered if that was another one."""
     into = _conversion(reading.unit, sample.unit, f"{pointer}/unit")
-    measurement_id, value = new_id("msr"), into.value(reading.value)
+    value = into.value(reading.value)
     if abs(value) > LARGEST:
         message = f"the value must lie within {LARGEST:g} {sample.unit}, it is {value:g}"
         raise InvalidInput(message, [Violation(f"{pointer}/value", message)])
@@ -244,42 +252,8 @@ def _row(sample: SampleRow, reading: SampleReading, pointer: str) -> dict[str, A
         "replicates": reading.replicates,
         "measured_at": reading.measured_at,
     }
-    row = said | {
-        "id": measurement_id,
-        "campaign_id": sample.campaign_id,
-        "uid": reading.uid or measurement_id,
-        "unit": sample.unit,
-        "value": value,
-        "std_uncertainty": None if reading.std_uncertainty is None else into.uncertainty(reading.std_uncertainty),
-        "row_hash": measurements.row_hash(said),
-    }
-    if reading.unit != sample.unit:
-        row |= {"raw_unit": reading.unit, "raw_value": reading.value, "raw_std_uncertainty": reading.std_uncertainty}
-    return row
-
-
-def _store(
-    session: Session, sample: SampleRow, instrument_id: str, new: list[dict[str, Any]], *, duplicates: int
-) -> tuple[str, int, str | None]:
-    """Write readings that are new; return the batch, the revision that holds it and the job that will see it."""
-    campaign_id, batch_id = sample.campaign_id, new_id("bat")
-    revision = campaigns.get(session, campaign_id).revision
-    if new:
-        revision = datasets.draw_revision(session, campaign_id, "batch", batch_id)
-    head = {"campaign_id": campaign_id, "instrument_id": instrument_id, "revision": revision}
-    counts = {"accepted": len(new), "duplicates": duplicates}
-    session.execute(insert(MeasurementBatchRow).values(id=batch_id, **head, **counts))
-    if not new:
-        return batch_id, revision, None
-    under = calibrations.of_instrument(session, instrument_id)
-    for row in new:
-        calibration_id = calibrations.in_force(under, row["property"], row["measured_at"])
-        row.update(head, batch_id=batch_id, calibration_id=calibration_id)
-    measurements.store(session, new)
-    told = {"batch_id": batch_id, "sample_id": sample.id, "revision": revision, "accepted": len(new)}
-    events.append(session, campaign_id, "sample.read", told)
-    cover_arrivals(session, campaign_id, batch_id)
-    return batch_id, revision, request_decision(session, campaign_id, revision)
+    spread = None if reading.std_uncertainty is None else into.uncertainty(reading.std_uncertainty)
+    return batches.row_of(said, new_id("msr"), reading.uid, unit=sample.unit, value=value, std_uncertainty=spread)
 
 
 def _conversion(unit: str, wanted: str, pointer: str) -> Conversion:

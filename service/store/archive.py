@@ -18,6 +18,8 @@ from service.store.tables import (
     JobRow,
     MeasurementRow,
     ModelVersionRow,
+    PriorDataRow,
+    PriorReadingRow,
     ReplayRow,
     RetractedCompositionRow,
     RetractedReadingRow,
@@ -61,6 +63,9 @@ def _of(table: Table, campaign_id: str) -> ColumnElement[bool]:
         case RetractedReadingRow.__tablename__ | RetractedCompositionRow.__tablename__:
             here = RetractionRow.campaign_id == campaign_id
             return table.c.retraction_id.in_(select(RetractionRow.id).where(here))
+        case PriorReadingRow.__tablename__:
+            here = PriorDataRow.campaign_id == campaign_id
+            return table.c.prior_data_id.in_(select(PriorDataRow.id).where(here))
         case ArtifactRow.__tablename__:
             here = ModelVersionRow.campaign_id == campaign_id
             return table.c.sha256.in_(select(ModelVersionRow.artifact_sha256).where(here))

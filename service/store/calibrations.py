@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, insert, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, insert, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from service.errors import NotFound
@@ -40,8 +40,14 @@ def is_of(session: Session, calibration_id: str, campaign_id: str) -> bool:
 
 def of_instrument(session: Session, instrument_id: str) -> Sequence[CalibrationRow]:
     """Every calibration of an instrument, the latest begun first."""
-    query = select(CalibrationRow).where(CalibrationRow.instrument_id == instrument_id)
-    return session.scalars(query.order_by(CalibrationRow.valid_from.desc(), CalibrationRow.id)).all()
+    return session.scalars(_OF_INSTRUMENT, {"instrument_id": instrument_id}).all()
+
+
+_OF_INSTRUMENT = (
+    select(CalibrationRow)
+    .where(CalibrationRow.instrument_id == bindparam("instrument_id"))
+    .order_by(CalibrationRow.valid_from.desc(), CalibrationRow.id)
+)
 
 
 def page(session: Session, instrument_id: str, after: str | None, limit: int) -> Sequence[CalibrationRow]:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Text, cast, func, insert, literal, select, update
+from sqlalchemy import Text, bindparam, cast, func, insert, select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningInsert
 
 from models.dataset import Dataset
 from models.problem import Problem
@@ -19,6 +20,7 @@ from service.store.tables import (
     CampaignConfigRow,
     CampaignRow,
     RevisionRow,
+    table_of,
 )
 
 __all__ = [
@@ -52,15 +54,17 @@ def head(session: Session, campaign_id: str) -> Head:
     Raises:
         NotFound: If there is no such campaign.
     """
-    query = (
-        select(CampaignRow.state, CampaignRow.revision, cast(CampaignConfigRow.problem, Text).label("problem"))
-        .join(CampaignConfigRow, CampaignConfigRow.campaign_id == CampaignRow.id)
-        .where(CampaignRow.id == campaign_id, CampaignConfigRow.number == CampaignRow.config_revision)
-    )
-    found = session.execute(query).one_or_none()
+    found = session.execute(_HEAD, {"campaign_id": campaign_id}).one_or_none()
     if found is None:
         raise NotFound("campaign", campaign_id)
     return Head(found.state, found.revision, _parsed(found.problem))
+
+
+_HEAD = (
+    select(CampaignRow.state, CampaignRow.revision, cast(CampaignConfigRow.problem, Text).label("problem"))
+    .join(CampaignConfigRow, CampaignConfigRow.campaign_id == CampaignRow.id)
+    .where(CampaignRow.id == bindparam("campaign_id"), CampaignConfigRow.number == CampaignRow.config_revision)
+)
 
 
 def problem(session: Session, campaign_id: str, number: int) -> Problem:
@@ -88,17 +92,27 @@ def draw_revision(session: Session, campaign_id: str, cause: str, cause_id: str 
         cause_id: Id of the batch, film or retraction that caused it.
     """
     lock_campaign(session, campaign_id)
+    drawn = {"campaign": campaign_id, "cause": cause, "cause_id": cause_id}
+    number: int = session.execute(_DRAW, drawn).scalar_one()
+    return number
+
+
+def _drawing() -> ReturningInsert[int]:
+    campaign = table_of(CampaignRow)
     raised = (
-        update(CampaignRow)
-        .where(CampaignRow.id == campaign_id)
-        .values(revision=CampaignRow.revision + 1, updated_at=func.now())
-        .returning(CampaignRow.revision)
+        update(campaign)
+        .where(campaign.c.id == bindparam("campaign"))
+        .values(revision=campaign.c.revision + 1, updated_at=func.now())
+        .returning(campaign.c.id, campaign.c.revision)
         .cte("raised")
     )
-    told = select(literal(campaign_id), raised.c.revision, literal(cause), literal(cause_id, Text))
-    drawn = insert(RevisionRow).from_select(["campaign_id", "number", "cause", "cause_id"], told)
-    number: int = session.execute(drawn.returning(RevisionRow.number)).scalar_one()
-    return number
+    told = select(raised.c.id, raised.c.revision, bindparam("cause", type_=Text), bindparam("cause_id", type_=Text))
+    revision = table_of(RevisionRow)
+    drawn = insert(revision).from_select(["campaign_id", "number", "cause", "cause_id"], told)
+    return drawn.returning(revision.c.number)
+
+
+_DRAW = _drawing()
 
 
 def snapshot_hash(session: Session, campaign_id: str, revision: int, rows: Sequence[SnapshotRow] | None = None) -> str:

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Text, cast, column, func, insert, select, true
+from sqlalchemy import BigInteger, Text, bindparam, cast, column, func, insert, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session, aliased
+from sqlalchemy.sql.dml import ReturningInsert
 
 from service.store.session import lock_campaign
-from service.store.tables import EventRow
+from service.store.tables import EventRow, table_of
 
 
 def append(session: Session, campaign_id: str, kind: str, data: dict[str, Any]) -> int:
@@ -24,9 +25,20 @@ def append(session: Session, campaign_id: str, kind: str, data: dict[str, Any]) 
         Its number, larger than that of every event of the campaign that was committed before.
     """
     lock_campaign(session, campaign_id)
-    following = select(func.coalesce(func.max(EventRow.seq), 0) + 1).where(EventRow.campaign_id == campaign_id)
-    row = insert(EventRow).values(campaign_id=campaign_id, seq=following.scalar_subquery(), type=kind, data=data)
-    return session.execute(row.returning(EventRow.seq)).scalar_one()
+    seq: int = session.execute(_APPEND, {"campaign_id": campaign_id, "type": kind, "data": data}).scalar_one()
+    return seq
+
+
+def _appending() -> ReturningInsert[int]:
+    event = table_of(EventRow)
+    following = select(func.coalesce(func.max(event.c.seq), 0) + 1).where(
+        event.c.campaign_id == bindparam("campaign_id")
+    )
+    given: dict[str, Any] = {name: bindparam(name) for name in ("campaign_id", "type", "data")}
+    return insert(event).values({"seq": following.scalar_subquery(), **given}).returning(event.c.seq)
+
+
+_APPEND = _appending()
 
 
 def page(session: Session, campaign_id: str, after: int, limit: int) -> Sequence[EventRow]:

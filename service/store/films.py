@@ -13,7 +13,7 @@ from service.store import retractions
 from service.store.campaigns import FRESH
 from service.store.ids import new_id
 from service.store.rows import after_id, current
-from service.store.tables import CompositionReadingRow, FilmRow, MeasurementRow, ProposalRow
+from service.store.tables import CompositionReadingRow, FilmRow, MeasurementRow, ProposalRow, table_of
 
 
 def start(session: Session, proposal: ProposalRow, robot: str) -> str:
@@ -160,7 +160,7 @@ def settle(session: Session, film_ids: Collection[str], properties: Collection[s
         Ids of the films that became measured.
     """
     asked = {"films": list(film_ids), "properties": list(properties)}
-    settled = session.execute(_SETTLE, asked, execution_options=FRESH).all()
+    settled = session.execute(_SETTLE, asked).all()
     if not settled:
         return []
     with_films = update(ProposalRow).where(ProposalRow.id.in_([s[1] for s in settled]), ProposalRow.state == "made")
@@ -186,14 +186,15 @@ def _done(of_films: ColumnElement[bool]) -> Select[str | None, int | None]:
 
 def _settling() -> ReturningUpdate[str, str]:
     """Only films that are made are looked at: one that is measured may have thousands of readings."""
-    made = select(FilmRow.id).where(FilmRow.id == any_(_FILMS), FilmRow.state == "made")
+    film = table_of(FilmRow)
+    made = select(film.c.id).where(film.c.id == any_(_FILMS), film.c.state == "made")
     done = _done(MeasurementRow.film_id.in_(made)).subquery()
     counted = select(done.c.film_id, func.count().label("devices")).group_by(done.c.film_id).subquery()
     return (
-        update(FilmRow)
-        .where(FilmRow.id == counted.c.film_id, FilmRow.state == "made", FilmRow.devices <= counted.c.devices)
+        update(film)
+        .where(film.c.id == counted.c.film_id, film.c.state == "made", film.c.devices <= counted.c.devices)
         .values(state="measured")
-        .returning(FilmRow.id, FilmRow.proposal_id)
+        .returning(film.c.id, film.c.proposal_id)
     )
 
 

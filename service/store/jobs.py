@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import Interval, cast, func, literal, or_, select, text, update
+from sqlalchemy import Interval, bindparam, cast, func, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
+from sqlalchemy.sql.dml import ReturningInsert
 
 from service.store.campaigns import FRESH
 from service.store.ids import new_id
-from service.store.tables import CampaignConfigRow, CampaignRow, JobRow, ProposalRow
+from service.store.tables import CampaignConfigRow, CampaignRow, JobRow, ProposalRow, table_of
 
 LIVE = ("pending", "leased")
 LEASE_S = 30
@@ -26,18 +27,23 @@ def request(session: Session, campaign_id: str, wanted_revision: int) -> str:
     Returns:
         Id of the pending job.
     """
-    row = insert(JobRow).values(
-        id=new_id("job"), campaign_id=campaign_id, kind="decide", wanted_revision=wanted_revision
-    )
-    coalesced = row.on_conflict_do_update(
+    wish = {"id": new_id("job"), "campaign_id": campaign_id, "kind": "decide", "wanted_revision": wanted_revision}
+    job_id: str = session.execute(_REQUEST, wish).scalar_one()
+    return job_id
+
+
+def _requesting() -> ReturningInsert[str]:
+    job = table_of(JobRow)
+    row = insert(job).values({name: bindparam(name) for name in ("id", "campaign_id", "kind", "wanted_revision")})
+    latest = func.greatest(job.c.wanted_revision, row.excluded.wanted_revision)
+    return row.on_conflict_do_update(
         index_elements=["campaign_id", "kind"],
         index_where=text("state = 'pending'"),  # written out: a bound value does not match the index in a generic plan
-        set_={
-            "wanted_revision": func.greatest(JobRow.wanted_revision, row.excluded.wanted_revision),
-            "updated_at": func.now(),
-        },
-    ).returning(JobRow.id)
-    return session.execute(coalesced).scalar_one()
+        set_={"wanted_revision": latest, "updated_at": func.now()},
+    ).returning(job.c.id)
+
+
+_REQUEST = _requesting()
 
 
 def get(session: Session, job_id: str) -> JobRow | None:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, insert, literal, or_, select, text, update
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, insert, literal, or_, select, text, update
 from sqlalchemy.orm import Session, aliased
 
 from service.store.campaigns import FRESH
@@ -145,8 +145,14 @@ def page(session: Session, campaign_id: str, after: str | None, limit: int) -> S
 
 def standing(session: Session, campaign_id: str) -> Sequence[RetractionRow]:
     """Retractions in force that cover what arrives later, too."""
-    here = (RetractionRow.campaign_id == campaign_id) & RetractionRow.reversed_revision.is_(None)
-    return session.scalars(select(RetractionRow).where(here, RetractionRow.also_later)).all()
+    return session.scalars(_STANDING, {"campaign_id": campaign_id}).all()
+
+
+_STANDING = select(RetractionRow).where(
+    RetractionRow.campaign_id == bindparam("campaign_id"),
+    RetractionRow.reversed_revision.is_(None),
+    RetractionRow.also_later,
+)
 
 
 def covered(session: Session, retraction_ids: Collection[str]) -> dict[str, tuple[int, int]]:

@@ -41,6 +41,9 @@ _HELD = "campaign_lock"
 """Where a session notes the transaction that holds a campaign's lock, and which."""
 
 
+_LOCK = text(f"select pg_advisory_xact_lock({_CAMPAIGN})")
+
+
 def lock_campaign(session: Session, campaign_id: str) -> None:
     """Serialise the rest of this transaction with every other holder of this campaign's lock, until it ends.
 
@@ -53,7 +56,7 @@ def lock_campaign(session: Session, campaign_id: str) -> None:
     """
     held = (session.get_transaction(), campaign_id)
     if session.info.get(_HELD) != held:
-        session.execute(text(f"select pg_advisory_xact_lock({_CAMPAIGN})"), {"campaign": campaign_id})
+        session.execute(_LOCK, {"campaign": campaign_id})
         session.info[_HELD] = (session.get_transaction(), campaign_id)  # executing may have begun the transaction
 
 

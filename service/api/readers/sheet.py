@@ -4,6 +4,7 @@ import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -19,10 +20,50 @@ FIELDS = tuple(MeasurementCreate.model_fields)
 INTEGERS = frozenset({"device", "replicates"})
 NUMBERS = frozenset({"position", "position_mm", "value", "std_uncertainty"}) | INTEGERS
 
+MOST_COLUMNS = 200
+"""Of a table whose columns are named by what they are of."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """Which columns a table may have."""
+
+    fields: tuple[str, ...]
+    numbers: frozenset[str]
+    """Of the fields, those that are numbers."""
+    integers: frozenset[str]
+    """Of the numbers, those that are whole."""
+    fractions: str | None = None
+    """How columns begin that are named by an element and hold its fraction."""
+    conditions: str | None = None
+    """How columns begin that are named by a process variable and hold a number or a choice."""
+    ignored: frozenset[str] = frozenset()
+    """Columns that may be there and are not looked at."""
+
+    def knows(self, name: str) -> bool:
+        """Whether there may be such a column."""
+        return name in self.fields or name in self.ignored or self.is_fraction(name) or self.is_condition(name)
+
+    def is_fraction(self, name: str) -> bool:
+        """Whether a column holds the fraction of an element."""
+        return self.fractions is not None and name.startswith(self.fractions)
+
+    def is_condition(self, name: str) -> bool:
+        """Whether a column holds a process variable: a number, or text."""
+        return self.conditions is not None and name.startswith(self.conditions)
+
+    def is_number(self, name: str) -> bool:
+        """Whether a column may hold numbers."""
+        return name in self.numbers or self.is_fraction(name) or self.is_condition(name)
+
+
+MEASUREMENTS = Form(FIELDS, NUMBERS, INTEGERS)
+
 Row = Mapping[str, Any] | list[Violation]
 """Fields by name, or why the row cannot be read."""
 Line = TypeVar("Line")
 _HEADER = re.compile(r"(value|std_uncertainty)\s*\[(.+)\]")
+_SAID = attrgetter(*Reading._fields)
 _ROWS = TypeAdapter(list[MeasurementCreate])
 
 
@@ -46,19 +87,21 @@ class Columns:
     """Of every row, where the header gives it."""
 
 
-def columns_of(header: Sequence[str]) -> Columns:
+def columns_of(header: Sequence[str], form: Form = MEASUREMENTS) -> Columns:
     """Understand a header: names of fields, `value [mV]` for a value and its unit.
 
     Raises:
         InvalidInput: If a name is unknown or there twice, or if the unit is.
     """
-    if len(header) > 2 * len(FIELDS):
-        raise InvalidInput(f"the header has {len(header)} columns; there are only {len(FIELDS)} fields")
+    most = MOST_COLUMNS if form.fractions else 2 * len(form.fields)
+    if len(header) > most:
+        raise InvalidInput(f"the header has {len(header)} columns; there are only {len(form.fields)} fields")
     names = [name.strip() for name in header]
     with_unit = [_HEADER.fullmatch(name) for name in names]
     fields = [found[1] if found else name for name, found in zip(names, with_unit, strict=True)]
     units = {found[2].strip() for found in with_unit if found}
-    wrong = [f"column {name!r} is not one of {', '.join(FIELDS)}" for name in fields if name not in FIELDS]
+    named = [*form.fields, *(f"{start}…" for start in (form.fractions, form.conditions) if start)]
+    wrong = [f"column {name!r} is not one of {', '.join(named)}" for name in fields if not form.knows(name)]
     wrong += [f"column {name!r} is there twice" for name in sorted({n for n in fields if fields.count(n) > 1})]
     if len(units) > 1:
         wrong.append(f"value and std_uncertainty have one unit, the header gives {' and '.join(sorted(units))}")
@@ -103,7 +146,7 @@ def shaped(rows: Sequence[Row]) -> tuple[list[Reading], dict[int, list[Violation
     good = _parsed(rows, refused)
     if good is None:  # the faults are known now, so the others are without
         good = _parsed(rows, refused) or []
-    return [Reading(**vars(fields)) for fields in good], refused
+    return [Reading._make(_SAID(fields)) for fields in good], refused
 
 
 def _parsed(rows: Sequence[Row], refused: dict[int, list[Violation]]) -> list[MeasurementCreate] | None:

@@ -20,7 +20,7 @@ from service.operations.archive.crate import Entry
 from service.operations.archive.sheets import Column, Sheet, write_csv, write_parquet
 from service.store import archive, arrays, artifacts, attachments, campaigns, datasets, models
 from service.store.schema import head as schema_head
-from service.store.tables import CampaignConfigRow, ModelVersionRow
+from service.store.tables import CampaignConfigRow, ModelVersionRow, table_of
 
 FORMAT = "filmloop-archive/1"
 MANIFEST = "record/manifest.json"
@@ -151,13 +151,13 @@ def _dictionary(sheets: Iterable[Sheet]) -> Sheet:
 
 
 def _configurations(session: Session, campaign_id: str) -> list[dict[str, Any]]:
-    found = archive.rows(session, CampaignConfigRow.__table__, campaign_id)  # type: ignore[arg-type]  # it is a table
+    found = archive.rows(session, table_of(CampaignConfigRow), campaign_id)
     return [{name: value for name, value in row.items() if name != "campaign_id"} for row in found]
 
 
 def _model_versions(session: Session, campaign_id: str) -> list[dict[str, Any]]:
     left_out = {"posterior", "insights"}  # large, and in the record
-    found = archive.rows(session, ModelVersionRow.__table__, campaign_id)  # type: ignore[arg-type]
+    found = archive.rows(session, table_of(ModelVersionRow), campaign_id)
     return [{name: value for name, value in row.items() if name not in left_out} for row in found]
 
 

@@ -13,12 +13,14 @@ from service.store.tables.base import (
     REVISION_CAUSES,
     SOURCES,
     Base,
+    table_of,
 )
 from service.store.tables.campaigns import CampaignConfigRow, CampaignRow, EventRow, IdempotencyRow, RevisionRow
 from service.store.tables.decisions import ArtifactRow, DecisionRow, JobRow, ModelVersionRow, ProposalRow
 from service.store.tables.films import CompositionReadingRow, FilmRow, LeaseRow
 from service.store.tables.instruments import CalibrationRow, SampleRow
 from service.store.tables.measurements import InstrumentRow, MeasurementBatchRow, MeasurementRow
+from service.store.tables.prior_data import PriorDataRow, PriorReadingRow, PriorWithdrawalRow
 from service.store.tables.replays import ReplayRow
 from service.store.tables.retractions import RetractedCompositionRow, RetractedReadingRow, RetractionRow
 
@@ -51,6 +53,9 @@ __all__ = [
     "MeasurementBatchRow",
     "MeasurementRow",
     "ModelVersionRow",
+    "PriorDataRow",
+    "PriorReadingRow",
+    "PriorWithdrawalRow",
     "ProposalRow",
     "ReplayRow",
     "RetractedCompositionRow",
@@ -58,4 +63,5 @@ __all__ = [
     "RetractionRow",
     "RevisionRow",
     "SampleRow",
+    "table_of",
 ]

@@ -1,9 +1,9 @@
 """What every table shares: the words that states may be, how constraints are named, how types are stored."""
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
-from sqlalchemy import CheckConstraint, DateTime, MetaData, Text
+from sqlalchemy import CheckConstraint, DateTime, MetaData, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase
 
@@ -31,7 +31,19 @@ COMPOSITION_KINDS = ("nominal", "as_made", "measured")
 READING_STATES = ("ok", "dead", "above_limit", "below_limit")
 REPLAY_STATES = ("pending", "leased", "succeeded", "dead")
 VERDICTS = ("identical", "within_tolerance", "differs")
-REVISION_CAUSES = ("created", "batch", "as_made", "composition", "retraction", "reversal")
+REVISION_CAUSES = (
+    "created",
+    "batch",
+    "as_made",
+    "composition",
+    "retraction",
+    "reversal",
+    "prior_data",
+    "prior_withdrawal",
+    "prior_reinstatement",
+)
+PRIOR_KINDS = ("campaign", "file")
+PRIOR_READING_STATES = ("ok", "above_limit", "below_limit")
 
 
 def one_of(column: str, values: tuple[str, ...], name: str, *, nullable: bool = False) -> CheckConstraint:
@@ -59,3 +71,8 @@ class Base(DeclarativeBase):
         dict[str, float]: JSONB,
         list[Any]: JSONB,
     }
+
+
+def table_of(row: type[Base]) -> Table:
+    """The table of a kind of row: what is inserted there directly needs no bookkeeping of objects."""
+    return cast("Table", row.__table__)

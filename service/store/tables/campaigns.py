@@ -12,6 +12,7 @@ from sqlalchemy import (
     func,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.store.tables.base import CAMPAIGN_STATES, REVISION_CAUSES, Base, one_of
@@ -33,6 +34,8 @@ class CampaignRow(Base):
     """Revision of the newest published decision; never goes back."""
     exhausted: Mapped[bool] = mapped_column(server_default=text("false"))
     """Whether it was said in an event that the budget leaves no room for another film."""
+    cloned_from: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """Campaign and number of the configuration that it began with; none of one that was written anew."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

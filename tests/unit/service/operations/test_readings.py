@@ -1,6 +1,5 @@
 """The device that a reading belongs to, whichever way the instrument tells it."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -19,7 +18,7 @@ EVEN = {k: k / 4 for k in range(5)}
 def placed(film: FilmPlaces, **said):
     """The device, or what is wrong."""
     checks = Checks("c", PROBLEM, {"f": film})
-    found = checks.check(0, replace(READING, **said))
+    found = checks.check(0, READING._replace(**said))
     return found.device if found else [v.message for v in checks.refused[0]]
 
 

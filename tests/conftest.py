@@ -4,14 +4,11 @@ import os
 import tempfile
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from sqlalchemy import URL, Engine, create_engine, func, make_url, text, update
+from sqlalchemy import URL, Engine, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -86,104 +83,9 @@ def sessions(database_url: str) -> Iterator[Any]:
     engine.dispose()
 
 
-@dataclass(frozen=True)
-class Advice:
-    """A recommendation made without a model."""
-
-    film: Any
-    mean: Any = None
-    sd: Any = None
-    gain: float | None = None
-    policy: str = "random"
-    source: str = "random"
-    reason: str = "a film of the test"
-    alternatives: tuple[Any, ...] = ()
-    pairs: tuple[Any, ...] = ()
-    cost: float | None = None
-
-
-class Loop:
-    """Campaigns of 3 elements and 3 devices whose decisions the test makes itself, through what workers call."""
-
-    ELEMENTS = ("Fe", "Ga", "Pd")
-    DEVICES = 3
-
-    def __init__(self, sessions: Any) -> None:
-        self.sessions = sessions
-        self._random = np.random.default_rng(7)
-
-    def problem(self) -> dict[str, Any]:
-        return {
-            "space": {
-                "elements": list(self.ELEMENTS),
-                "process": [
-                    {"kind": "continuous", "name": "anneal_c", "unit": "degC", "lower": 200.0, "upper": 700.0},
-                    {"kind": "categorical", "name": "substrate", "choices": ["Si", "glass"]},
-                ],
-            },
-            "objectives": [{"property": "magnetisation", "unit": "emu/cm3"}],
-            "film": {"devices": self.DEVICES},
-        }
-
-    def campaign(
-        self, *, queue_depth: int = 1, films: int | None = None, ttl_s: int = 300, overdue_s: int = 600
-    ) -> str:
-        """An active campaign."""
-        from models.problem import Problem  # noqa: PLC0415 - as above
-        from service.operations import campaigns  # noqa: PLC0415 - as above
-
-        with self.sessions.begin() as session:
-            campaign = campaigns.create(
-                session,
-                "wafer",
-                Problem.model_validate(self.problem()),
-                queue_depth=queue_depth,
-                budget_films=films,
-                lease_ttl_s=ttl_s,
-                lease_overdue_s=overdue_s,
-            )
-            campaigns.act(session, campaign.id, "activate")
-        return campaign.id
-
-    def advice(self, number: int) -> list[Advice]:
-        """Random films."""
-        from models.film import Film  # noqa: PLC0415 - as above
-
-        s = np.linspace(0.0, 1.0, self.DEVICES)
-        ends = self._random.dirichlet(np.ones(len(self.ELEMENTS)), size=(number, 2))
-        return [Advice(Film(a, b, np.array([0.5, 1.0, 0.0]), s)) for a, b in ends]
-
-    def take(self, campaign_id: str, worker: str = "worker") -> Any:
-        """The input of the campaign's pending decision; None if there is none to take."""
-        from service.operations.decisions import claim_decision  # noqa: PLC0415 - as above
-        from service.store import jobs  # noqa: PLC0415 - as above
-
-        with self.sessions() as session:
-            waiting = [job.id for job in jobs.live(session, campaign_id) if job.state == "pending"]
-        return claim_decision(self.sessions, waiting[0], worker) if waiting else None
-
-    def decide(self, campaign_id: str) -> Any:
-        """Take the pending decision and publish as many random films as are wanted; return its input."""
-        from service.operations.decisions import publish_decision  # noqa: PLC0415 - as above
-
-        decision = self.take(campaign_id)
-        assert decision is not None, "no decision is pending"
-        assert publish_decision(self.sessions, decision, None, self.advice(decision.count))
-        return decision
-
-    def row(self, table: Any, row_id: str) -> Any:
-        """A row as it is now."""
-        with self.sessions() as session:
-            return session.get(table, row_id)
-
-    def let_pass(self, table: Any, row_id: str, column: str) -> None:
-        """Move a deadline into the past, as if the time had gone by."""
-        with self.sessions.begin() as session:
-            past = func.now() - timedelta(seconds=1)
-            session.execute(update(table).where(table.id == row_id).values({column: past}))
-
-
 @pytest.fixture
-def loop(sessions: Any) -> Loop:
+def loop(sessions: Any) -> Any:
     """Campaigns whose decisions are made by hand."""
+    from benchmarks.faults.loop import Loop  # noqa: PLC0415 - as above
+
     return Loop(sessions)

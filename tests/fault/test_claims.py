@@ -5,21 +5,21 @@ import time
 from collections import Counter
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select
 
+from benchmarks.faults import claims
 from service.errors import NothingReady
-from service.operations import leases as under_lease
 from service.operations.claims import claim
 from service.operations.decisions import publish_decision
 from service.store.tables import EventRow, LeaseRow, ProposalRow
 
 ROBOTS = 32
-PROPOSALS = 500
+PROPOSALS = 40
 
 
 @pytest.fixture
 def campaign(loop):
-    """A campaign with 500 proposals ready."""
+    """A campaign with proposals ready."""
     campaign_id = loop.campaign(queue_depth=20)
     assert publish_decision(loop.sessions, loop.take(campaign_id), None, loop.advice(PROPOSALS))
     return campaign_id
@@ -45,54 +45,18 @@ def at_once(work):
     return found
 
 
-def test_thirty_two_robots_claim_five_hundred_films_once_each(loop, campaign):
-    def until_empty(k):
-        taken = []
-        while True:
-            try:
-                with loop.sessions.begin() as session:
-                    got = claim(session, campaign, f"robot {k}", wait_for_decision=False)
-            except NothingReady:
-                return taken
-            taken.append((got.proposal.id, got.lease.fence))
-            with loop.sessions.begin() as session:
-                under_lease.start(session, got.lease.id, got.lease.token)
-            with loop.sessions.begin() as session:
-                under_lease.complete(session, got.lease.id, got.lease.token, "ok", compositions=None, note=None)
-
-    claims = at_once(until_empty)
-    assert len(claims) == PROPOSALS
-    twice = [p for p, n in Counter(p for p, _ in claims).items() if n > 1]
-    assert twice == []
-    assert {fence for _, fence in claims} == {1}
-    with loop.sessions() as session:
-        told = session.scalars(select(EventRow).where(EventRow.type == "proposal.leased").order_by(EventRow.seq)).all()
-        seqs = session.scalars(select(EventRow.seq).order_by(EventRow.seq)).all()
-    assert len({e.data["proposal_id"] for e in told}) == PROPOSALS
-    assert list(seqs) == list(range(1, len(seqs) + 1))
+@pytest.mark.fault
+def test_robots_in_processes_of_their_own_are_given_each_film_once(database_url, tmp_path):
+    found = claims.run(database_url, tmp_path, robots=8, films=100, seed=3)
+    assert found.wrong == dict.fromkeys(found.wrong, 0), found.figure
+    assert found.count > 100  # some films were given back, and claimed again under a higher fence
 
 
-def test_a_naive_claim_gives_films_twice(loop, campaign):
-    """Select, then update, without a lock and without a guard: what the claim above would be without its care."""
-
-    def until_empty(k):
-        taken = []
-        while True:
-            with loop.sessions.begin() as session:
-                ready = session.execute(
-                    select(ProposalRow.id)
-                    .where(ProposalRow.campaign_id == campaign, ProposalRow.state == "ready")
-                    .order_by(ProposalRow.rank)
-                    .limit(1)
-                ).scalar_one_or_none()
-                if ready is None:
-                    return taken
-                session.execute(update(ProposalRow).where(ProposalRow.id == ready).values(state="leased"))
-                taken.append(ready)
-
-    claims = at_once(until_empty)
-    assert len(set(claims)) == PROPOSALS
-    assert len(claims) > PROPOSALS
+@pytest.mark.fault
+def test_a_naive_claim_gives_films_twice(database_url, tmp_path):
+    found = claims.run(database_url, tmp_path, robots=8, films=60, seed=3, naive="selects_then_updates")
+    assert found.wrong["one fence given twice"] > 0, found.figure
+    assert found.wrong["films begun twice"] > 0, found.figure
 
 
 def test_the_same_robot_claiming_at_once_gets_one_lease(loop, campaign):
@@ -101,9 +65,9 @@ def test_the_same_robot_claiming_at_once_gets_one_lease(loop, campaign):
             got = claim(session, campaign, "ada", wait_for_decision=False)
         return [(got.lease.id, got.lease.token, got.proposal.id, got.fresh)]
 
-    claims = at_once(once)
-    assert len({(lease, token, proposal) for lease, token, proposal, _ in claims}) == 1
-    assert Counter(fresh for *_, fresh in claims) == {True: 1, False: ROBOTS - 1}
+    found = at_once(once)
+    assert len({(lease, token, proposal) for lease, token, proposal, _ in found}) == 1
+    assert Counter(fresh for *_, fresh in found) == {True: 1, False: ROBOTS - 1}
 
 
 def test_the_database_itself_refuses_a_second_live_lease(loop, campaign):

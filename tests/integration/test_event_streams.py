@@ -3,16 +3,15 @@
 import asyncio
 import json
 import os
-import socket
 import threading
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import text
 
+from benchmarks.faults.readers import Reader
 from service.api import streams
 from service.api.events import wants_stream
 from service.app import create_app
@@ -122,45 +121,6 @@ def test_a_reader_that_left_is_forgotten(settings, lab):
         while app.state.streams.readers and time.monotonic() < soon:
             time.sleep(0.01)
         assert app.state.streams.readers == 0
-
-
-class Reader:
-    """A reader with a socket of its own, which notes the number of every event."""
-
-    def __init__(self, port: int, campaign: str) -> None:
-        self.port, self.campaign = port, campaign
-        self.seen: list[int] = []
-        self.connected = 0
-
-    async def lines(self, buffer: int | None = None) -> AsyncIterator[bytes]:
-        """Lines of a stream from after the last event that was seen, until the server ends it."""
-        connection = socket.socket()
-        if buffer is not None:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-        connection.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", self.port))
-        source, sink = await asyncio.open_connection(sock=connection, limit=buffer or 2**16)
-        resume = f"Last-Event-ID: {self.seen[-1]}\r\n" if self.seen else ""
-        head = f"GET /v1/campaigns/{self.campaign}/events HTTP/1.1\r\nHost: test\r\nAccept: text/event-stream\r\n"
-        sink.write(f"{head}{resume}\r\n".encode())
-        self.connected += 1
-        try:
-            while line := await source.readline():
-                yield line
-        finally:
-            sink.close()
-
-    async def read_until(self, last: int) -> None:
-        """Read on, connecting again as often as it takes, until an event of this number came."""
-        while not (self.seen and self.seen[-1] >= last):
-            try:
-                async for line in self.lines():
-                    if line.startswith(b"id: "):
-                        self.seen.append(int(line[4:]))
-                        if self.seen[-1] >= last:
-                            break
-            except OSError:
-                await asyncio.sleep(0.05)
 
 
 def busy_connections(sessions) -> int:

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.faults.loop import Advice
 from models.dataset import Dataset
 from service.operations.decisions import ModelRecord, explain_decision, publish_decision, store_artifact
 from service.operations.refill import request_decision
-from tests.conftest import Advice
 
 BEST = {
     "composition": {"Fe": 0.7, "Ga": 0.2, "Pd": 0.1},

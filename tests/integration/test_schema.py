@@ -1,8 +1,5 @@
 """The schema in the database is the one that the code declares, and one process at a time brings it there."""
 
-import subprocess
-import sys
-
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -95,17 +92,6 @@ def test_a_record_of_the_first_version_is_brought_forward(empty_database_url):
         read.replicates = 3
         with pytest.raises(IntegrityError, match="ck_measurement_replicates"):
             session.commit()
-
-
-def test_two_processes_that_migrate_at_once_do_it_once(empty_database_url):
-    script = "import sys; from service.store.schema import upgrade; upgrade(sys.argv[1])"
-    command = [sys.executable, "-c", script, empty_database_url]
-    processes = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
-    ended = [(process.communicate(timeout=120)[1], process.returncode) for process in processes]
-    assert [code for _, code in ended] == [0, 0, 0], ended
-    with create_engine(empty_database_url, poolclass=NullPool).connect() as connection:
-        assert current(connection) == head()
-    upgrade(empty_database_url)
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.faults.loop import Advice
 from models.dataset import Dataset
 from models.problem import Problem
 from service.operations.decision_inputs import DecisionInput
 from service.operations.standing import best, standing
-from tests.conftest import Advice
 
 ONE = {"property": "m", "unit": "T"}
 TWO = {"property": "h", "unit": "GPa"}

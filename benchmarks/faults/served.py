@@ -1,0 +1,94 @@
+"""The API as a process that can be killed, on a socket that outlives it, as the supervisor runs it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from service.supervisor.programs import api_command
+
+ROOT = Path(__file__).parents[2]
+
+
+def wait_for(condition: Callable[[], bool], *, within_s: float, pause_s: float = 0.01) -> None:
+    """Wait until `condition()` holds, or fail."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {within_s} s in vain"
+        time.sleep(pause_s)
+
+
+class Served:
+    """An API process, the real one or a naive variant of it."""
+
+    def __init__(self, database_url: str, folder: Path, naive: str | None = None) -> None:
+        """Open the socket, start nothing.
+
+        Args:
+            database_url: Where its record is.
+            folder: Its data directory; its log is kept there, too.
+            naive: A variant of `benchmarks.faults.naive`.
+        """
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=1000)
+        self._naive = naive
+        self.port = int(self._listener.getsockname()[1])
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = folder / "api.log"
+        addresses = {"FILMLOOP_DATABASE__URL": database_url, "FILMLOOP_DATA_DIR": str(folder)}
+        self._environment = os.environ | addresses | {"OMP_NUM_THREADS": "1", "FILMLOOP_LOG__LEVEL": "WARNING"}
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, first or again, and wait until it answers."""
+        descriptor = self._listener.fileno()
+        command = api_command(descriptor)
+        if self._naive is not None:
+            command = [sys.executable, "-m", "benchmarks.faults.naive", self._naive, str(descriptor)]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command, env=self._environment, pass_fds=[descriptor], cwd=ROOT, stdout=log, stderr=log
+            )
+        wait_for(self._answers, within_s=150)
+
+    def _answers(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, f"the API ended: {self.log.read_text()[-2000:]}"
+        try:
+            return httpx.get(f"{self.url}/healthz", timeout=5).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def end(self, by: signal.Signals = signal.SIGKILL) -> int:
+        """Send a signal; return the exit status."""
+        if self.process is None:
+            return 0
+        self.process.send_signal(by)
+        return self.process.wait(30)
+
+    def hang_up(self) -> None:
+        """Give the address up: who waits for an answer there is cut off."""
+        self._listener.close()
+
+    def close(self) -> None:
+        """End it for good."""
+        self.end()
+        self.hang_up()
+
+
+@contextmanager
+def served(database_url: str, folder: Path, naive: str | None = None) -> Iterator[Served]:
+    """An API for the length of a `with` block."""
+    folder.mkdir(parents=True, exist_ok=True)
+    api = Served(database_url, folder, naive)
+    try:
+        api.start()
+        yield api
+    finally:
+        api.close()

@@ -76,7 +76,7 @@ def naive(sessions: Sessions) -> Numbered:
 
     def newest() -> int:
         with sessions() as session:
-            return session.execute(text("select coalesce(max(serial), 0) from naive")).scalar_one()
+            return int(session.execute(text("select coalesce(max(serial), 0) from naive")).scalar_one())
 
     def read(serial: int) -> Snapshot:
         with sessions() as session:
@@ -93,7 +93,7 @@ def changed(numbered: Numbered) -> tuple[int, int, int]:
         How many changed, of how many, and how many rows of how many writes are in the last one.
     """
     names = [[f"{w}-{k}" for k in range(BATCHES)] for w in range(WRITERS)]
-    writers = [threading.Thread(target=lambda own=own: [numbered.write(name) for name in own]) for own in names]
+    writers = [threading.Thread(target=_write_all, args=(numbered, own)) for own in names]
     for writer in writers:
         writer.start()
     seen: dict[int, Snapshot] = {}
@@ -106,6 +106,11 @@ def changed(numbered: Numbered) -> tuple[int, int, int]:
     again = {number: numbered.read(number) for number in seen}
     missing = WRITERS * BATCHES - len(numbered.read(numbered.newest()))
     return sum(again[number] != snapshot for number, snapshot in seen.items()), len(seen), missing
+
+
+def _write_all(numbered: Numbered, names: list[str]) -> None:
+    for name in names:
+        numbered.write(name)
 
 
 def run(database_url: str, *, snapshots: int, make: Callable[[Sessions], Numbered] = real) -> Found:

@@ -27,9 +27,8 @@ def test_a_stream_that_begins_anew_at_every_connection_has_gaps(database_url, tm
 
 
 def test_numbers_from_a_sequence_leave_gaps(database_url, tmp_path):
-    found = readers.run(
-        database_url, tmp_path, readers=5, kills=0, slow=0, how=readers.append_by_sequence, pause_s=0.01
-    )
+    drawn = {"how": readers.append_by_sequence, "pace": readers.HASTY}
+    found = readers.run(database_url, tmp_path, readers=5, kills=0, slow=0, **drawn)
     assert found.wrong["events missed"] > 0, found.figure
 
 

@@ -47,7 +47,7 @@ def propose(
     Returns:
         `count` recommendations, the most wanted first. Without a model, before `problem.initial_films` films are
         known, or where an objective was never read, they are space-filling films and say so. With prior data of every
-        objective the model decides from the first film on.
+        objective the model decides on the first film; the others of the initial films show what prior data are worth.
 
     Raises:
         NoFeasibleFilm: If no film obeys every rule.
@@ -81,8 +81,11 @@ def _policy(question: Question, known: int) -> tuple[Policy, str]:
         return policy, ""
     objectives = range(len(question.problem.objectives))
     elsewhere = 0 if question.prior is None else min(_read_of(question.prior, k) for k in objectives)
-    if known < question.problem.initial_films and not (elsewhere and question.surrogate is not None):
+    by_prior = known == 0 and elsewhere > 0 and question.surrogate is not None
+    if known < question.problem.initial_films and not by_prior:
         before = f"; film {known + 1} of {question.problem.initial_films} before the model decides"
+        if elsewhere:  # the first film was where others found the best; one far from it tells what that is worth
+            before = f"; film {known + 1} of {question.problem.initial_films} before prior data are trusted"
         return SpaceFillingPolicy(SpaceFilling()), before
     if question.surrogate is None:
         return SpaceFillingPolicy(SpaceFilling()), "; there is no trained model"

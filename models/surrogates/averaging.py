@@ -47,9 +47,17 @@ STEP = 1e-3
 """Of the differences that give H from gradients."""
 
 
-def sets_for(readings: int, most: int) -> int:
-    """How many sets, at most `most`, say so much more than one that they are worth their cost."""
-    return min(most, READINGS_TIMES_SETS // readings) if readings <= MOST_READINGS else 1
+def sets_for(readings: int, most: int, own: int | None = None) -> int:
+    """How many sets, at most `most`, say so much more than one that they are worth their cost.
+
+    Args:
+        readings: All of them: they make the cost.
+        most: Wanted.
+        own: Those that are no prior data, which settle what prior data are worth; all if not given.
+    """
+    if (readings if own is None else own) > MOST_READINGS:
+        return 1
+    return max(1, min(most, READINGS_TIMES_SETS // max(1, readings)))
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,15 @@ its noise (`noise_basis.py`), w their weights.
 
     K = s_f^2 k(r) + c + s_b^2 F + s_g^2 (exp(-|t - t'| / l) - exp(-(|t| + |t'|) / l)) + diag(v)
         + sum_s G_s (o + s_s^2 k(r))                                                                      (1)
-    v_i = inflation_i (known variance, or m_i) + added_i,      log m_i = log sigma^2 + tau phi_i^T w      (2)
+    v_i = inflation_i (known variance, or m_i, + e_s^2) + added_i,      log m_i = log sigma^2 + tau phi_i^T w      (2)
     log p(y) = -1/2 y^T K^-1 y - 1/2 log|K| - n/2 log(2 pi)                                               (3)
     d log p / d theta = 1/2 tr(M dK/d theta),   M = a a^T - K^-1,   a = K^-1 y                            (4)
     log p(s^2) = -1/2 sum_i nu_i (log m_i + s_i^2 / m_i),  variances s_i^2 stated with nu_i degrees       (5)
 
 Drift is that of an Ornstein-Uhlenbeck process, counted from t = 0. Readings of a calibration sample share a constant of
 their own instead of f, c and the film effect. Readings of prior data are of f, of an offset of their source with the
-wide variance o, and of a discrepancy that varies like f does (`prior_data.py`). Equation (5) lets variances that are
-known speak of the noise where none is known.
+wide variance o, and of a discrepancy that varies like f does (`prior_data.py`); they scatter by e_s^2 more. Equation
+(5) lets variances that are known speak of the noise where none is known.
 
 Source: Rasmussen and Williams 2006, Gaussian Processes for Machine Learning, eq. 2.30 and 5.9; theta holds
 logarithms. The value and the whole gradient cost one Cholesky factor, one inverse from it and two matrix products.
@@ -86,7 +86,11 @@ class Readings:
         """`n` variances v of eq. (2)."""
         known = ~np.isnan(self.known_variance)
         own = np.where(known, np.where(known, self.known_variance, 0.0), self.inferred(h))
-        return np.asarray(self.inflation * own + self.added + NUGGET)
+        return np.asarray(self.inflation * (own + self.scatter(h)) + self.added + NUGGET)
+
+    def scatter(self, h: Hyperparameters) -> Array | float:
+        """`n` variances e_s^2 of eq. (2): 0 for own readings."""
+        return 0.0 if self.source is None else np.append(h.scatter, 0.0)[self.source]
 
     def material(self) -> NDArray[np.bool_]:
         """`n`: whether the reading is of a material of the search space, not of a calibration sample."""
@@ -193,6 +197,9 @@ class Evidence:
         if h.drift_variance > 0.0:
             variances += self._drift_slope(h, m)
         variances += self._discrepancy_slope(h, m, k)
+        if self.data.source is not None:
+            weighed = 0.5 * self.data.inflation * self.data.scatter(h) * np.diag(m)
+            variances += [float(weighed[self.data.source == s].sum()) for s in range(len(h.scatter))]
         g *= m
         for block, variance in zip(self._sources, h.discrepancy, strict=False):
             g[block] *= 1.0 + variance / h.output_variance

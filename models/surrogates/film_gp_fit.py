@@ -188,7 +188,8 @@ class _ColumnFit:
     def averaged(self, state: FilmGPState) -> tuple[tuple[Hyperparameters, ...], ...]:
         """Equally likely sets per objective; none where the readings settle the hyperparameters of some objective."""
         columns = [(state.readings(k), h) for k, h in enumerate(state.hyperparameters)]
-        count = min(sets_for(len(data.y), self.problem.surrogate.averaging) for data, _ in columns)
+        most = self.problem.surrogate.averaging
+        count = min(sets_for(len(data.y), most, int((~data.prior()).sum())) for data, _ in columns)
         if count == 1:
             return ()
         draw = Averaging(count, self.problem.space.dimension, self.seed, self.progress)

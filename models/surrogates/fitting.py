@@ -75,7 +75,7 @@ def fit(
     reach = 2.0 * math.log(max(1.0, np.abs(data.y).max() / WILD))
     variances = [*range(layout.dimension, layout.dimension + 2 + layout.film_effect)]
     last = len(prior) - layout.weights
-    variances += range(last - layout.sources, last)
+    variances += range(last - 2 * layout.sources, last)
     bounds = [(p.lower, p.upper + reach * (k in variances)) for k, p in enumerate(prior)]
     evidence = Evidence(data, layout)
 

@@ -5,7 +5,8 @@
 for a reading i of the source s. Between a reading of prior data and f lies only s_f^2 k(r), within a source also
 o + s_s^2 k(r): with rho^2 = s_f^2 / (s_f^2 + s_s^2) the two properties have the correlation rho. s_s^2 is learned with
 all other hyperparameters (`evidence.py`). A source that contradicts the campaign's films ends with a large s_s^2 and
-says nothing more; one that agrees counts almost like own readings. Whatever is predicted is f, with o_s = d_s = 0.
+says nothing more; one that agrees counts almost like own readings. eps_i has the variance of the campaign's noise and
+e_s^2 on top. Whatever is predicted is f, with o_s = d_s = 0.
 
 Each source is centred by its own median first, so that o need not cover how far the levels of two labs lie apart.
 
@@ -74,7 +75,8 @@ def prior_data_report(
 
     Returns:
         Per property, one entry per source: its name, its readings, how far it reads above f (None of a sparse
-        posterior), by how much it differs beside, how it correlates with f, readings held for outliers.
+        posterior), by how much it differs beside, by how much it scatters beyond the campaign's noise, its correlation
+        with f, readings held for outliers.
     """
     names = source_names(dataset)
     return [
@@ -97,6 +99,7 @@ def _source_report(
         "offset": sign * float(level + scale * means.mean()) if offsets else None,
         "offset_sd": scale * float(np.mean([v for _, v in offsets]) + means.var()) ** 0.5 if offsets else None,
         "discrepancy_sd": scale * float(np.mean([d for _, d in variances])) ** 0.5,
+        "scatter_sd": scale * float(np.mean([c.h.scatter[s] for c in components])) ** 0.5,
         "correlation": float(np.mean([math.sqrt(f / (f + d)) for f, d in variances])),
         "outliers": int(state.settled(k).held()[rows].sum()),
     }

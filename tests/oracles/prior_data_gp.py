@@ -12,7 +12,7 @@ from scipy.spatial.distance import cdist
 
 @dataclass(frozen=True)
 class DensePriorDataGP:
-    """In standardised units; `x` in widths of the search space; `source` -1 for own readings."""
+    """In standardised units; `x` in widths of the search space; `source` is -1 of own readings."""
 
     x: np.ndarray
     y: np.ndarray

@@ -31,7 +31,7 @@ EMPTY = Dataset.empty(4)
 
 
 def problem(policy="auto"):
-    quick = {} if policy == "space_filling" else {"raw_films": 64, "restarts": 2}
+    quick = {} if policy == "space_filling" else {"raw_films": 32, "restarts": 1}
     return small_lab.problem().model_copy(
         update={
             "film": FilmGeometry(devices=5),
@@ -51,10 +51,22 @@ def elsewhere(shift=4.0, name="prd_1"):
 def test_every_policy_proposes_by_the_model_before_the_first_own_film(policy):
     asked = problem(policy)
     bundle = train(asked, elsewhere(), seed=0)
-    first, second = propose(asked, bundle, elsewhere(), pending=(), count=2, seed=1)
-    assert {first.source, second.source} == {"model"}
-    assert not np.array_equal(first.film.points(), second.film.points())
+    (first,) = propose(asked, bundle, elsewhere(), pending=(), count=1, seed=1)
+    assert first.source == "model"
     assert np.isfinite(first.gain)
+
+
+def test_the_second_film_asks_what_prior_data_are_worth_unless_they_are_trusted():
+    asked = problem()
+    bundle = train(asked, elsewhere(), seed=0)
+    first, second = propose(asked, bundle, elsewhere(), pending=(), count=2, seed=1)
+    assert (first.source, second.source) == ("model", "space_filling")
+    assert "before prior data are trusted" in second.reason
+    trusting = asked.model_copy(update={"initial_films": 1})
+    again, other = propose(trusting, bundle, elsewhere(), pending=(), count=2, seed=1)
+    assert (again.source, other.source) == ("model", "model")
+    np.testing.assert_array_equal(again.film.points(), first.film.points())
+    assert not np.array_equal(other.film.points(), first.film.points())
 
 
 def test_the_first_film_goes_where_the_others_found_the_best():
@@ -82,6 +94,16 @@ def test_without_prior_data_of_every_objective_the_first_films_fill_space():
     (film,) = propose(two, None, half, pending=(), count=1, seed=1)
     assert film.source == "space_filling"
     (film,) = propose(problem(), None, there, pending=(), count=1, seed=1)
+    assert film.source == "space_filling"
+
+
+def test_with_the_initial_films_made_the_model_decides_with_or_without_prior_data():
+    asked, own = problem(), small_lab.dataset(2, devices=5)
+    data = joined([own, elsewhere()])
+    (film,) = propose(asked, train(asked, data, seed=0), data, pending=(), count=1, seed=1)
+    assert film.source == "model"
+    one = joined([own.take(own.films == "film-0"), elsewhere()])
+    (film,) = propose(asked, train(asked, one, seed=0), one, pending=(), count=1, seed=1)
     assert film.source == "space_filling"
 
 

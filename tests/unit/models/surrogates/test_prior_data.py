@@ -10,14 +10,16 @@ from models.dataset import Dataset, joined
 from models.surrogates.conditioning import Conditioner
 from models.surrogates.evidence import CONSTANT_VARIANCE, NUGGET, OFFSET_VARIANCE, Evidence, Readings
 from models.surrogates.film_gp_fit import some_films
-from models.surrogates.hyperparameters import DISCREPANCY, Hyperparameters, Layout
+from models.surrogates.hyperparameters import DISCREPANCY, SCATTER, Hyperparameters, Layout
 from models.surrogates.prior_data import FITTED, offset, thinned
 from models.surrogates.scaling import units_with_prior
 from models.train import train
 from tests.oracles import small_lab
 from tests.oracles.prior_data_gp import DensePriorDataGP
 
-H = Hyperparameters(np.array([0.5, 0.9, 1.7]), 1.3, 0.05, 0.2, discrepancy=np.array([0.3, 2.0]))
+H = Hyperparameters(
+    np.array([0.5, 0.9, 1.7]), 1.3, 0.05, 0.2, discrepancy=np.array([0.3, 2.0]), scatter=np.array([0.1, 0.7])
+)
 
 
 def readings(n=15, seed=0):
@@ -31,6 +33,7 @@ def readings(n=15, seed=0):
 
 def oracle(data, h=H):
     noise = np.where(np.isnan(data.known_variance), h.noise_variance, data.known_variance) + NUGGET
+    noise = noise + np.array([*h.scatter, 0.0])[data.source]
     return DensePriorDataGP(
         data.x,
         data.y,
@@ -96,6 +99,7 @@ def test_hyperparameters_survive_their_vectors_and_find_their_sources_again():
         np.testing.assert_allclose(copy.natural(), h.natural(), rtol=1e-14)
     moved = h.carried([11, 12], [12, 13])
     np.testing.assert_allclose(moved.discrepancy, [2.0, np.exp(DISCREPANCY.mean)])
+    np.testing.assert_allclose(moved.scatter, [0.7, np.exp(SCATTER.mean)])
     assert len(Layout(3, sources=2).priors()) == len(Layout(3, sources=2).start(H))
 
 
@@ -104,8 +108,8 @@ def test_a_column_without_a_reading_of_a_source_leaves_its_discrepancy_to_the_pr
     kept = np.flatnonzero(data.source != 1)
     few = replace(data, **{f: getattr(data, f)[kept] for f in ("x", "y", "known_variance", "film", "source")})
     slope = Evidence(few, H.layout())(H.theta())[1]
-    assert slope[-1] == 0.0
-    assert slope[-2] != 0.0
+    assert slope[-1] == slope[-3] == 0.0
+    assert (slope[[-2, -4]] != 0.0).all()
 
 
 def test_units_come_from_own_readings_and_at_first_from_the_sources():
@@ -131,7 +135,7 @@ def test_own_films_are_known_better_with_what_was_read_elsewhere():
 def test_a_source_that_says_the_opposite_is_told_apart_and_does_little_harm():
     problem, own = small_lab.problem(), small_lab.dataset(6)
     alone, misled = train(problem, own, seed=0), train(problem, joined([own, elsewhere(sign=-1.0)]), seed=0)
-    assert misled.metrics["prior_data"]["signal"][0]["correlation"] < 0.5
+    assert misled.metrics["prior_data"]["signal"][0]["correlation"] < 0.6
     assert error(misled, problem) < 1.3 * error(alone, problem)
 
 

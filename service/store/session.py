@@ -1,6 +1,10 @@
 """Engine, sessions and the campaign's lock."""
 
-from sqlalchemy import Engine, create_engine, text
+import select
+
+import psycopg
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import Session, sessionmaker
 
 Sessions = sessionmaker[Session]
@@ -21,15 +25,27 @@ def make_engine(url: str, pool_size: int = 10) -> Engine:
         url: `postgresql+psycopg://...`.
         pool_size: Most connections held at once; a caller that gets none within 5 s fails instead of piling up.
     """
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=5,
-        pool_pre_ping=True,
         hide_parameters=True,  # an error's text goes into logs and events, and a parameter may be a lease's token
         connect_args={"connect_timeout": 5, "application_name": "filmloop", "options": _OPTIONS, **_KEEPALIVE},
     )
+    event.listen(engine, "checkout", _refuse_if_hung_up)
+    return engine
+
+
+def _refuse_if_hung_up(connection: psycopg.Connection[object], *_: object) -> None:
+    """Let a connection whose server has gone be replaced by a new one, without asking the server for each transaction.
+
+    Between transactions a server says nothing, unless it ends the connection.
+    """
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
+    if waiting.poll(0):
+        raise DisconnectionError("the server has ended this connection")
 
 
 def make_sessions(engine: Engine) -> Sessions:

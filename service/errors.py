@@ -99,3 +99,7 @@ class Unavailable(ServiceError):
     """The database cannot be reached or is out of connections. Retry after a short while, with the same key."""
 
     retry_after_s = 2
+
+
+class SchemaMismatch(Unavailable):
+    """The database's schema is not the one of this code: behind it or ahead of it. Retry when an operator mended it."""

@@ -1,12 +1,12 @@
 """Whether this process can do its work: the database and its schema decide, the broker only degrades."""
 
-import functools
 from dataclasses import dataclass
 from typing import Literal
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from service.errors import SchemaMismatch
 from service.store import schema
 from service.store.bell import broker_answers
 from service.store.session import Sessions
@@ -48,13 +48,9 @@ def _look(sessions: Sessions) -> tuple[str, str]:
     try:
         with sessions() as session:
             version = schema.current(session.connection())
+    except SchemaMismatch as error:
+        return "ok", str(error).removeprefix("the database's schema ")
     except SQLAlchemyError as error:
         log.warning("database unreachable", error=type(error).__name__, cause=str(error.__cause__)[:500])
         return "unreachable", "unknown"
-    wanted = _head()
-    return "ok", "ok" if version == wanted else f"is {version or 'empty'}, this code needs {wanted}"
-
-
-@functools.cache
-def _head() -> str:
-    return schema.head()
+    return "ok", schema.mismatch(version) or "ok"

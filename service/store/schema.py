@@ -1,16 +1,19 @@
 """The database's schema: bring it up to date, and say where it stands. Migrations are run by one process at a time."""
 
+import functools
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.event import listens_for
 from sqlalchemy.pool import NullPool
 
 import migrations
-from service.errors import Unavailable
+from service.errors import SchemaMismatch, Unavailable
 
 _LOCK = "select pg_advisory_lock(hashtextextended('filmloop.migrate', 0))"
 _UNLOCK = "select pg_advisory_unlock(hashtextextended('filmloop.migrate', 0))"
@@ -24,6 +27,7 @@ def upgrade(url: str, wait_s: int = 60) -> None:
         wait_s: Seconds to wait for another process that migrates.
 
     Raises:
+        SchemaMismatch: If the schema is ahead of this code; nothing is changed.
         sqlalchemy.exc.OperationalError: If the other process takes longer, or the database cannot be reached.
     """
     engine = create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": 5})
@@ -34,6 +38,7 @@ def upgrade(url: str, wait_s: int = 60) -> None:
         try:
             # From here on a lock that does not come soon means that a client is in the way: fail, do not queue.
             connection.execute(text("set lock_timeout = '10s'"))
+            refuse_ahead(current(connection))
             connection.commit()
             command.upgrade(_config(connection), "head")
         finally:
@@ -42,12 +47,64 @@ def upgrade(url: str, wait_s: int = 60) -> None:
             connection.commit()
 
 
+@functools.cache
 def head() -> str:
     """The newest version that this code knows."""
     revision = ScriptDirectory.from_config(_config()).get_current_head()
     if revision is None:
         raise Unavailable("the installation holds no migrations")
     return revision
+
+
+def mismatch(version: str | None) -> str | None:
+    """What is wrong with the schema of a database and how to mend it; none if it is the one that this code needs.
+
+    Args:
+        version: Of the schema; none if there is none.
+    """
+    wanted = head()
+    if version == wanted:
+        return None
+    if version is None:
+        return f"is empty, this code needs {wanted}: run `filmloop migrate`"
+    if version in _known():
+        return f"is {version}, behind this code, which needs {wanted}: run `filmloop migrate`"
+    return f"is {version}, ahead of this code, which knows {wanted} at most: upgrade Filmloop here"
+
+
+def refuse_ahead(version: str | None) -> None:
+    """Let no older code touch a newer schema.
+
+    Raises:
+        SchemaMismatch: If this code does not know the version.
+    """
+    if version is not None and version not in _known():
+        raise SchemaMismatch(f"the database's schema {mismatch(version)}; nothing was changed")
+
+
+def refuse_other(engine: Engine) -> None:
+    """Let no connection be opened that would work on another schema than this code's: each is asked once.
+
+    A statement that needs one then fails with SchemaMismatch, which says whether the schema is ahead or behind.
+    """
+
+    @listens_for(engine, "connect")
+    def ask(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own
+        with connection.cursor() as cursor:
+            cursor.execute("select to_regclass('alembic_version') is not null")
+            version = None
+            if cursor.fetchone()[0]:
+                row = cursor.execute("select version_num from alembic_version").fetchone()
+                version = row[0] if row else None
+        connection.rollback()
+        if (wrong := mismatch(version)) is not None:
+            connection.close()
+            raise SchemaMismatch(f"the database's schema {wrong}")
+
+
+@functools.cache
+def _known() -> frozenset[str]:
+    return frozenset(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
 
 
 def current(connection: Connection) -> str | None:

@@ -70,8 +70,12 @@ def _database(sessions: Sessions, broker_url: str | None) -> list[Finding]:
     if found.database != "ok":
         mend = "start the database, and check FILMLOOP_DATABASE__URL; the embedded one is restarted by `filmloop up`"
         return [Finding("database", found.database, mend)]
-    schema_mend = None if found.schema == "ok" else "run `filmloop migrate`"
-    return [Finding("database", "reachable"), Finding("schema", found.schema, schema_mend), _durability(sessions)]
+    if found.schema == "ok":
+        schema = Finding("schema", "ok")
+    else:
+        state, _, mend = found.schema.partition(": ")
+        schema = Finding("schema", state, mend)
+    return [Finding("database", "reachable"), schema, _durability(sessions)]
 
 
 def _durability(sessions: Sessions) -> Finding:

@@ -8,6 +8,7 @@ import click
 from sqlalchemy.exc import OperationalError
 
 from service.embedded import CannotStart, start_postgres
+from service.errors import SchemaMismatch
 from service.store import schema
 from service.supervisor.commands import data_dir_option, read_settings
 from service.supervisor.run_file import read_run_file
@@ -25,6 +26,6 @@ def migrate(data_dir: Path | None) -> None:
                 schema.upgrade(server.url)
         else:
             schema.upgrade(url)
-    except (CannotStart, OperationalError) as error:
+    except (CannotStart, OperationalError, SchemaMismatch) as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"the schema is at {schema.head()}, the newest version")

@@ -1,16 +1,22 @@
 """The schema in the database is the one that the code declares, and one process at a time brings it there."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
-from service.store.schema import _config, current, head, upgrade
-from service.store.tables import Base, MeasurementRow, ModelVersionRow, ProposalRow
+from service.app import create_app
+from service.settings import DatabaseSettings, Settings
+from service.store.schema import _config, current, head
+from service.store.tables import Base
+from tests.integration.conftest import serving
 
 
 @pytest.fixture
@@ -54,46 +60,6 @@ def test_an_empty_database_says_so(empty_database_url):
         assert current(connection) is None
 
 
-FIRST = """
-insert into campaign (id, name) values ('c', 'wafer');
-insert into campaign_config values ('c', 1, '{}', 1, null, 300, 600);
-insert into job (id, campaign_id, kind, wanted_revision, state) values ('j', 'c', 'decide', 0, 'succeeded');
-insert into artifact (sha256, size) values (repeat('a', 64), 1);
-insert into model_version (id, campaign_id, job_id, artifact_sha256, kind, name, revision, snapshot_hash, seed, metrics,
-    versions) values ('m', 'c', 'j', repeat('a', 64), 'surrogate', 'film_gp', 0, '', 1, '{}', '{}');
-insert into proposal (id, campaign_id, job_id, config_revision, revision, rank, film, source, policy, reason,
-    alternatives, provenance) values ('p', 'c', 'j', 1, 0, 0, '{}', 'random', 'random', '', '[]', '{}');
-insert into film (id, campaign_id, proposal_id, robot, process, devices) values ('f', 'c', 'p', 'r', '{}', 2);
-insert into instrument (id, campaign_id, name) values ('i', 'c', 'squid');
-insert into measurement_batch (id, campaign_id, instrument_id, revision, accepted, duplicates)
-    values ('b', 'c', 'i', 1, 2, 0);
-insert into measurement (id, campaign_id, batch_id, instrument_id, film_id, device, uid, property, unit, value, status,
-    measured_at, revision, row_hash) values
-    ('1', 'c', 'b', 'i', 'f', 0, 'u', 'm', 'T', 1.5, 'ok', now(), 1, ''),
-    ('2', 'c', 'b', 'i', 'f', 1, 'v', 'm', 'T', null, 'dead', now(), 1, '');
-"""
-"""A record as the first version of the schema kept it."""
-
-
-def test_a_record_of_the_first_version_is_brought_forward(empty_database_url):
-    with create_engine(empty_database_url, poolclass=NullPool).connect() as connection:
-        command.upgrade(_config(connection), "0001")
-        connection.execute(text(FIRST))
-        connection.commit()
-    upgrade(empty_database_url)
-    engine = create_engine(empty_database_url, poolclass=NullPool)
-    with Session(engine) as session:
-        proposal, model = session.get_one(ProposalRow, "p"), session.get_one(ModelVersionRow, "m")
-        read, dead = session.get_one(MeasurementRow, "1"), session.get_one(MeasurementRow, "2")
-        assert (proposal.pairs, proposal.cost, model.insights) == ([], None, None)
-        assert (read.value, read.replicates, dead.status) == (1.5, None, "dead")
-        read.status = "above_limit"
-        session.commit()
-        read.replicates = 3
-        with pytest.raises(IntegrityError, match="ck_measurement_replicates"):
-            session.commit()
-
-
 @pytest.mark.parametrize(
     ("change", "constraint"),
     [
@@ -106,3 +72,55 @@ def test_a_record_of_the_first_version_is_brought_forward(empty_database_url):
 def test_the_database_itself_refuses_what_must_not_be(engine, change, constraint):
     with engine.connect() as connection, pytest.raises(IntegrityError, match=constraint):
         connection.execute(text(change))
+
+
+AHEAD = "9999"
+"""A version that no code knows."""
+
+
+def filmloop(*arguments, url):
+    environment = os.environ | {"FILMLOOP_DATABASE__URL": url}
+    command = [sys.executable, "-m", "service.cli", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_behind_is_told_and_mended_by_one_command(empty_database_url, tmp_path):
+    with create_engine(empty_database_url, poolclass=NullPool).connect() as connection:
+        command.upgrade(_config(connection), "0001")
+        connection.commit()
+    with serving(create_app(settings_of(empty_database_url))) as client:
+        for path in ("/readyz", "/v1/campaigns"):
+            answer = client.get(path)
+            assert answer.status_code == 503
+            assert "is 0001, behind this code" in answer.text
+            assert "filmloop migrate" in answer.text
+        assert client.get("/healthz").status_code == 200
+        doctor = filmloop("doctor", "--data-dir", str(tmp_path), url=empty_database_url)
+        assert (doctor.returncode, "behind this code" in doctor.stdout) == (1, True)
+        assert "to mend it: run `filmloop migrate`" in doctor.stdout
+        migrated = filmloop("migrate", url=empty_database_url)
+        assert (migrated.returncode, migrated.stderr) == (0, "")
+        assert client.get("/readyz").status_code == 200  # without a restart
+        assert client.get("/v1/campaigns").status_code == 200
+
+
+def test_ahead_is_told_and_nothing_is_changed(database_url, engine, tmp_path):
+    with engine.begin() as connection:
+        connection.execute(text("update alembic_version set version_num = :v"), {"v": AHEAD})
+    with serving(create_app(settings_of(database_url))) as client:
+        for path in ("/readyz", "/v1/campaigns"):
+            answer = client.get(path)
+            assert answer.status_code == 503
+            assert f"is {AHEAD}, ahead of this code" in answer.text
+    for name in ("migrate", "up"):
+        refused = filmloop(name, "--data-dir", str(tmp_path), url=database_url)
+        assert refused.returncode == 1
+        said = refused.stdout + refused.stderr
+        assert f"is {AHEAD}, ahead of this code" in said
+        assert "Traceback" not in said
+    with engine.connect() as connection:
+        assert current(connection) == AHEAD
+
+
+def settings_of(url):
+    return Settings(database=DatabaseSettings(url=url))

@@ -36,6 +36,7 @@ from service.api.limits import BoundedBody
 from service.api.requests import RequestContext
 from service.api.streams import EventStreams
 from service.settings import Settings
+from service.store import schema
 from service.store.bell import Bell
 from service.store.session import make_engine, make_sessions
 from service.telemetry import configure_logging
@@ -103,6 +104,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     engine = make_engine(settings.require_database_url(), settings.database.pool_size)
+    schema.refuse_other(engine)
     app.state.sessions = make_sessions(engine)
     app.state.streams = EventStreams(app.state.sessions)
     with Bell(settings.broker.url) as bell:

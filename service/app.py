@@ -12,6 +12,7 @@ from service.api import (
     campaigns,
     capabilities,
     claims,
+    clones,
     compositions,
     datasets,
     events,
@@ -26,6 +27,7 @@ from service.api import (
     models,
     openapi,
     predictions,
+    prior_data,
     problems,
     proposals,
     replays,
@@ -55,6 +57,8 @@ ROUTERS = (
     instruments.router,
     samples.router,
     retractions.router,
+    prior_data.router,
+    clones.router,
     datasets.router,
     models.router,
     replays.router,
@@ -95,7 +99,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router, prefix="/v1")
     described = app.openapi
-    whole = functools.cache(lambda: openapi.describe(described(), measurements.BODIES))
+    whole = functools.cache(lambda: openapi.describe(described(), (*measurements.BODIES, *prior_data.BODIES)))
     app.openapi = whole  # type: ignore[method-assign]
     return app
 

@@ -20,6 +20,7 @@ from service.api.dependencies import (
     OnceDependency,
     SessionsDependency,
 )
+from service.api.prior_data import taken
 from service.api.problems import answers
 from service.api.replies import answer_once, reply
 from service.api.schemas.campaigns import (
@@ -56,11 +57,15 @@ def create_campaign(campaign: CampaignCreate, once: OnceDependency, sessions: Se
             lease_ttl_s=campaign.lease.ttl_s,
             lease_overdue_s=campaign.lease.overdue_s,
         )
+        for source in campaign.prior_data:
+            taken(session, created.id, source)
+        if campaign.prior_data:
+            created = campaigns.get(session, created.id)
         return 201, CampaignRead.of(created).model_dump(mode="json")
 
     answer = answer_once(sessions, once, effect)
     response = reply(answer)
-    response.headers["ETag"] = _etag(answer.body)
+    response.headers["ETag"] = etag(answer.body)
     response.headers["Location"] = f"/v1/campaigns/{answer.body['id']}"
     return response
 
@@ -86,10 +91,10 @@ def read_campaign(
     """One campaign, with an `ETag` that changes whenever it does."""
     with sessions() as session:
         body = CampaignRead.of(campaigns.get(session, campaign_id)).model_dump(mode="json")
-    etag = _etag(body)
-    if if_none_match is not None and etag in {tag.strip() for tag in if_none_match.split(",")}:
-        return Response(status_code=304, headers={"ETag": etag})
-    return JSONResponse(body, headers={"ETag": etag})
+    tag = etag(body)
+    if if_none_match is not None and tag in {known.strip() for known in if_none_match.split(",")}:
+        return Response(status_code=304, headers={"ETag": tag})
+    return JSONResponse(body, headers={"ETag": tag})
 
 
 @router.patch("/campaigns/{campaign_id}", response_model=CampaignRead, responses=answers(412, 428))
@@ -122,7 +127,7 @@ def change_campaign(
     for job_id in to_ring:
         bell.ring(job_id)
     response = reply(answer)
-    response.headers["ETag"] = _etag(answer.body)
+    response.headers["ETag"] = etag(answer.body)
     return response
 
 
@@ -170,13 +175,14 @@ def act_on_campaign(
     return reply(answer)
 
 
-def _etag(body: dict[str, Any]) -> str:
+def etag(body: dict[str, Any]) -> str:
+    """The entity tag of a campaign, from all that is told of it."""
     digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:32]
     return f'"{body["config_revision"]}.{digest}"'
 
 
 def _configurations_seen(if_match: str | None) -> set[int] | None:
-    """Numbers of the configurations whose campaign the caller has read, by the entity tags of `_etag`; None for all.
+    """Numbers of the configurations whose campaign the caller has read, by the entity tags of `etag`; None for all.
 
     Raises:
         PreconditionMissing: If the caller does not say.

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Header, Query, Response
 from service.api.dependencies import LARGEST_REVISION, After, AtRevision, CampaignId, Limit, SessionsDependency
 from service.api.schemas.datasets import DatasetRead, DatasetRowRead, SampleRowRead
 from service.api.schemas.fields import Page
+from service.api.schemas.prior_data import PriorInForceRead
 from service.errors import InvalidInput
 from service.operations import datasets
 from service.operations.datasets import Cursor
@@ -51,6 +52,7 @@ def read_dataset(
         snapshot_hash=view.snapshot_hash,
         columns=list(view.columns),
         retracted=view.retracted,
+        prior_data=[PriorInForceRead.model_validate(row) for row in view.prior],
         rows=[DatasetRowRead.model_construct(**row._asdict()) for row in view.rows],
         next=None if view.next is None else _cursor(view.next),
     )

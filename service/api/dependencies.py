@@ -102,6 +102,7 @@ InstrumentId = Annotated[str, Path(pattern=_ID, description="Id of an instrument
 CalibrationId = Annotated[str, Path(pattern=_ID, description="Id of a calibration.")]
 SampleId = Annotated[str, Path(pattern=_ID, description="Id of a calibration sample.")]
 RetractionId = Annotated[str, Path(pattern=_ID, description="Id of a retraction.")]
+PriorDataId = Annotated[str, Path(pattern=_ID, description="Id of prior data.")]
 AttachmentId = Annotated[str, Path(pattern=_ID, description="Id of an attachment.")]
 LeaseId = Annotated[str, Path(pattern=_ID, description="Id of a lease.")]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="Most items of this page.")]

@@ -53,7 +53,7 @@ class BoundedBody:
             return
         headers = dict(scope["headers"])
         media_type = headers.get(b"content-type", b"").split(b";")[0].strip().lower().decode("latin-1")
-        is_batch = media_type in BATCH_TYPES and scope["path"].endswith("/measurement-batches")
+        is_batch = media_type in BATCH_TYPES and scope["path"].endswith(("/measurement-batches", "/prior-data/files"))
         is_batch = is_batch or (media_type == ZIP and scope["path"].endswith("/campaign-imports"))
         try:
             body = await self._read(headers, receive, self.max_batch_bytes if is_batch else self.max_bytes)

@@ -30,6 +30,7 @@ _HEADERS = {
 }
 _SENT: dict[tuple[str, str], tuple[str, ...]] = {
     ("create_campaign", "201"): ("ETag", "Location"),
+    ("clone_campaign", "201"): ("ETag", "Location"),
     ("read_campaign", "200"): ("ETag",),
     ("change_campaign", "200"): ("ETag",),
     ("read_dataset", "200"): ("ETag",),
@@ -39,6 +40,9 @@ _NEEDED: dict[str, str] = {KEY: KEY_PATTERN, "If-Match": TAGS_PATTERN}
 """Headers whose absence has a problem of its own, so that for FastAPI they are optional, and what they look like."""
 _GIVES: dict[str, dict[str, str]] = {
     "create_campaign": {"campaign_id": "/id"},
+    "clone_campaign": {"campaign_id": "/id"},
+    "take_prior_data": {"prior_data_id": "/prior_data/id"},
+    "take_prior_file": {"prior_data_id": "/prior_data/id"},
     "propose_film": {"proposal_id": "/id"},
     "claim_film": {"lease_id": "/lease/id", "Lease-Token": "/lease/token", "proposal_id": "/proposal/id"},
     "start_film": {"film_id": "/film_id"},

@@ -47,6 +47,8 @@ class Campaign:
     films_made: int
     created_at: datetime
     updated_at: datetime
+    cloned_from: dict[str, Any] | None = None
+    """Campaign and number of the configuration that it began with."""
 
 
 def create(
@@ -159,4 +161,5 @@ def _seen(row: CampaignRow, config: CampaignConfigRow, films_made: int) -> Campa
         films_made=films_made,
         created_at=row.created_at,
         updated_at=row.updated_at,
+        cloned_from=row.cloned_from,
     )

@@ -51,7 +51,7 @@ def read(session: Session, campaign_id: str, number: int) -> Configuration:
     if not 1 <= number <= newest:
         raise NotFound(f"configuration among the {newest} of campaign {campaign_id}:", str(number))
     row = campaigns.config(session, campaign_id, number)
-    return Configuration(campaign_id=campaign_id, number=number, created_at=row.created_at, **_values(row))
+    return Configuration(campaign_id=campaign_id, number=number, created_at=row.created_at, **values_of(row))
 
 
 def page(session: Session, campaign_id: str, after: int, limit: int) -> list[Configuration]:
@@ -63,7 +63,7 @@ def page(session: Session, campaign_id: str, after: int, limit: int) -> list[Con
     campaigns.get(session, campaign_id)
     rows = campaigns.configs(session, campaign_id, after, limit)
     return [
-        Configuration(campaign_id=campaign_id, number=row.number, created_at=row.created_at, **_values(row))
+        Configuration(campaign_id=campaign_id, number=row.number, created_at=row.created_at, **values_of(row))
         for row in rows
     ]
 
@@ -110,7 +110,7 @@ def change(
         changes["problem"] = new.model_dump(mode="json")
     if not changes:
         return get(session, campaign_id), None
-    number = campaigns.add_config(session, campaign_id, _values(before) | changes)
+    number = campaigns.add_config(session, campaign_id, values_of(before) | changes)
     superseded = _supersede(session, row, new) if new != old else []
     told = {"config_revision": number, "changed": sorted(changes), "superseded": superseded}
     events.append(session, campaign_id, "campaign.changed", told)
@@ -120,6 +120,18 @@ def change(
 
 def _changed(old: Problem, members: Mapping[str, Any]) -> Problem:
     """The new problem, in which everything measured so far still has a meaning."""
+    new = with_members(old, members)
+    if found := [*_lost_elements(old, new), *_lost_process(old, new), *_other_units(old, new)]:
+        raise InvalidInput(f"{len(found)} change(s) would take the meaning from what was measured", found)
+    return new
+
+
+def with_members(old: Problem, members: Mapping[str, Any]) -> Problem:
+    """A problem some of whose members are replaced, each as a whole.
+
+    Raises:
+        InvalidInput: If it is none, or if a unit means nothing.
+    """
     try:
         new = Problem.model_validate(old.model_dump(mode="json") | dict(members))
     except ValidationError as error:
@@ -129,8 +141,6 @@ def _changed(old: Problem, members: Mapping[str, Any]) -> Problem:
             f"{len(found)} thing(s) are wrong with the new problem; nothing was stored", found
         ) from error
     units.check_problem(new)
-    if found := [*_lost_elements(old, new), *_lost_process(old, new), *_other_units(old, new)]:
-        raise InvalidInput(f"{len(found)} change(s) would take the meaning from what was measured", found)
     return new
 
 
@@ -192,7 +202,8 @@ def _breaks_a_rule(row: ProposalRow, problem: Problem) -> bool:
     return bool(film_violations(film, problem.space, problem.film))
 
 
-def _values(row: CampaignConfigRow) -> dict[str, Any]:
+def values_of(row: CampaignConfigRow) -> dict[str, Any]:
+    """Everything that a configuration says, by the names of its columns."""
     return {
         "problem": row.problem,
         "queue_depth": row.queue_depth,

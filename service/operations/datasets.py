@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sqlalchemy.orm import Session
 
 from service.errors import NotFound
-from service.store import datasets, retractions, samples
+from service.store import datasets, prior_data, retractions, samples
 from service.store.datasets import Head, SnapshotRow
 from service.store.samples import SampleReading
 
@@ -17,6 +17,16 @@ class Cursor(NamedTuple):
 
     revision: int
     uid: str
+
+
+@dataclass(frozen=True)
+class PriorInForce:
+    """Prior data that are part of a dataset."""
+
+    id: str
+    name: str
+    rows: int
+    hash: str
 
 
 @dataclass(frozen=True)
@@ -35,6 +45,8 @@ class DatasetView:
     """Where the next page begins; none if this one is the last."""
     retracted: int = 0
     """Readings that do not count at the revision, since they are retracted there."""
+    prior: tuple[PriorInForce, ...] = ()
+    """Prior data that count at the revision; their rows are apart."""
 
 
 def read(
@@ -69,7 +81,11 @@ def read(
     shown = tuple(rows[:limit])
     following = Cursor(shown[-1].revision, shown[-1].uid) if len(rows) > limit else None
     retracted = retractions.not_counting(session, campaign_id, wanted)
-    return DatasetView(campaign_id, wanted, snapshot_hash, columns, shown, following, retracted)
+    prior = tuple(
+        PriorInForce(row.id, row.name, row.rows, row.content_hash)
+        for row in prior_data.in_force_at(session, campaign_id, wanted)
+    )
+    return DatasetView(campaign_id, wanted, snapshot_hash, columns, shown, following, retracted, prior)
 
 
 def read_samples(

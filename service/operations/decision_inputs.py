@@ -13,7 +13,7 @@ from service.operations.budgets import films_left
 from service.operations.decision_records import FlightReference
 from service.operations.recommendations import unread_film
 from service.operations.refill import wanted_films
-from service.store import campaigns, compositions, datasets, films, models, proposals, samples
+from service.store import campaigns, compositions, datasets, films, models, proposals
 from service.store.datasets import SnapshotRow
 from service.store.tables import JobRow
 
@@ -60,6 +60,8 @@ class DecisionInput:
     """Films that the budget leaves; None if there is none."""
     flights: tuple[FlightReference, ...] = ()
     """The names of the pending films, in their order."""
+    prior_data_ids: tuple[str, ...] = ()
+    """Prior data in the dataset."""
 
 
 def read_input(session: Session, job: JobRow) -> tuple[DecisionInput, Sequence[SnapshotRow]]:
@@ -68,10 +70,9 @@ def read_input(session: Session, job: JobRow) -> tuple[DecisionInput, Sequence[S
     config = campaigns.config(session, campaign.id, campaign.config_revision)
     problem = datasets.head(session, campaign.id).problem
     rows = datasets.snapshot(session, campaign.id, campaign.revision)
-    read_samples = samples.snapshot(session, campaign.id, campaign.revision)
-    dataset = samples.joined(problem, datasets.to_dataset(problem, rows), read_samples)
+    whole = datasets.whole(session, campaign.id, problem, campaign.revision, rows)
     pending, flights, names = _pending(session, campaign.id, problem)
-    known = len(set(dataset.of_films().films.tolist()) | names)
+    known = len(set(whole.dataset.of_films().films.tolist()) | names)
     decision = DecisionInput(
         job_id=job.id,
         fence=job.fence,
@@ -80,8 +81,8 @@ def read_input(session: Session, job: JobRow) -> tuple[DecisionInput, Sequence[S
         problem=problem,
         config_revision=campaign.config_revision,
         revision=campaign.revision,
-        snapshot_hash=samples.hashed_with(datasets.hash_of(rows), read_samples),
-        dataset=dataset,
+        snapshot_hash=whole.snapshot_hash,
+        dataset=whole.dataset,
         pending=pending,
         films_known=known,
         count=wanted_films(session, config) if campaign.state in {"active", "paused"} else 0,
@@ -89,6 +90,7 @@ def read_input(session: Session, job: JobRow) -> tuple[DecisionInput, Sequence[S
         previous=_newest_model(session, campaign.id, problem),
         left=films_left(session, config),
         flights=flights,
+        prior_data_ids=whole.prior_data_ids,
     )
     return decision, rows
 

@@ -18,7 +18,18 @@ from service.operations.leases import expire_lapsed
 from service.operations.publication import ModelRecord, explain, publish
 from service.operations.recommendations import Recommendation
 from service.operations.refill import DECIDING, refill
-from service.store import artifacts, campaigns, datasets, events, idempotency, jobs, leases, models, retractions
+from service.store import (
+    artifacts,
+    campaigns,
+    datasets,
+    events,
+    idempotency,
+    jobs,
+    leases,
+    models,
+    prior_data,
+    retractions,
+)
 from service.store.artifacts import StoredArtifact
 from service.store.session import Sessions, lock_campaign, try_lock_campaign
 from service.store.tables import JobRow
@@ -138,6 +149,8 @@ def _overtaken(session: Session, decision: DecisionInput) -> str | None:
         return f"configuration {in_force} states another problem"
     if retractions.resting_on_retracted(session, campaign_id, [decision.revision]):
         return "readings that it rests on were retracted"
+    if prior_data.resting_on_withdrawn(session, campaign_id, [decision.revision]):
+        return "prior data that it rests on were withdrawn"
     if not campaigns.advance_decision(session, campaign_id, decision.revision):
         return "a decision on newer data is in force"
     return None

@@ -3,7 +3,7 @@
 | edge from | to | relation |
 | --- | --- | --- |
 | configuration, revision | the next one of its kind | `followed_by` |
-| batch, retraction, composition map, film | revision | `caused` |
+| batch, retraction, composition map, film, prior data, their withdrawal | revision | `caused` |
 | revision, configuration | model version | `trained` |
 | model version | model version | `started`: its hyperparameters began the search |
 | revision, configuration, model version | proposal | `chose` |

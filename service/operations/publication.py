@@ -175,6 +175,7 @@ def _proposal(
         "decision_id": decision.job_id,
         "pending_film_count": len(decision.pending),
         "pending": [reference.written() for reference in decision.flights],
+        "prior_data": list(decision.prior_data_ids),
         "code_version": code_version(),
         "versions": versions,
     }

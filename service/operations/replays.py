@@ -13,7 +13,7 @@ from models.problem import Problem
 from service.errors import Conflict, LeaseLost
 from service.operations.decision_inputs import decision_seed
 from service.operations.decision_records import read_flight
-from service.store import datasets, decisions, events, models, proposals, replays, samples
+from service.store import datasets, decisions, events, models, proposals, replays
 from service.store.session import Sessions, lock_campaign
 from service.store.tables import ProposalRow, ReplayRow
 
@@ -206,9 +206,9 @@ def _training(session: Session, model_version_id: str) -> Training:
 
 def _dataset(session: Session, campaign_id: str, problem: Problem, revision: int) -> tuple[Dataset, str]:
     """D_t of a past revision and its hash, both read anew."""
-    rows, read = datasets.snapshot(session, campaign_id, revision), samples.snapshot(session, campaign_id, revision)
-    dataset = samples.joined(problem, datasets.to_dataset(problem, rows), read)
-    return dataset, samples.hashed_with(datasets.hash_of(rows), read)
+    rows = datasets.snapshot(session, campaign_id, revision)
+    found = datasets.whole(session, campaign_id, problem, revision, rows)
+    return found.dataset, found.snapshot_hash
 
 
 def _artifact(session: Session, model_version_id: str | None) -> str | None:

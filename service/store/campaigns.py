@@ -14,9 +14,7 @@ FRESH = {"populate_existing": True, "synchronize_session": False}
 """What is read after a guarded UPDATE comes from the database, never from the session's memory."""
 
 
-def create(
-    session: Session, name: str, config: dict[str, Any], *, cloned_from: dict[str, Any] | None = None
-) -> str:
+def create(session: Session, name: str, config: dict[str, Any], *, cloned_from: dict[str, Any] | None = None) -> str:
     """Insert a draft campaign with its first configuration and its empty dataset, revision 0; return its id."""
     campaign_id = new_id("cmp")
     session.execute(insert(CampaignRow).values(id=campaign_id, name=name, cloned_from=cloned_from))

@@ -13,7 +13,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 from models.dataset import Dataset
 from models.problem import Problem
 from service.errors import NotFound
-from service.store import samples
+from service.store import prior_data, samples
 from service.store.session import lock_campaign
 from service.store.snapshots import SnapshotRow, hash_of, page, snapshot, stored_hash
 from service.store.tables import (
@@ -26,6 +26,7 @@ from service.store.tables import (
 __all__ = [
     "Head",
     "SnapshotRow",
+    "WholeDataset",
     "draw_revision",
     "hash_of",
     "head",
@@ -36,6 +37,7 @@ __all__ = [
     "snapshot",
     "snapshot_hash",
     "to_dataset",
+    "whole",
 ]
 
 
@@ -129,7 +131,7 @@ def snapshot_hash(session: Session, campaign_id: str, revision: int, rows: Seque
     if kept is not None:
         return str(kept)
     of_films = stored_hash(session, campaign_id, revision) if rows is None else hash_of(rows)
-    computed = samples.hashed_with(of_films, samples.snapshot(session, campaign_id, revision))
+    computed = _with_the_rest(session, campaign_id, revision, of_films)
     session.execute(
         update(RevisionRow)
         .where(here, RevisionRow.snapshot_hash.is_(None))
@@ -141,14 +143,51 @@ def snapshot_hash(session: Session, campaign_id: str, revision: int, rows: Seque
 
 def present_hash(session: Session, campaign_id: str, revision: int) -> str:
     """Hash of a revision's snapshot, computed from the readings, whatever is kept; nothing is written."""
-    of_films = stored_hash(session, campaign_id, revision)
-    return samples.hashed_with(of_films, samples.snapshot(session, campaign_id, revision))
+    return _with_the_rest(session, campaign_id, revision, stored_hash(session, campaign_id, revision))
+
+
+def _with_the_rest(session: Session, campaign_id: str, revision: int, of_films: str) -> str:
+    """Hash of a whole snapshot, given that of its readings of films."""
+    of_own = samples.hashed_with(of_films, samples.snapshot(session, campaign_id, revision))
+    return prior_data.hashed_with(of_own, prior_data.in_force_at(session, campaign_id, revision))
 
 
 def kept_hash(session: Session, campaign_id: str, revision: int) -> str | None:
     """The stored hash of a revision's snapshot; none if nobody has read it yet."""
     here = (RevisionRow.campaign_id == campaign_id) & (RevisionRow.number == revision)
     return session.execute(select(RevisionRow.snapshot_hash).where(here)).scalar_one_or_none()
+
+
+@dataclass(frozen=True)
+class WholeDataset:
+    """D_t with everything that is in it, and what it rests on."""
+
+    dataset: Dataset
+    snapshot_hash: str
+    """Computed anew."""
+    prior_data_ids: tuple[str, ...]
+
+
+def whole(
+    session: Session, campaign_id: str, problem: Problem, revision: int, rows: Sequence[SnapshotRow]
+) -> WholeDataset:
+    """Readings of films, of calibration samples and of prior data, as the science wants them.
+
+    Args:
+        session: One consistent view.
+        campaign_id: The campaign.
+        problem: In whose terms the readings are told.
+        revision: t.
+        rows: The snapshot of its films.
+    """
+    read_samples = samples.snapshot(session, campaign_id, revision)
+    sources = prior_data.in_force_at(session, campaign_id, revision)
+    own = samples.joined(problem, to_dataset(problem, rows), read_samples)
+    return WholeDataset(
+        dataset=prior_data.with_prior_data(session, problem, own, sources),
+        snapshot_hash=prior_data.hashed_with(samples.hashed_with(hash_of(rows), read_samples), sources),
+        prior_data_ids=tuple(source.id for source in sources),
+    )
 
 
 _CENSORED = {"above_limit": 1, "below_limit": -1}

@@ -10,14 +10,14 @@ import io
 import re
 from collections.abc import Sequence
 
-from service.api.readers.sheet import INTEGERS, NUMBERS, Columns, Row, columns_of, counted, given, unreadable
+from service.api.readers.sheet import MEASUREMENTS, Columns, Form, Row, columns_of, counted, given, unreadable
 from service.errors import InvalidInput, MalformedRequest
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?P<mark>[.,])?\d*|(?P<first>[.,])\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
 _WHOLE = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 
 
-def read(body: bytes) -> list[Row]:
+def read(body: bytes, form: Form = MEASUREMENTS) -> list[Row]:
     """The rows under the header; wholly empty lines do not count.
 
     Raises:
@@ -32,8 +32,8 @@ def read(body: bytes) -> list[Row]:
         rows = counted(line for line in lines if any(cell.strip() for cell in line))
     except csv.Error as error:
         raise MalformedRequest(f"line {lines.line_num} of the table cannot be read: {error}") from error
-    columns = columns_of(header)
-    numbers = _Numbers(decimal_comma=separator != ",")
+    columns = columns_of(header, form)
+    numbers = _Numbers(form, decimal_comma=separator != ",")
     return [_row(k, line, columns, numbers) for k, line in enumerate(rows)]
 
 
@@ -62,7 +62,8 @@ def _separator(text: str) -> str:
 class _Numbers:
     """Reads the numbers of one table, which all have the same decimal mark."""
 
-    def __init__(self, *, decimal_comma: bool) -> None:
+    def __init__(self, form: Form, *, decimal_comma: bool) -> None:
+        self.form = form
         self._decimal_comma = decimal_comma
         self._mark: tuple[str, int] | None = None
         """The first decimal mark and its row."""
@@ -73,7 +74,7 @@ class _Numbers:
         Raises:
             ValueError: If its decimal mark is not that of the table.
         """
-        if field in INTEGERS:
+        if field in self.form.integers:
             return int(cell) if _WHOLE.fullmatch(cell) else cell
         found = _NUMBER.fullmatch(cell)
         if found is None:
@@ -94,7 +95,7 @@ def _row(row: int, cells: Sequence[str], columns: Columns, numbers: _Numbers) ->
     stripped = [cell.strip() for cell in cells]
     try:
         fields = [
-            (name, numbers.parsed(row, name, cell) if name in NUMBERS and cell else cell or None)
+            (name, numbers.parsed(row, name, cell) if numbers.form.is_number(name) and cell else cell or None)
             for name, cell in zip(columns.fields, stripped, strict=True)
         ]
     except ValueError as error:

@@ -3,7 +3,7 @@
 import io
 from typing import TYPE_CHECKING
 
-from service.api.readers.sheet import INTEGERS, NUMBERS, Row, check_count, columns_of, given
+from service.api.readers.sheet import MEASUREMENTS, Form, Row, check_count, columns_of, given
 from service.errors import InvalidInput, MalformedRequest
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ _STEP = 5_000
 """Rows that are held as Python objects at once, beside the result."""
 
 
-def read(body: bytes) -> list[Row]:
+def read(body: bytes, form: Form = MEASUREMENTS) -> list[Row]:
     """The rows of a Parquet file.
 
     Raises:
@@ -32,15 +32,16 @@ def read(body: bytes) -> list[Row]:
         file = pq.ParquetFile(io.BytesIO(body), memory_map=False)
         check_count(file.metadata.num_rows)
         _check_size(file.metadata)
-        columns = columns_of(file.schema_arrow.names)
+        columns = columns_of(file.schema_arrow.names, form)
+        looked_at = [(k, name) for k, name in enumerate(columns.fields) if name not in form.ignored]
         text = [column.path for column in file.schema if column.physical_type == "BYTE_ARRAY"]
         # Text that repeats stays a number and a dictionary: a small file cannot swell.
         table = pq.read_table(io.BytesIO(body), use_threads=False, read_dictionary=text)
-        plain = [_plain(table.column(k), name) for k, name in enumerate(columns.fields)]
+        plain = [_plain(table.column(k), name, form) for k, name in looked_at]
     except pa.ArrowException as error:
         raise MalformedRequest(f"the body is not a Parquet file that can be read: {str(error)[:200]}") from error
     return [
-        given(zip(columns.fields, cells, strict=True), columns.unit)
+        given(zip((name for _, name in looked_at), cells, strict=True), columns.unit)
         for start in range(0, table.num_rows, _STEP)
         for cells in zip(*(column.slice(start, _STEP).to_pylist() for column in plain), strict=True)
     ]
@@ -53,7 +54,7 @@ def _check_size(metadata: "pq.FileMetaData") -> None:
         raise InvalidInput(f"the columns have {size} bytes when they are decompressed; the bound is {MAX_BYTES}")
 
 
-def _plain(column: "pa.ChunkedArray", name: str) -> "pa.ChunkedArray":
+def _plain(column: "pa.ChunkedArray", name: str, form: Form) -> "pa.ChunkedArray":
     """A column as text, numbers or whole numbers."""
     import pyarrow as pa  # noqa: PLC0415 - as above
 
@@ -64,16 +65,16 @@ def _plain(column: "pa.ChunkedArray", name: str) -> "pa.ChunkedArray":
         if longest > MAX_TEXT:
             raise InvalidInput(f"column {name!r} has a text of {longest} characters; the bound is {MAX_TEXT}")
     is_text = pa.types.is_string(value) or pa.types.is_large_string(value)
-    if pa.types.is_null(value) or (is_text and name not in NUMBERS):
+    if pa.types.is_null(value) or (is_text and (form.is_condition(name) or not form.is_number(name))):
         return column
     if pa.types.is_timestamp(kind) and name == "measured_at":
         if kind.tz is None:
             raise InvalidInput("column 'measured_at' has no time zone; say which one, e.g. UTC")
         return column.cast(pa.timestamp("us", "UTC"), safe=False).cast(pa.string())
-    if pa.types.is_integer(kind) and name in NUMBERS:
+    if pa.types.is_integer(kind) and form.is_number(name):
         return column
-    if (pa.types.is_floating(kind) or pa.types.is_decimal(kind)) and name in NUMBERS:
-        wanted = pa.int64() if name in INTEGERS else pa.float64()
+    if (pa.types.is_floating(kind) or pa.types.is_decimal(kind)) and form.is_number(name):
+        wanted = pa.int64() if name in form.integers else pa.float64()
         try:
             return column.cast(wanted)  # a table with gaps keeps whole numbers as floats
         except pa.ArrowInvalid:

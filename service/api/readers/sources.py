@@ -87,7 +87,7 @@ def canonical_json(parsed: object) -> bytes:
         return json.dumps(parsed, sort_keys=True).encode()
 
 
-def _lines(body: bytes) -> list[Row]:
+def lines(body: bytes) -> list[Row]:
     """One JSON object per line; blank lines do not count."""
     lines = counted(line for line in io.BytesIO(body.removeprefix(b"\xef\xbb\xbf")) if line.strip())
     return [_line(row, line) for row, line in enumerate(lines)]
@@ -104,7 +104,7 @@ def _line(row: int, line: bytes) -> Row:
 
 
 _READERS: dict[str, Callable[[bytes], list[Row]]] = {
-    NDJSON: _lines,
+    NDJSON: lines,
     CSV: delimited.read,
     PARQUET: parquet.read,
 }

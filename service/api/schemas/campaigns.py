@@ -10,6 +10,7 @@ from models.film import FilmGeometry
 from models.objective import Objective, OutcomeConstraint
 from models.problem import Problem
 from service.api.schemas.fields import Incoming, Instant, Label, Outgoing
+from service.api.schemas.prior_data import PriorDataCreate
 from service.operations.campaigns import Campaign
 from service.operations.configurations import Configuration
 
@@ -39,6 +40,10 @@ class LeasePolicy(Incoming):
     """Seconds from the start or renewal until a film in the making is overdue."""
 
 
+MOST_SOURCES = 8
+"""Campaigns whose data a new one may take at once."""
+
+
 class CampaignCreate(Incoming):
     """A new campaign; it starts as a draft."""
 
@@ -48,6 +53,8 @@ class CampaignCreate(Incoming):
     """Ready proposals to keep in store."""
     budget: Budget = Budget()
     lease: LeasePolicy = LeasePolicy()
+    prior_data: Annotated[tuple[PriorDataCreate, ...], Field(max_length=MOST_SOURCES)] = ()
+    """Other campaigns whose readings it begins with."""
 
     @model_validator(mode="after")
     def _storable(self) -> Self:
@@ -106,6 +113,22 @@ class CampaignChange(Incoming):
         return found
 
 
+class CampaignClone(Incoming):
+    """A new campaign like another one; it starts as a draft, without the other one's data."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra={"examples": [{"name": "the same at 600 degC", "changes": {"queue_depth": 2}}]},
+    )
+
+    name: Label
+    changes: CampaignChange = CampaignChange()
+    """What shall be otherwise than there."""
+    prior_data: Annotated[tuple[PriorDataCreate, ...], Field(max_length=MOST_SOURCES)] = ()
+    """Campaigns whose readings it begins with: the one it is like, if it is to learn from it."""
+
+
 class CampaignAct(Incoming):
     """What to do with a campaign."""
 
@@ -127,6 +150,13 @@ class LeasePolicyRead(Outgoing):
     overdue_s: int
 
 
+class CloneOriginRead(Outgoing):
+    """What a campaign was cloned from."""
+
+    campaign_id: str
+    config_revision: int
+
+
 class CampaignRead(Outgoing):
     """A campaign as it stands, with the configuration in force."""
 
@@ -145,6 +175,8 @@ class CampaignRead(Outgoing):
     """Films that were made, measured or not."""
     created_at: Instant
     updated_at: Instant
+    cloned_from: CloneOriginRead | None
+    """The configuration that it began with; null of one that was written anew."""
 
     @classmethod
     def of(cls, campaign: Campaign) -> Self:
@@ -164,6 +196,7 @@ class CampaignRead(Outgoing):
             films_made=campaign.films_made,
             created_at=campaign.created_at,
             updated_at=campaign.updated_at,
+            cloned_from=None if campaign.cloned_from is None else CloneOriginRead(**campaign.cloned_from),
         )
 
 

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import ConfigDict
 
 from service.api.schemas.fields import Instant, Outgoing
+from service.api.schemas.prior_data import PriorInForceRead
 
 
 class DatasetRowRead(Outgoing):
@@ -74,6 +75,8 @@ class DatasetRead(Outgoing):
     """Elements, then process variables."""
     retracted: int
     """Readings that would be in this dataset, had they not been retracted; those of calibration samples included."""
+    prior_data: list[PriorInForceRead]
+    """Readings from elsewhere that are part of it, source by source; the rows here are the campaign's own."""
     rows: list[DatasetRowRead]
     next: str | None
     """Continues the dataset as `after`; null at its end."""

@@ -185,6 +185,8 @@ class ProvenanceRead(Outgoing):
     pending_film_count: int
     pending: list[FlightRead] | None = None
     """The films in flight; null where this was not kept. `GET /v1/proposals/{id}/inputs` has what they are made of."""
+    prior_data: tuple[str, ...] = ()
+    """Ids of the prior data that the decision rests on."""
     code_version: str
     """Version of Filmloop, `+`, and a hash of the source of its science."""
     versions: dict[str, str]

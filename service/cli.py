@@ -60,6 +60,18 @@ def _doctor() -> click.Command:
     return doctor
 
 
+def _export() -> click.Command:
+    from service.supervisor.archives import export_command
+
+    return export_command
+
+
+def _import() -> click.Command:
+    from service.supervisor.archives import import_command
+
+    return import_command
+
+
 def _openapi() -> click.Command:
     from service.supervisor.description import openapi
 
@@ -72,6 +84,8 @@ COMMANDS: dict[str, tuple[str, Callable[[], click.Command]]] = {
     "simulate": ("Play the robots and instruments of a lab against a running Filmloop.", _simulate),
     "doctor": ("Check what Filmloop needs, and say how to mend what is broken.", _doctor),
     "migrate": ("Bring the database's schema up to date.", _migrate),
+    "export": ("Write all of a campaign as one file.", _export),
+    "import": ("Read a campaign from such a file.", _import),
     "openapi": ("Print the API's description, for tools that write clients.", _openapi),
 }
 

@@ -280,7 +280,7 @@ def test_help_lists_every_command_without_loading_any():
     shown = subprocess.run(
         [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True
     ).stdout
-    for name in ("demo", "doctor", "migrate", "simulate", "up"):
+    for name in ("demo", "doctor", "export", "import", "migrate", "simulate", "up"):
         assert re.search(rf"^  {name} ", shown, re.MULTILINE)
     loaded = set(shown.splitlines()[-1].split())
     assert not loaded & {"numpy", "sqlalchemy", "fastapi", "psycopg", "redis", "matplotlib", "torch", "celery"}

@@ -132,6 +132,7 @@ def lead(client: httpx.Client, decided: Callable[[str], None]) -> Walk:
     _tell_more_of(lab, campaign, films[0])
     _look_at_films(lab, campaign, films[0])
     _retract(lab, campaign, films[0], instrument)
+    _begin_another(lab, campaign)
     _have_a_say(lab, campaign)
     decide()
     _ask_what_is_known(lab, campaign)
@@ -251,6 +252,28 @@ def _retract(lab: Walk, campaign: str, film: dict[str, Any], instrument: str) ->
     lab.post(f"/v1/retractions/{retraction}/reversal", {"reason": "they were not"})
     lab.get(f"{campaign}/dataset")
     lab.get(f"{campaign}/dataset/samples")
+
+
+def _begin_another(lab: Walk, campaign: str) -> None:
+    """A campaign like this one, which learns from it and from a table."""
+    said = {"name": "Hall wafer, hotter", "changes": {"problem": {"seed": 7}, "queue_depth": 1}}
+    clone = lab.post(f"{campaign}/clones", said)["id"]
+    prior = f"/v1/campaigns/{clone}/prior-data"
+    taken = lab.post(prior, {"campaign_id": campaign.rsplit("/", 1)[-1], "name": "the first wafers"})
+    read = {"property": "rho_xy", "unit": "nohm m", "process": {"anneal_c": 450.0}, "film": "wafer 3"}
+    rows = [read | {"composition": {"Fe": x, "Co": 1.0 - x}, "value": 30.0 + 10.0 * x} for x in (0.25, 0.5)]
+    asked = {"name": "thesis, 2019", "rename": "rho_xy:anomalous_hall"}
+    body = json.dumps({"rows": rows}).encode()
+    lab.post(f"{prior}/files", params=asked, content=body, headers={"Content-Type": "application/json"})
+    table = "x_Fe,x_Co,process_anneal_c,property,value [uohm cm]\n0.75,0.25,450,anomalous_hall,3.1\n"
+    headers = {"Content-Type": "text/csv"}
+    lab.post(f"{prior}/files", params={"validate_only": "true"}, content=table.encode(), headers=headers)
+    one = f"/v1/prior-data/{taken['prior_data']['id']}"
+    for path in (prior, one, f"{one}/rows"):
+        lab.get(path)
+    lab.post(f"{one}/withdrawal", {"reason": "their furnace was not calibrated"})
+    lab.post(f"{one}/reinstatement", {"reason": "it was"})
+    lab.get(f"/v1/campaigns/{clone}/dataset")
 
 
 def _have_a_say(lab: Walk, campaign: str) -> None:

@@ -60,6 +60,12 @@ def _doctor() -> click.Command:
     return doctor
 
 
+def _database() -> click.Command:
+    from service.supervisor.database import database
+
+    return database
+
+
 def _export() -> click.Command:
     from service.supervisor.archives import export_command
 
@@ -84,6 +90,7 @@ COMMANDS: dict[str, tuple[str, Callable[[], click.Command]]] = {
     "simulate": ("Play the robots and instruments of a lab against a running Filmloop.", _simulate),
     "doctor": ("Check what Filmloop needs, and say how to mend what is broken.", _doctor),
     "migrate": ("Bring the database's schema up to date.", _migrate),
+    "database": ("Run a tool of Postgres, such as pg_dump, on Filmloop's database.", _database),
     "export": ("Write all of a campaign as one file.", _export),
     "import": ("Read a campaign from such a file.", _import),
     "openapi": ("Print the API's description, for tools that write clients.", _openapi),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
-from service.embedded import CannotStart, start_postgres
+from service.embedded import CannotStart
 from service.errors import ServiceError
 from service.operations import campaigns, datasets
 from service.operations.archive.pack import pack
@@ -20,7 +20,7 @@ from service.settings import Settings
 from service.store import schema
 from service.store.session import Sessions, make_engine, make_sessions
 from service.supervisor.commands import data_dir_option, read_settings
-from service.supervisor.run_file import read_run_file
+from service.supervisor.database import database_at
 
 as_json = click.option("--json", "json_wanted", is_flag=True, help="Say what was done as one JSON object.")
 
@@ -95,14 +95,13 @@ def _say(told: dict[str, object], line: str, json_wanted: bool) -> None:
 @contextmanager
 def _record(settings: Settings) -> Iterator[Sessions]:
     """Sessions on the database of a running Filmloop, on the one of the settings, or on the embedded one."""
-    url = settings.database.url or (read_run_file(settings.data_dir) or {}).get("database")
-    with ExitStack() as stack:
-        if url is None:
-            url = stack.enter_context(start_postgres(settings.data_dir)).url
+    with database_at(settings) as url:
         engine = make_engine(url, pool_size=1)
-        stack.callback(engine.dispose)
         schema.refuse_other(engine)
-        yield make_sessions(engine)
+        try:
+            yield make_sessions(engine)
+        finally:
+            engine.dispose()
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from filmloop_client.answers import (
     Recommendation,
     StopAdvice,
 )
-from filmloop_client.client import Campaign, Client
+from filmloop_client.campaign import Campaign
+from filmloop_client.client import Client
 from filmloop_client.errors import (
     BadRequest,
     Conflict,
@@ -30,6 +31,7 @@ from filmloop_client.errors import (
 )
 from filmloop_client.history import History, Lineage, Replay
 from filmloop_client.instrument import Instrument, Reading
+from filmloop_client.prior_data import PriorData, PriorRow
 from filmloop_client.record import Record, Retraction, Sample, SampleReading
 from filmloop_client.robot import Claim, Robot
 
@@ -53,6 +55,8 @@ __all__ = [
     "Pareto",
     "Posterior",
     "Predictions",
+    "PriorData",
+    "PriorRow",
     "Proposal",
     "ProposedFilm",
     "Reading",

@@ -135,6 +135,8 @@ class CampaignState(Answer):
     films_made: int = 0
     queue_depth: int = 1
     budget: dict[str, float | None] = {}
+    cloned_from: dict[str, Any] | None = None
+    """`campaign_id` and `config_revision` that it began with."""
 
 
 class RowResult(Answer):
@@ -186,6 +188,8 @@ class Dataset(Answer):
     revision: int
     snapshot_hash: str
     rows: list[DatasetRow]
+    prior_data: list[dict[str, Any]] = []
+    """What was read elsewhere and is part of it: `id`, `name`, `rows`, `hash` of each source."""
 
 
 class ModelVersion(Answer):

@@ -5,7 +5,7 @@ import logging
 import random
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -66,7 +66,7 @@ class Transport:
         body: Mapping[str, Any],
         *,
         headers: Mapping[str, str] | None = None,
-        params: Mapping[str, str] | None = None,
+        params: Mapping[str, str | Sequence[str]] | None = None,
         wait_s: float = 0.0,
     ) -> httpx.Response:
         """Create or move something, once.
@@ -92,7 +92,7 @@ class Transport:
         content: bytes,
         *,
         headers: Mapping[str, str],
-        params: Mapping[str, str] | None = None,
+        params: Mapping[str, str | Sequence[str]] | None = None,
         wait_s: float = 0.0,
     ) -> httpx.Response:
         """Create something, once, from bytes; `headers` say what they are.
@@ -119,7 +119,7 @@ class Transport:
         content: bytes,
         headers: Mapping[str, str],
         *,
-        params: Mapping[str, str] | None = None,
+        params: Mapping[str, str | Sequence[str]] | None = None,
         wait_s: float = 0.0,
     ) -> httpx.Response:
         sent = {"Idempotency-Key": str(uuid.uuid4()), **headers}

@@ -1,6 +1,5 @@
 """Row 4: many robots, each a process, claim films at the same time."""
 
-import multiprocessing
 import random
 import time
 from collections import Counter, defaultdict
@@ -13,7 +12,7 @@ from sqlalchemy import select
 
 from benchmarks.faults.found import Found
 from benchmarks.faults.loop import Loop, record
-from benchmarks.faults.served import served
+from benchmarks.faults.served import CONTEXT, served
 from filmloop_client.transport import Transport
 from service.store.session import Sessions
 from service.store.tables import FilmRow
@@ -75,16 +74,14 @@ def judge(grants: list[Grant], films: int) -> dict[str, int]:
 
 def run(database_url: str, folder: Path, *, robots: int, films: int, seed: int, naive: str | None = None) -> Found:
     """Let robots empty a queue, one process each."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["benchmarks.faults.claims"])
-    told = context.Queue()
+    told = CONTEXT.Queue()
     with record(database_url) as sessions, served(database_url, folder, naive) as api:
         loop = Loop(sessions)
         campaign_id = loop.campaign(queue_depth=20)
         loop.decide(campaign_id, films)
         began = time.monotonic()
         processes = [
-            context.Process(target=robot, args=(api.url, campaign_id, f"robot-{k}", seed + k, told))
+            CONTEXT.Process(target=robot, args=(api.url, campaign_id, f"robot-{k}", seed + k, told))
             for k in range(robots)
         ]
         for process in processes:

@@ -62,7 +62,7 @@ def run(urls: Sequence[str], folder: Path, *, replicas: int, program: Sequence[s
         with create_engine(url, poolclass=NullPool).connect() as connection:
             wrong["the schema is another"] += not _is_declared(connection)
             wrong["data lost"] += connection.execute(text("select count(*) from campaign")).scalar_one() != 1
-    figure = f"{len(urls)} databases of schema {OLDEST}, {replicas} replicas each: all found {schema.head()}"
+    figure = f"{len(urls)} databases of schema {OLDEST}, {replicas} replicas each, to {schema.head()}"
     return Found(len(urls) * replicas, wrong, figure)
 
 

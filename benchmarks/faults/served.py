@@ -1,10 +1,10 @@
 """The API as a process that can be killed, on a socket that outlives it, as the supervisor runs it."""
 
+import multiprocessing
+import multiprocessing.context
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,9 +12,8 @@ from pathlib import Path
 
 import httpx
 
-from service.supervisor.programs import api_command
-
-ROOT = Path(__file__).parents[2]
+from benchmarks.faults import naive as naive_variants
+from service.supervisor import serve
 
 
 def wait_for(condition: Callable[[], bool], *, within_s: float, pause_s: float = 0.01) -> None:
@@ -23,6 +22,23 @@ def wait_for(condition: Callable[[], bool], *, within_s: float, pause_s: float =
     while not condition():
         assert time.monotonic() < deadline, f"waited {within_s} s in vain"
         time.sleep(pause_s)
+
+
+CONTEXT = multiprocessing.get_context("forkserver")
+"""Processes are forked from one that has loaded everything: an API is killed and started hundreds of times here."""
+CONTEXT.set_forkserver_preload(["__main__", "benchmarks.faults.naive", "benchmarks.faults.claims"])
+
+
+def _serve(listener: socket.socket, settings: dict[str, str], log: Path, naive: str | None) -> None:
+    """What the API's process does."""
+    os.environ.update(settings)
+    with log.open("ab") as file:
+        for stream in (1, 2):
+            os.dup2(file.fileno(), stream)
+    if naive is None:
+        serve.main(listener.detach())
+    else:
+        naive_variants.main(naive, listener.detach())
 
 
 class Served:
@@ -42,24 +58,19 @@ class Served:
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / "api.log"
         addresses = {"FILMLOOP_DATABASE__URL": database_url, "FILMLOOP_DATA_DIR": str(folder)}
-        self._environment = os.environ | addresses | {"OMP_NUM_THREADS": "1", "FILMLOOP_LOG__LEVEL": "WARNING"}
-        self.process: subprocess.Popen[bytes] | None = None
+        self._settings = addresses | {"FILMLOOP_LOG__LEVEL": "WARNING"}
+        self.process: multiprocessing.context.ForkServerProcess | None = None
 
     def start(self) -> None:
         """Start it, first or again, and wait until it answers."""
-        descriptor = self._listener.fileno()
-        command = api_command(descriptor)
-        if self._naive is not None:
-            command = [sys.executable, "-m", "benchmarks.faults.naive", self._naive, str(descriptor)]
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                command, env=self._environment, pass_fds=[descriptor], cwd=ROOT, stdout=log, stderr=log
-            )
+        given = (self._listener, self._settings, self.log, self._naive)
+        self.process = CONTEXT.Process(target=_serve, args=given, daemon=True)
+        self.process.start()
         wait_for(self._answers, within_s=150)
 
     def _answers(self) -> bool:
         assert self.process is not None
-        assert self.process.poll() is None, f"the API ended: {self.log.read_text()[-2000:]}"
+        assert self.process.is_alive(), f"the API ended: {self.log.read_text()[-2000:]}"
         try:
             return httpx.get(f"{self.url}/healthz", timeout=5).status_code == 200
         except httpx.TransportError:
@@ -67,10 +78,13 @@ class Served:
 
     def end(self, by: signal.Signals = signal.SIGKILL) -> int:
         """Send a signal; return the exit status."""
-        if self.process is None:
+        if self.process is None or self.process.pid is None:
             return 0
-        self.process.send_signal(by)
-        return self.process.wait(30)
+        if self.process.is_alive():
+            os.kill(self.process.pid, by)
+        self.process.join(30)
+        assert self.process.exitcode is not None, f"the API did not end by {by.name}"
+        return self.process.exitcode
 
     def hang_up(self) -> None:
         """Give the address up: who waits for an answer there is cut off."""

@@ -18,5 +18,5 @@ def test_a_killed_api_loses_no_acknowledged_measurement(database_url, tmp_path):
     [("acknowledges_first", "acknowledged and lost"), ("row_by_row", "unanswered and stored in part")],
 )
 def test_a_naive_api_does(database_url, tmp_path, naive, kind):
-    found = killed_api.run(database_url, tmp_path, kills=1, seed=1, naive=naive, send_again=False)
+    found = killed_api.run(database_url, tmp_path, kills=4, seed=1, naive=naive, send_again=False)
     assert found.wrong[kind] > 0, found.figure

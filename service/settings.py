@@ -96,6 +96,10 @@ class WorkerSettings(Section):
     """Threads of the linear algebra; one is fastest unless the machine does nothing else."""
     device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d{1,3})?)$")
     """Where a worker computes: `auto` takes the first GPU if there is one, `cuda:1` the second."""
+    silent_s: float = Field(default=120.0, ge=1.0, le=3600.0)
+    """Seconds without any progress after which a worker in the middle of a job hangs, and is ended and started anew."""
+    pulse: Path | None = None
+    """File that the worker touches while it works, for whoever watches it from outside; `filmloop up` sets it."""
     sweep_s: float = Field(default=2.0, gt=0, le=10)
     """Seconds between two sweeps of the housekeeping: the longest that work waits if its message was lost."""
 

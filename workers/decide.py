@@ -28,6 +28,7 @@ from workers.app import app, settings
 from workers.insights import served_insights
 from workers.machine import processor
 from workers.posterior import served_posterior
+from workers.pulse import Pulse
 from workers.warm import WarmModels
 
 log = structlog.get_logger("filmloop.decide")
@@ -36,6 +37,7 @@ HEARTBEAT_S = 2.0
 """Least seconds between two renewals of a job's lease."""
 
 _warm = WarmModels()
+pulse = Pulse(settings.worker.silent_s, settings.worker.pulse)
 _device = use_device(settings.worker.device)  # of this process: a worker that cannot have it must not start
 
 
@@ -48,7 +50,7 @@ class _Worker(Protocol):
 @app.task(name="filmloop.decide", bind=True)  # type: ignore[untyped-decorator, no-untyped-call]  # Celery ships no types
 def decide(self: Task, job_id: str) -> None:
     """Make the decision that `job_id` asks for, if it is still wanted."""
-    with bound(job_id=job_id):
+    with bound(job_id=job_id), pulse.working():
         run(worker_sessions(), settings, job_id, worker=str(self.request.hostname))
 
 
@@ -129,6 +131,7 @@ def _decide(sessions: Sessions, settings: Settings, job: DecisionInput) -> bool:
 
 def _explain(sessions: Sessions, job: DecisionInput, model: ModelRecord, bundle: ModelBundle) -> None:
     """Answer what researchers ask of the model, after the robots were served; without it the decision stands."""
+    pulse.beat()
     began = time.perf_counter()
     try:
         written = decisions.explain_decision(
@@ -147,6 +150,7 @@ def _heartbeat(sessions: Sessions, job: DecisionInput) -> Callable[[str], None]:
 
     def progress(_phase: str) -> None:
         nonlocal renewed
+        pulse.beat()
         if time.monotonic() - renewed > HEARTBEAT_S:
             decisions.renew_decision(sessions, job.job_id, job.fence)
             renewed = time.monotonic()

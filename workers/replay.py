@@ -39,10 +39,11 @@ log = structlog.get_logger("filmloop.replay")
 def replay(self: Task, replay_id: str) -> None:
     """Compute the proposal of a replay again, after every decision that waits: robots are served first."""
     sessions, worker = decide.worker_sessions(), str(self.request.hostname)
-    for job_id in decisions.waiting(sessions):
-        decide.run(sessions, settings, job_id, worker)
-    with bound(replay_id=replay_id):
-        run(sessions, settings, replay_id, worker)
+    with decide.pulse.working():
+        for job_id in decisions.waiting(sessions):
+            decide.run(sessions, settings, job_id, worker)
+        with bound(replay_id=replay_id):
+            run(sessions, settings, replay_id, worker)
 
 
 def run(sessions: Sessions, settings: Settings, replay_id: str, worker: str) -> str | None:
@@ -166,6 +167,7 @@ def _heartbeat(sessions: Sessions, job: ReplayInput) -> Callable[[str], None]:
 
     def progress(_phase: str) -> None:
         nonlocal renewed
+        decide.pulse.beat()
         if time.monotonic() - renewed > decide.HEARTBEAT_S:
             replays.renew_replay(sessions, job.replay_id, job.fence)
             renewed = time.monotonic()

@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from service.embedded.process import spawn
@@ -39,10 +40,14 @@ class Program:
     niceness: int = 0
     keep: Sequence[int] = ()
     """File descriptors that it inherits."""
+    pulse: Path | None = None
+    """File that it touches while it works and removes when it rests; none if it gives no such sign."""
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start without waiting for it to be ready. If we die it is killed: whatever it does is safe to lose."""
+        if self.pulse is not None:
+            self.pulse.unlink(missing_ok=True)
         self.process = spawn(
             self.command,
             env=self.env,
@@ -57,6 +62,13 @@ class Program:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
+
+    def silent_s(self) -> float:
+        """Seconds since its last sign of life in the middle of work; 0 if it rests."""
+        try:
+            return 0.0 if self.pulse is None else time.time() - self.pulse.stat().st_mtime
+        except FileNotFoundError:
+            return 0.0
 
     def ask_to_end(self) -> None:
         """SIGTERM: finish what is under way and go."""

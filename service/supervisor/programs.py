@@ -63,6 +63,7 @@ def child_environment(settings: Settings, database_url: str, broker_url: str, po
         "FILMLOOP_LOG__JSON": str(settings.log.as_json).lower(),
         "FILMLOOP_WORKER__THREADS": threads,
         "FILMLOOP_WORKER__DEVICE": settings.worker.device,
+        "FILMLOOP_WORKER__SILENT_S": str(settings.worker.silent_s),
         "FILMLOOP_WORKER__SWEEP_S": str(settings.worker.sweep_s),
         "OMP_NUM_THREADS": threads,
         "MKL_NUM_THREADS": threads,

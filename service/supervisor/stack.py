@@ -26,6 +26,8 @@ GRACE_S = 10.0
 """How long the API and the workers may take to finish what is under way when they are asked to stop."""
 STOP_FOLLOWS_S = 0.5
 """A part that ends while all starts may have heard the stop first; this long it is waited for here."""
+OUTSIDE = 1.25
+"""Of the silence after which a worker ends itself and says where it hangs: so much later it is killed from here."""
 WORKER_NICENESS = 10
 """A training model must not slow down the robot's call."""
 
@@ -148,7 +150,10 @@ class Stack:
         self._begin_program("api", programs.api_command(descriptor), env, keep=[descriptor])
         for number in range(1, self._workers + 1):
             name = f"worker-{number}"
-            self._begin_program(name, programs.worker_command(name), env, niceness=WORKER_NICENESS)
+            pulse = self.settings.data_dir / f"{name}.pulse"
+            own = env | {"FILMLOOP_WORKER__PULSE": str(pulse)}
+            runs = Program(programs.worker_command(name), own, self._pipe(name), WORKER_NICENESS, pulse=pulse)
+            self._begin(name, runs)
         self._await_api(host, port)
         self._begin_program("housekeeping", programs.housekeeping_command(), env)
 
@@ -179,10 +184,8 @@ class Stack:
                 f"the database could not be migrated; see the lines of `migrate` in {self.log_file}"
             )
 
-    def _begin_program(
-        self, name: str, command: list[str], env: dict[str, str], *, niceness: int = 0, keep: Sequence[int] = ()
-    ) -> None:
-        self._begin(name, Program(command, env, self._pipe(name), niceness, keep))
+    def _begin_program(self, name: str, command: list[str], env: dict[str, str], *, keep: Sequence[int] = ()) -> None:
+        self._begin(name, Program(command, env, self._pipe(name), keep=keep))
 
     def _begin(self, name: str, runs: Startable) -> None:
         child = Child(name, runs)
@@ -224,6 +227,15 @@ class Stack:
                     self._write_run_file()
                 elif child.due:
                     self._restart(child)
+                else:
+                    self._end_if_silent(child)
+
+    def _end_if_silent(self, child: Child) -> None:
+        """Kill what hangs in the middle of its work and did not end by itself; it is started again like any other."""
+        bound = OUTSIDE * self.settings.worker.silent_s
+        if isinstance(child.runs, Program) and child.pid is not None and (silent := child.runs.silent_s()) > bound:
+            self.say(f"{child.name} has made no progress for {silent:.0f} s and is killed")
+            child.runs.stop()
 
     def _restart(self, child: Child) -> None:
         try:

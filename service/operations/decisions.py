@@ -147,10 +147,10 @@ def _overtaken(session: Session, decision: DecisionInput) -> str | None:
     ]
     if problems[0] != problems[1]:
         return f"configuration {in_force} states another problem"
-    if retractions.resting_on_retracted(session, campaign_id, [decision.revision]):
-        return "readings that it rests on were retracted"
     if prior_data.resting_on_withdrawn(session, campaign_id, [decision.revision]):
         return "prior data that it rests on were withdrawn"
+    if retractions.resting_on_retracted(session, campaign_id, [decision.revision]):
+        return "readings that it rests on were retracted"
     if not campaigns.advance_decision(session, campaign_id, decision.revision):
         return "a decision on newer data is in force"
     return None

@@ -46,7 +46,7 @@ def get(session: Session, prior_data_id: str) -> PriorDataRow:
     return current(session, PriorDataRow, prior_data_id, "prior data")
 
 
-def page(session: Session, campaign_id: str, after: str | None, limit: int) -> Sequence[PriorDataRow]:
+def page(session: Session, campaign_id: str, after: str | None, limit: int | None) -> Sequence[PriorDataRow]:
     """Prior data of a campaign with an id above `after`."""
     query = select(PriorDataRow).where(PriorDataRow.campaign_id == campaign_id)
     return session.scalars(after_id(query, PriorDataRow.id, after, limit)).all()

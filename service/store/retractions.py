@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, bindparam, func, insert, literal, or_, select, text, update
 from sqlalchemy.orm import Session, aliased
 
+from service.store import prior_data
 from service.store.campaigns import FRESH
 from service.store.rows import after_id, current
 from service.store.tables import (
@@ -198,10 +199,10 @@ def reverse(session: Session, retraction_id: str, revision: int, reason: str) ->
 
 
 def resting_on_retracted(session: Session, campaign_id: str, revisions: Collection[int]) -> set[int]:
-    """Those of the revisions at which something counted that is retracted now: a reading, or a composition."""
+    """Those of the revisions at which something counted that does not now: a reading, a composition, prior data."""
     in_force = _last_in_force(session, campaign_id)
     asked = {r for r in revisions if r < in_force}
-    return {
+    return prior_data.resting_on_withdrawn(session, campaign_id, revisions) | {
         r
         for r in asked
         if session.execute(_lost_reading(campaign_id, r).union_all(_lost_composition(campaign_id, r)).limit(1)).first()

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import zipfile
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +14,7 @@ from sqlalchemy import func, select
 from service.operations.archive.pack import pack
 from service.operations.archive.unpack import unpack
 from service.operations.decisions import publish_decision
-from service.store import datasets, jobs
+from service.store import datasets, jobs, retractions
 from service.store.session import make_engine, make_sessions
 from service.store.tables import PriorReadingRow, RevisionRow
 from tests.integration.test_replays import PROBLEM as MODELLED
@@ -148,6 +149,8 @@ def test_withdrawn_they_do_not_count_until_they_are_reinstated(record):
     assert (told["revision"], told["ended_revision"], told["reason"]) == (2, 3, "wrong lab")
     post("withdrawal", "no, it was not")
     assert [len(record.dataset(r)["prior_data"]) for r in range(5)] == [0, 1, 0, 1, 0]
+    with record.lab.sessions() as session:
+        assert retractions.resting_on_retracted(session, record.id, range(5)) == {1, 3}
     hashes |= {r: record.dataset(r)["snapshot_hash"] for r in (0, 2, 3, 4)}
     assert hashes[0] == hashes[2] == hashes[4] != hashes[1] == hashes[3]
     with record.lab.sessions() as session:
@@ -379,6 +382,10 @@ def test_a_campaign_decides_from_prior_data_alone_replays_and_comes_back_the_sam
     with sessions() as session:
         session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
         pack(session, created, settings.artifacts_dir, file)
+    with zipfile.ZipFile(file) as whole:
+        (head, *told) = whole.read("prior_data.csv").decode("utf-8-sig").splitlines()
+    assert head.startswith("prior_data_id,source,from_revision,number,film,position,x_Fe,x_Ga,x_Pd,process_anneal_c")
+    assert (len(told), told[0].split(",")[0]) == (9, prior)
     there, folder = elsewhere
     with there.begin() as session:
         assert unpack(session, file, folder).id == created

@@ -133,6 +133,7 @@ def _sheets(session: Session, campaign_id: str, problem: Problem, revision: int)
     return [
         tables.measurements(session, campaign_id, problem, revision),
         tables.film_devices(session, campaign_id, problem),
+        tables.read_elsewhere(session, campaign_id, problem),
         tables.promised(session, campaign_id, problem),
         tables.predictions(session, campaign_id, problem),
     ]

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from models.composition import ContinuousVariable
 from models.problem import Problem
 from service.operations.archive.sheets import Column, Row, Sheet
-from service.store import datasets, films, proposals
+from service.store import datasets, films, prior_data, proposals
 from service.store.tables import FilmRow, ProposalRow
 
 _PAGE = 10_000
@@ -52,6 +52,38 @@ def _readings(session: Session, campaign_id: str, problem: Problem, revision: in
             said = [r.property, r.unit, r.value, r.std_uncertainty, r.replicates, r.status, r.measured_at, r.revision]
             yield [*at, *made, *said, r.raw_value, r.raw_unit, r.raw_std_uncertainty]
         after = (page[-1].revision, page[-1].uid)
+
+
+def read_elsewhere(session: Session, campaign_id: str, problem: Problem) -> Sheet:
+    """Every row of prior data, withdrawn or not."""
+    columns = [
+        Column("prior_data_id", "text", "source that it comes from"),
+        Column("source", "text", "what people call it"),
+        Column("from_revision", "integer", "revision of the dataset from which the source counts"),
+        Column("number", "integer", "number of the row in its source, from 0"),
+        Column("film", "text", "film, wafer or batch there; rows of one share an offset"),
+        Column("position", "number", "along that film", "1"),
+        *_fractions(problem, "x_", "as the source has it"),
+        *_process(problem),
+        Column("property", "text", "what was read"),
+        Column("unit", "text", "unit of value and std_uncertainty: the campaign's"),
+        Column("value", "number", "reading", _OWN),
+        Column("std_uncertainty", "number", "standard uncertainty of the value; empty if not known", _OWN),
+        Column("replicates", "integer", "raw readings behind the value, if the uncertainty was estimated from them"),
+        Column("status", "text", "ok, above_limit or below_limit"),
+    ]
+    return Sheet("prior_data", "Readings from elsewhere", columns, _elsewhere(session, campaign_id, problem))
+
+
+def _elsewhere(session: Session, campaign_id: str, problem: Problem) -> Iterator[Row]:
+    for source in prior_data.page(session, campaign_id, None, None):
+        after = None
+        while page := prior_data.readings(session, source.id, after, _PAGE):
+            for r in page:
+                at = [source.id, source.name, source.revision, r.number, r.film, r.position]
+                said = [r.property, r.unit, r.value, r.std_uncertainty, r.replicates, r.status]
+                yield [*at, *_of(problem, r.composition), *_set(problem, r.process), *said]
+            after = page[-1].number
 
 
 def film_devices(session: Session, campaign_id: str, problem: Problem) -> Sheet:

@@ -9,10 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from sqlalchemy.exc import SQLAlchemyError
 
-from service.embedded import CannotStart
-from service.errors import ServiceError
 from service.operations import campaigns, datasets
 from service.operations.archive.pack import pack
 from service.operations.archive.unpack import unpack
@@ -20,7 +17,7 @@ from service.settings import Settings
 from service.store import schema
 from service.store.session import Sessions, make_engine, make_sessions
 from service.supervisor.commands import data_dir_option, read_settings
-from service.supervisor.database import database_at
+from service.supervisor.database import database_at, told_plainly
 
 as_json = click.option("--json", "json_wanted", is_flag=True, help="Say what was done as one JSON object.")
 
@@ -48,7 +45,7 @@ def export_command(
     if path.exists() and not overwrite:
         raise click.ClickException(f"{path} is there already; choose another --output, or say --overwrite")
     settings = read_settings(data_dir)
-    with _told_plainly(), _record(settings) as sessions:
+    with told_plainly(), _record(settings) as sessions:
         part = path.with_name(f".{path.name}.part")
         try:
             with sessions() as session, part.open("wb") as file:
@@ -78,7 +75,7 @@ def import_command(file: Path, json_wanted: bool, data_dir: Path | None) -> None
     campaign that is here already is refused, and so is a file that is damaged; then nothing is written.
     """
     settings = read_settings(data_dir)
-    with _told_plainly(), _record(settings) as sessions, file.open("rb") as archive:
+    with told_plainly(), _record(settings) as sessions, file.open("rb") as archive:
         with sessions.begin() as session:
             found = unpack(session, archive, settings.artifacts_dir)
         with sessions.begin() as session:
@@ -102,21 +99,3 @@ def _record(settings: Settings) -> Iterator[Sessions]:
             yield make_sessions(engine)
         finally:
             engine.dispose()
-
-
-@contextmanager
-def _told_plainly() -> Iterator[None]:
-    """What an operator can mend is said in a line and ends with exit status 1.
-
-    Raises:
-        click.ClickException: In the place of what went wrong.
-    """
-    try:
-        yield
-    except (CannotStart, ServiceError) as error:
-        raise click.ClickException(str(error)) from error
-    except SQLAlchemyError as error:
-        cause = str(getattr(error, "orig", None) or error).strip().splitlines()
-        raise click.ClickException(f"the database: {cause[0] if cause else type(error).__name__}") from error
-    except OSError as error:
-        raise click.ClickException(f"{error.filename or 'a file'}: {error.strerror or error}") from error

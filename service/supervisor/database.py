@@ -10,9 +10,11 @@ from pathlib import Path
 
 import click
 from sqlalchemy import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from service.embedded import CannotStart, start_postgres
 from service.embedded.postgres import find_binaries
+from service.errors import ServiceError
 from service.settings import Settings
 from service.supervisor.commands import data_dir_option, read_settings
 from service.supervisor.run_file import read_run_file
@@ -36,6 +38,24 @@ def database_at(settings: Settings) -> Iterator[str]:
         yield server.url
 
 
+@contextmanager
+def told_plainly() -> Iterator[None]:
+    """What an operator can mend is said in a line and ends with exit status 1.
+
+    Raises:
+        click.ClickException: In the place of what went wrong.
+    """
+    try:
+        yield
+    except (CannotStart, ServiceError) as error:
+        raise click.ClickException(str(error)) from error
+    except SQLAlchemyError as error:
+        cause = str(getattr(error, "orig", None) or error).strip().splitlines()
+        raise click.ClickException(f"the database: {cause[0] if cause else type(error).__name__}") from error
+    except OSError as error:
+        raise click.ClickException(f"{error.filename or 'a file'}: {error.strerror or error}") from error
+
+
 @click.command("database", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @data_dir_option
 @click.argument("tool")
@@ -45,7 +65,7 @@ def database(data_dir: Path | None, tool: str, arguments: tuple[str, ...]) -> No
 
     The tool is told where the database is. If nothing runs, the embedded database is started for as long as it takes.
     """
-    try:
+    with told_plainly():
         binaries = find_binaries()
         path = binaries / tool
         if Path(tool).name != tool or not path.is_file():
@@ -55,8 +75,6 @@ def database(data_dir: Path | None, tool: str, arguments: tuple[str, ...]) -> No
             done = subprocess.run(  # noqa: S603 - the operator's own command
                 [path, *arguments], env=os.environ | address(url), check=False
             )
-    except CannotStart as error:
-        raise click.ClickException(str(error)) from error
     raise SystemExit(done.returncode)
 
 

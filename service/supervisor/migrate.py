@@ -5,13 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from sqlalchemy.exc import OperationalError
 
-from service.embedded import CannotStart
-from service.errors import SchemaMismatch
 from service.store import schema
 from service.supervisor.commands import data_dir_option, read_settings
-from service.supervisor.database import database_at
+from service.supervisor.database import database_at, told_plainly
 
 
 @click.command()
@@ -19,9 +16,6 @@ from service.supervisor.database import database_at
 def migrate(data_dir: Path | None) -> None:
     """Bring the database's schema up to date."""
     settings = read_settings(data_dir)
-    try:
-        with database_at(settings) as url:
-            schema.upgrade(url)
-    except (CannotStart, OperationalError, SchemaMismatch) as error:
-        raise click.ClickException(str(error)) from error
+    with told_plainly(), database_at(settings) as url:
+        schema.upgrade(url)
     click.echo(f"the schema is at {schema.head()}, the newest version")

@@ -1,0 +1,77 @@
+"""Known compositions that come near the target, a little changed: the baseline that a generator has to beat."""
+
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.catalog import NeighbourJitter
+from models.errors import IncompatibleCheckpoint, NotEnoughData
+from models.generators.base import Draws, Examples, Generator, Progress, Wish, nothing_expected
+from models.generators.legal import legal
+
+Array = NDArray[np.float64]
+
+STORED = ("X", "Y", "P", "merit", "options")
+UNKNOWN = 1e3
+"""How far from any target an unknown property is, in its standard deviations."""
+
+
+class NeighbourJitterGenerator:
+    """Keeps the examples."""
+
+    name: ClassVar[str] = "neighbour_jitter"
+
+    def __init__(self, options: NeighbourJitter, X: Array, Y: Array, P: Array, merit: Array) -> None:
+        self.options, self.X, self.Y, self.P, self.merit = options, X, Y, P, merit
+
+    @classmethod
+    def fit(
+        cls, options: NeighbourJitter, examples: Examples, *, seed: int, previous: Generator | None, progress: Progress
+    ) -> tuple[Self, dict[str, Any]]:
+        """Nothing is fitted."""
+        del seed, previous
+        if not len(examples):
+            raise NotEnoughData("there is no composition to change")
+        progress("neighbours")
+        return cls(options, examples.X, examples.Y, examples.P, examples.merit), {}
+
+    def draw(self, wish: Wish, count: int, *, seed: int) -> Draws:
+        """Change each fraction of known compositions by a log-normal factor, and bring them to the rules."""
+        rng = np.random.default_rng(seed)
+        near = self._near(wish)
+        start = self.X[near[rng.integers(len(near), size=count)]]
+        changed = start * np.exp(self.options.scale * rng.standard_normal(start.shape))
+        X, moved = legal(changed / changed.sum(axis=1, keepdims=True), wish.space, seed=seed)
+        return Draws(X, moved, *nothing_expected(count, self.Y.shape[1]))
+
+    def reconstruct(self, examples: Examples) -> None:
+        """There is no code."""
+        del examples
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The examples and the options."""
+        kept = {"X": self.X, "Y": self.Y, "P": self.P, "merit": self.merit}
+        return kept | {"options": np.array([self.options.neighbours, self.options.scale])}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> Self:
+        """The inverse of `arrays`, bit by bit."""
+        if missing := [name for name in STORED if name not in arrays]:
+            raise IncompatibleCheckpoint(f"a stored neighbour_jitter lacks {missing}")
+        options = NeighbourJitter(neighbours=int(arrays["options"][0]), scale=float(arrays["options"][1]))
+        return cls(options, *(arrays[name] for name in STORED[:4]))
+
+    def _near(self, wish: Wish) -> NDArray[np.intp]:
+        """Rows to change: nearest to the targets; without any, the best by merit; without merit, all."""
+        useful = np.isfinite(wish.targets) & np.isfinite(self.Y).any(axis=0)
+        if useful.any():
+            Y = self.Y[:, useful]
+            scale = np.nanstd(Y, axis=0)
+            off = np.abs(Y - wish.targets[useful]) / np.where(scale > 0.0, scale, 1.0)
+            far = np.where(np.isfinite(off), off, UNKNOWN).sum(axis=1)
+            return np.argsort(far, kind="stable")[: self.options.neighbours]
+        if np.isfinite(self.merit).any():
+            worth = np.where(np.isfinite(self.merit), self.merit, -np.inf)
+            return np.argsort(-worth, kind="stable")[: self.options.neighbours]
+        return np.arange(len(self.X))

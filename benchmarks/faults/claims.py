@@ -19,6 +19,8 @@ from service.store.tables import FilmRow
 
 RELEASED = 0.1
 """Share of the claims that are given back before the start, so that films go round under rising fences."""
+AT_ONCE = 20
+"""Films of one decision; there are a multiple of them."""
 ENOUGH = 3
 """So often a robot is told that there is nothing before it ends; others may give films back."""
 
@@ -73,12 +75,14 @@ def judge(grants: list[Grant], films: int) -> dict[str, int]:
 
 
 def run(database_url: str, folder: Path, *, robots: int, films: int, seed: int, naive: str | None = None) -> Found:
-    """Let robots empty a queue, one process each."""
+    """Let robots empty a queue, one process each; `films` is a multiple of 20."""
+    assert films % AT_ONCE == 0
     told = CONTEXT.Queue()
     with record(database_url) as sessions, served(database_url, folder, naive) as api:
         loop = Loop(sessions)
         campaign_id = loop.campaign(queue_depth=20)
-        loop.decide(campaign_id, films)
+        loop.decide(campaign_id, AT_ONCE)
+        loop.multiply(campaign_id, films // AT_ONCE)
         began = time.monotonic()
         processes = [
             CONTEXT.Process(target=robot, args=(api.url, campaign_id, f"robot-{k}", seed + k, told))

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import numpy as np
-from sqlalchemy import func, update
+from sqlalchemy import func, text, update
 
 from models.film import Film
 from models.problem import Problem
@@ -106,6 +106,19 @@ class Loop:
         advice: list[Any] = list(self.advice(films or decision.count))
         assert publish_decision(self.sessions, decision, None, advice)
         return decision
+
+    def multiply(self, campaign_id: str, times: int) -> None:
+        """Let every ready proposal be there so many times: thousands of films are more than a decision publishes."""
+        same = (
+            "campaign_id, job_id, config_revision, revision, state, fence, film, source, policy, reason, alternatives,"
+            " pairs, provenance"
+        )
+        copies = (
+            f"insert into proposal (id, rank, {same}) select id || '_' || k, rank + 1000 * k, {same}"  # noqa: S608
+            " from proposal, generate_series(1, cast(:more as int)) k where campaign_id = :c and state = 'ready'"
+        )
+        with self.sessions.begin() as session:
+            session.execute(text(copies), {"c": campaign_id, "more": times - 1})
 
     def film(self, campaign_id: str, robot: str = "robot") -> str:
         """A film that was just made; its proposal must be ready."""

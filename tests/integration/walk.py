@@ -103,6 +103,11 @@ def _media_type(headers: httpx.Headers) -> str:
 
 def walk(client: httpx.Client, sessions: Any, settings: Any) -> Walk:
     """Call everything that can be called; decisions are made by the worker's own code, in between."""
+    return lead(client, deciding(sessions, settings))
+
+
+def deciding(sessions: Any, settings: Any) -> Callable[[str], None]:
+    """Makes the decisions that a campaign waits for."""
 
     def decide(campaign_id: str) -> None:
         with sessions() as session:
@@ -110,13 +115,13 @@ def walk(client: httpx.Client, sessions: Any, settings: Any) -> Walk:
         for job_id in waiting:
             run(sessions, settings, job_id, worker="walk")
 
-    return lead(client, decide)
+    return decide
 
 
 def lead(client: httpx.Client, decided: Callable[[str], None]) -> Walk:
     """Call everything; `decided` returns when a campaign has no decision to wait for."""
     lab = Walk(client)
-    for path in ("/healthz", "/readyz", "/v1/capabilities"):
+    for path in ("/healthz", "/readyz", "/metrics", "/v1/capabilities"):
         lab.get(path)
     budget = {"films": 40, "devices": None, "hours": None}
     made = lab.post("/v1/campaigns", {"name": "Hall wafer", "problem": PROBLEM, "queue_depth": 3, "budget": budget})

@@ -185,7 +185,7 @@ class ConditionalVAE(_Choice):
     learning_rate: float = Field(default=3e-3, gt=0.0, le=0.1)
     """Largest learning rate; it falls to nearly 0."""
     beta: float = Field(default=0.1, ge=0.0, le=10.0)
-    """Weight of the divergence from N(0, I). Small ones reproduce well; codes are drawn from a mixture fitted afterwards."""
+    """Weight of the divergence from N(0, I). Small ones reproduce well; codes are drawn from a mixture fitted later."""
     free_bits: float = Field(default=0.25, ge=0.0, le=5.0)
     """Nats of divergence in each dimension that cost nothing: what keeps dimensions in use."""
     cycles: int = Field(default=4, ge=0, le=50)

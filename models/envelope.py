@@ -6,7 +6,7 @@ and written without torch, so that a process which only predicts need not load i
 
 import hashlib
 import json
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,27 @@ class Header(BaseModel):
     metrics: dict[str, Any]
 
 
-def sealed(header: Header, arrays: Arrays) -> bytes:
+class GeneratorHeader(BaseModel):
+    """The same for a generator."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal["filmloop-generator/1"] = "filmloop-generator/1"
+    generator: str
+    """Name in the catalogue."""
+    elements: tuple[str, ...]
+    properties: tuple[str, ...]
+    process: tuple[str, ...]
+    seed: int
+    versions: dict[str, str]
+    fingerprint: str
+    metrics: dict[str, Any]
+
+
+AnyHeader = TypeVar("AnyHeader", Header, GeneratorHeader)
+
+
+def sealed(header: Header | GeneratorHeader, arrays: Arrays) -> bytes:
     """Write header and arrays; equal ones give equal bytes."""
     text = header.model_dump_json()
     contiguous = {name: np.ascontiguousarray(a) for name, a in sorted(arrays.items())}
@@ -43,7 +63,16 @@ def sealed(header: Header, arrays: Arrays) -> bytes:
 
 
 def opened(data: bytes) -> tuple[Header, Arrays]:
-    """Read what `sealed` wrote.
+    """Read a surrogate that `sealed` wrote.
+
+    Raises:
+        IncompatibleCheckpoint: If the bytes are damaged or of another format.
+    """
+    return opened_as(Header, data)
+
+
+def opened_as(kind: type[AnyHeader], data: bytes) -> tuple[AnyHeader, Arrays]:
+    """Read what `sealed` wrote with a header of this kind.
 
     Raises:
         IncompatibleCheckpoint: If the bytes are damaged or of another format.
@@ -52,11 +81,11 @@ def opened(data: bytes) -> tuple[Header, Arrays]:
         length = int.from_bytes(data[:8], "little")
         wrapped = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["filmloop"])
         arrays = dict(sorted(load(data).items()))
-        header = Header.model_validate_json(wrapped["header"])
+        header = kind.model_validate_json(wrapped["header"])
         if wrapped["sha256"] != _digest(wrapped["header"], arrays):
             raise IncompatibleCheckpoint("the checksum of the stored model is wrong: its bytes are damaged")
     except (SafetensorError, ValidationError, ValueError, KeyError, TypeError) as error:
-        raise IncompatibleCheckpoint(f"not a filmloop/1 checkpoint: {error}") from error
+        raise IncompatibleCheckpoint(f"not a {kind.model_fields['format'].default} checkpoint: {error}") from error
     return header, arrays
 
 

@@ -4,6 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 from models.catalog import PolicyChoice
+from models.generators.base import Generator
+from models.generators.neighbour_jitter import NeighbourJitterGenerator
+from models.generators.uniform_simplex import UniformSimplexGenerator
+from models.generators.vae_generator import VAEGenerator
 from models.policies.auto import AutoPolicy
 from models.policies.base import Policy
 from models.policies.expected_improvement import ExpectedImprovementPolicy
@@ -19,6 +23,12 @@ from models.surrogates.base import Surrogate
 from models.surrogates.film_gp import FilmGP
 
 SURROGATES: dict[str, type[Surrogate]] = {"film_gp": FilmGP}
+
+GENERATORS: dict[str, type[Generator]] = {
+    "conditional_vae": VAEGenerator,
+    "neighbour_jitter": NeighbourJitterGenerator,
+    "uniform_simplex": UniformSimplexGenerator,
+}
 
 POLICIES: dict[str, Callable[[Any], Policy]] = {
     "auto": lambda options: AutoPolicy(options, policy_for),

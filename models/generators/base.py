@@ -187,6 +187,10 @@ class Generator(Protocol):
         """Compositions (n x d) that the model makes of others through its code; None where it has no code."""
         ...
 
+    def information(self, examples: Examples, *, seed: int) -> dict[str, Any]:
+        """What the code says of examples: bounds, divergence, dimensions in use; empty where there is no code."""
+        ...
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All of the model as named arrays."""
         ...

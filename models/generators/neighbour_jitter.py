@@ -49,6 +49,11 @@ class NeighbourJitterGenerator:
         """There is no code."""
         del examples
 
+    def information(self, examples: Examples, *, seed: int) -> dict[str, Any]:
+        """There is no code."""
+        del examples, seed
+        return {}
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The examples and the options."""
         kept = {"X": self.X, "Y": self.Y, "P": self.P, "merit": self.merit}

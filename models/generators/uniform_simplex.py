@@ -37,6 +37,11 @@ class UniformSimplexGenerator:
         """There is no code."""
         del examples
 
+    def information(self, examples: Examples, *, seed: int) -> dict[str, Any]:
+        """There is no code."""
+        del examples, seed
+        return {}
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Two numbers."""
         return {"sizes": np.array([self.elements, self.properties])}

@@ -4,8 +4,7 @@ import json
 import os
 import signal
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
+from benchmarks.faults.served import wait_for
 from service.settings import Settings
 from service.supervisor import running
 
@@ -46,14 +46,6 @@ class Stack:
         engine = create_engine(self.facts()["database"], poolclass=NullPool)
         with engine.connect() as connection:
             return list(connection.execute(text(statement), values))
-
-
-def wait_for(condition: Callable[[], bool], *, within_s: float, pause_s: float = 0.01) -> None:
-    """Wait until `condition()` holds, or fail."""
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {within_s} s in vain"
-        time.sleep(pause_s)
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,12 @@ import threading
 import numpy as np
 import pytest
 
+from benchmarks.faults.served import wait_for
 from filmloop_client import Client
 from service.simulation.demo import Outcome, explore
 from service.simulation.lab import Lab
 from service.simulation.wafer import Wafer
-from tests.fault.conftest import Stack, wait_for
+from tests.fault.conftest import Stack
 
 FILMS = 5
 KILLS = 3

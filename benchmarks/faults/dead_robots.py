@@ -19,7 +19,7 @@ from service.operations.decisions import sweep
 from service.store.session import Sessions
 from service.store.tables import ProposalRow
 
-SHORTEST_S = 3
+SHORTEST_S = 4
 """Of a lease here; robots that die together must have claimed within it."""
 PATIENCE_S = 30.0
 """Only a bound: a sweep comes every half second here."""

@@ -133,8 +133,12 @@ def _offer(
     model_id: str | None,
     recommendations: Sequence[Recommendation],
 ) -> list[str]:
-    """Put as many films on the queue as the budget leaves, counted after the old ones were taken off it."""
-    config = campaigns.config(session, decision.campaign_id, decision.config_revision)
+    """Put as many films on the queue as the budget leaves, counted after the old ones were taken off it.
+
+    The budget may be another one than when the decision was taken; its problem is the one in force.
+    """
+    in_force = campaigns.get(session, decision.campaign_id).config_revision
+    config = campaigns.config(session, decision.campaign_id, in_force)
     room = len(recommendations)
     if (left := films_left(session, config)) is not None:
         # A ready proposal that nobody asked for and that is still there is kept by another transaction.

@@ -10,6 +10,7 @@ from service.errors import LeaseLost
 from service.operations import leases
 from service.operations.campaigns import act
 from service.operations.claims import claim
+from service.operations.configurations import change
 from service.operations.datasets import read as read_dataset
 from service.operations.decisions import (
     ModelRecord,
@@ -293,6 +294,16 @@ def test_the_budget_is_never_exceeded_and_said_once(loop):
     assert lab.events().count("budget.reached") == 1
     assert sweep(lab.sessions) == []
     assert loop.row(CampaignRow, lab.campaign).decided_revision == 4
+
+
+def test_the_budget_in_force_bounds_what_a_decision_taken_before_it_offers(loop):
+    campaign = loop.campaign(queue_depth=3)
+    decision = loop.take(campaign)
+    with loop.sessions.begin() as session:
+        change(session, campaign, None, {}, {"budget_films": 1})
+    assert publish_decision(loop.sessions, decision, None, loop.advice(3))
+    with loop.sessions() as session:
+        assert proposals.count(session, campaign, ["ready"]) == 1
 
 
 def test_a_failed_film_gives_its_place_in_the_budget_back(loop):

@@ -24,6 +24,7 @@ from service.api import (
     leases,
     lineage,
     measurements,
+    metrics,
     models,
     openapi,
     predictions,
@@ -35,6 +36,7 @@ from service.api import (
     samples,
 )
 from service.api.limits import BoundedBody
+from service.api.metrics import Metrics
 from service.api.requests import RequestContext
 from service.api.streams import EventStreams
 from service.settings import Settings
@@ -93,9 +95,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.add_middleware(BoundedBody)
-    app.add_middleware(RequestContext)  # added last, so outermost: a refused body has an id and a log line too
+    app.state.metrics = Metrics()
+    # Added last, so outermost: a refused body has an id and a log line, too.
+    app.add_middleware(RequestContext, metrics=app.state.metrics)
     problems.install(app)
     app.include_router(health.router)
+    app.include_router(metrics.router)
     for router in ROUTERS:
         app.include_router(router, prefix="/v1")
     described = app.openapi
@@ -111,6 +116,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     schema.refuse_other(engine)
     app.state.sessions = make_sessions(engine)
     app.state.streams = EventStreams(app.state.sessions)
+    app.state.metrics.watch(app.state.sessions, app.state.streams)
     with Bell(settings.broker.url) as bell:
         app.state.bell = bell
         async with app.state.streams.running():

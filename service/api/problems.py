@@ -77,6 +77,7 @@ _TABLE: Mapping[type[Exception], tuple[int, str]] = {
     errors.IdempotencyMismatch: (422, "idempotency-mismatch"),
     errors.PreconditionMissing: (428, "precondition-missing"),
     errors.ArtifactDamaged: (500, "artifact-damaged"),
+    errors.SchemaMismatch: (503, "unavailable"),
     errors.Unavailable: (503, "unavailable"),
     errors.ServiceError: (409, "conflict"),
     ScienceError: (422, "invalid-content"),

@@ -1,4 +1,4 @@
-"""What surrounds every request: its id, one log line, and the last resort when something unforeseen goes wrong."""
+"""What surrounds every request: its id, one log line, its place in the figures, and the last resort."""
 
 import logging
 import re
@@ -8,6 +8,7 @@ import uuid
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.api.metrics import Metrics
 from service.api.problems import unexpected
 
 log = structlog.get_logger("filmloop.api")
@@ -17,8 +18,9 @@ _ACCEPTED = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 class RequestContext:
     """Gives each request an id (`X-Request-Id`, the caller's own if it is well formed) and logs one line for it."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on; an error that nobody foresaw becomes a problem without its innards."""
@@ -44,7 +46,9 @@ class RequestContext:
                 if status:  # half an answer is out: only the server can end it, by closing the connection
                     raise
                 await unexpected(scope)(scope, receive, send_marked)
-            elapsed_ms = round((time.perf_counter() - started) * 1e3, 1)
+            elapsed_s = time.perf_counter() - started
+            self._metrics.observe(scope, status, elapsed_s)
+            elapsed_ms = round(1e3 * elapsed_s, 1)
             # Whoever only looks, as supervisors do every second, must not fill the log.
             level = logging.DEBUG if scope["method"] == "GET" and status < 400 else logging.INFO
             log.log(level, "request", method=scope["method"], path=scope["path"], status=status, elapsed_ms=elapsed_ms)

@@ -12,6 +12,7 @@ from models.errors import InvalidComposition
 from service import errors
 from service.api import problems
 from service.api.limits import BoundedBody
+from service.api.metrics import Metrics
 from service.api.requests import RequestContext
 
 LIMIT = 2000
@@ -50,7 +51,7 @@ RAISED = {
 def small_app() -> FastAPI:
     app = FastAPI()
     app.add_middleware(BoundedBody, max_bytes=LIMIT)
-    app.add_middleware(RequestContext)
+    app.add_middleware(RequestContext, metrics=Metrics())
     problems.install(app)
 
     @app.post("/bodies")

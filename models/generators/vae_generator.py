@@ -130,6 +130,11 @@ class VAEGenerator:
         text = json.dumps({"options": self.options.model_dump(), "columns": self.columns.as_json()})
         return parts | {"description": np.frombuffer(text.encode(), dtype=np.uint8)}
 
+    def with_options(self, **changed: Any) -> Self:  # noqa: ANN401  (any option of the catalogue)
+        """The same model, drawn from in another way: `pool`, `sharpness`, `novel_share`, `novel_beyond`."""
+        options = ConditionalVAE.model_validate(self.options.model_dump() | changed)
+        return type(self)(options, self.columns, self.net, self.mixture, self.head)
+
     @classmethod
     def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> Self:
         """The inverse of `arrays`, bit by bit."""

@@ -28,7 +28,7 @@ from models.surrogates.film_gp_state import FilmGPState
 from models.surrogates.fit_report import column_report, named, sensitivities, yield_report
 from models.surrogates.hyperparameters import Hyperparameters
 from models.surrogates.latent import Latent, LatentPrior
-from models.surrogates.prior_data import prior_data_report
+from models.surrogates.prior_data import CONDITIONED, prior_data_report, thinned
 from models.surrogates.replicates import merged
 from models.surrogates.torch_noise import misread_variance, reading_variance
 from models.surrogates.torch_yield import Survival, survival_of
@@ -38,6 +38,13 @@ Array = NDArray[np.float64]
 
 ALWAYS_FITTED = 800
 """Readings up to which every change of the data is worth a fit: it takes less than a second."""
+
+
+def _known(dataset: Dataset) -> Dataset:
+    """A canonical dataset as the model sees it: repeats as their mean, not more prior data than it can hold."""
+    one_each = merged(dataset)
+    kept = thinned(one_each, CONDITIONED)
+    return one_each if kept.all() else one_each.take(kept)
 
 
 class FilmGP(GPyTorchModel):
@@ -78,7 +85,7 @@ class FilmGP(GPyTorchModel):
             NotEnoughData: If an objective was read at fewer than two distinct points.
             FitFailed: If the evidence has no finite value anywhere.
         """
-        dataset = merged(dataset)
+        dataset = _known(dataset)
         if isinstance(previous, cls) and previous.is_recent(problem, dataset):
             progress("condition")
             model = previous.condition(problem, dataset)
@@ -115,7 +122,7 @@ class FilmGP(GPyTorchModel):
             NotEnoughData: If an objective was read at fewer than two distinct points.
             FitFailed: If the covariance of the readings has no Cholesky factor.
         """
-        return type(self)(condition_state(problem, merged(dataset), self.state))
+        return type(self)(condition_state(problem, _known(dataset), self.state))
 
     @property
     def hyperparameters(self) -> tuple[Hyperparameters, ...]:

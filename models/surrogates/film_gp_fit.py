@@ -15,6 +15,7 @@ from models.surrogates.fitting import Fit, starts_for
 from models.surrogates.hyperparameters import Hyperparameters, Layout
 from models.surrogates.noise_basis import carried_weights
 from models.surrogates.noise_fitting import weight_covariance
+from models.surrogates.prior_data import FITTED as PRIOR_FITTED
 from models.surrogates.prior_data import thinned
 from models.surrogates.robust_fitting import RobustFit, SettledFit
 from models.surrogates.settling import settle
@@ -70,7 +71,7 @@ def some_films(dataset: Dataset) -> Dataset:
     own = ~dataset.is_prior()
     if not own.all():
         few = some_films(dataset.take(own))
-        prior = dataset.take(thinned(dataset) & ~own)
+        prior = dataset.take(thinned(dataset, PRIOR_FITTED) & ~own)
         if len(few) + len(prior) == len(dataset):
             return dataset
         return joined([few, prior]).canonical()

@@ -35,13 +35,16 @@ Array = NDArray[np.float64]
 
 FITTED = 300
 """Readings of prior data per property to which hyperparameters are fitted: a fit grows with the cube of all readings,
-and those of the campaign must not wait for them. The posterior is conditioned on all of them."""
+and those of the campaign must not wait for them."""
+CONDITIONED = 4000
+"""Readings of prior data per property on which the posterior is conditioned: more say hardly more, and a table of fifty
+thousand would fill the memory."""
 
 
-def thinned(dataset: Dataset) -> NDArray[np.bool_]:
-    """Which readings take part in the fit of the hyperparameters, `n`: all own ones, an even share of each source.
+def thinned(dataset: Dataset, most: int) -> NDArray[np.bool_]:
+    """Which readings are kept, `n`: all own ones, and of each source an even share of `most` per property.
 
-    Rows are taken in the order of a digest of their names: as good as at random, and the same ones again when the
+    Rows are taken in the order of a digest of their content: as good as at random, and the same ones again when the
     campaign's own readings grow.
     """
     kept = np.ones(len(dataset), dtype=bool)
@@ -49,10 +52,10 @@ def thinned(dataset: Dataset) -> NDArray[np.bool_]:
     for name in names:
         rows = np.flatnonzero(dataset.sources == name)
         read = ~np.isnan(dataset.Y[rows])
-        if read.sum(0).max() <= FITTED // len(names):
+        if read.sum(0).max() <= most // len(names):
             continue
         order = np.argsort([_digest(dataset, row) for row in rows.tolist()], kind="stable")
-        enough = np.cumsum(read[order], axis=0) <= FITTED // len(names)
+        enough = np.cumsum(read[order], axis=0) <= most // len(names)
         kept[rows[order]] = (enough & read[order]).any(1)
     return kept
 

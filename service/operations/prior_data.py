@@ -117,6 +117,8 @@ def take_from_campaign(session: Session, campaign_id: str, source_id: str, revis
     there = head.revision if revision is None else revision
     if there > head.revision:
         raise _refused("revision", f"campaign {source_id} is at revision {head.revision} yet")
+    if (count := prior_data.count_readings(session, source_id, there)) > MOST_ROWS:  # before they are all read
+        raise _refused("campaign_id", f"prior data have at most {MOST_ROWS} rows, campaign {source_id} has {count}")
     found = datasets.snapshot(session, source_id, there)
     check_mapping(problem, how.properties, [p.property for p in head.problem.properties])
     read = [

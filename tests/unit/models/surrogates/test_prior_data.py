@@ -7,6 +7,7 @@ import pytest
 
 from models.checkpoint import from_bytes, to_bytes
 from models.dataset import Dataset, joined
+from models.surrogates import film_gp
 from models.surrogates.conditioning import Conditioner
 from models.surrogates.evidence import CONSTANT_VARIANCE, NUGGET, OFFSET_VARIANCE, Evidence, Readings
 from models.surrogates.film_gp_fit import some_films
@@ -189,4 +190,13 @@ def test_a_long_table_does_not_make_the_fit_long():
     assert len(few.prior()) == FITTED
     more = joined([data, small_lab.dataset(1, seed=5)]).canonical()
     assert set(few.prior().names) == set(some_films(more).prior().names)
-    assert thinned(small_lab.dataset(2)).all()
+    assert thinned(small_lab.dataset(2), 1).all()
+
+
+def test_more_prior_data_than_a_model_can_hold_are_thinned(monkeypatch):
+    monkeypatch.setattr(film_gp, "CONDITIONED", 20)
+    data = joined([small_lab.dataset(1), elsewhere(), elsewhere(name="prd_2", seed=9)])
+    surrogate = train(small_lab.problem(), data, seed=0).surrogate
+    counts = [int((surrogate.state.source == s).sum()) for s in (-1, 0, 1)]
+    assert counts == [7, 10, 10]
+    assert surrogate.condition(small_lab.problem(), data.canonical()).state.X.shape == surrogate.state.X.shape

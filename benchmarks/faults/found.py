@@ -91,12 +91,18 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
                 "violations": row["violations"],
                 "figure": row["figure"],
                 "naive variants: violations": "; ".join(
-                    f"{name}: {found['violations']} of {found['count']}" for name, found in row["naive"].items()
+                    f"{name}: {_kinds(found)}" for name, found in row["naive"].items()
                 ),
             }
             for row in rows
         ]
     )
+
+
+def _kinds(found: Mapping[str, Any]) -> str:
+    """What went wrong, how often, and how often it was tried."""
+    wrong = ", ".join(f"{count} {kind}" for kind, count in found["kinds"].items() if count)
+    return f"{wrong or 'none'} (count {found['count']})"
 
 
 def _runs(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -5,6 +5,7 @@ import multiprocessing.context
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,7 +27,9 @@ def wait_for(condition: Callable[[], bool], *, within_s: float, pause_s: float =
 
 CONTEXT = multiprocessing.get_context("forkserver")
 """Processes are forked from one that has loaded everything: an API is killed and started hundreds of times here."""
-CONTEXT.set_forkserver_preload(["__main__", "benchmarks.faults.naive", "benchmarks.faults.claims"])
+MAIN = "pytest" if "pytest" in sys.modules else "__main__"
+"""What every such process loads besides, since it is the main module here."""
+CONTEXT.set_forkserver_preload([MAIN, "benchmarks.faults.naive", "benchmarks.faults.claims"])
 
 
 def _serve(listener: socket.socket, settings: dict[str, str], log: Path, naive: str | None) -> None:

@@ -19,7 +19,7 @@ def test_a_run_replaces_its_own_rows_only(tmp_path):
     assert [(r["row"], r["violations"], r["count"]) for r in kept] == [(1, 0, 7), (6, 2, 7)]
     assert set(kept[0]) >= {"row", "fault", "injected", "count", "violations", "figure", "naive", "run", "seed"}
     assert kept[0]["naive"]["no lock"]["violations"] == 2
-    assert "| 6 | a fault | a signal | 7 | 2 | 7 of them | no lock: 2 of 3 |" in table
+    assert "| 6 | a fault | a signal | 7 | 2 | 7 of them | no lock: 2 lost (count 3) |" in table
     assert table in (tmp_path / "faults.md").read_text()
 
 

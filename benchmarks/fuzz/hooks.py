@@ -9,7 +9,7 @@ import itertools
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from schemathesis.core.failures import Failure
 from benchmarks.fuzz.rules import rule_of
 from service.api.dependencies import KEY_PATTERN
 
+Row = dict[str, Any]
+Writer = Callable[[list[Row]], bytes]
 FOLDER = Path(os.environ["FILMLOOP_FUZZ"])
 IDS: Mapping[str, list[str]] = json.loads((FOLDER / "ids.json").read_text())
 LONGEST = 2000
@@ -76,11 +78,51 @@ ROWS = st.lists(
 )
 
 
-def _as_lines(rows: list[dict[str, Any]]) -> bytes:
-    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+class File(bytes):
+    """A file of readings that knows them."""
+
+    rows: list[Row]
+    write: Writer
+
+    @classmethod
+    def of(cls, rows: list[Row], write: Writer) -> "File":
+        """Readings as a file."""
+        file = cls(write(rows))
+        file.rows, file.write = rows, write
+        return file
 
 
-def _as_table(rows: list[dict[str, Any]]) -> bytes:
+@schemathesis.hook
+def map_body(context: HookContext, body: Any) -> Any:  # noqa: ANN401 - as it is called
+    """A file for the address that it is sent to: readings from elsewhere tell compositions in place of devices."""
+    elsewhere = context.operation is not None and context.operation.path.endswith("/prior-data/files")
+    return File.of([_from_elsewhere(row) for row in body.rows], body.write) if elsewhere and _is_file(body) else body
+
+
+def _is_file(body: object) -> bool:
+    return isinstance(body, File)
+
+
+def _from_elsewhere(row: Row) -> Row:
+    kept = {name: row[name] for name in ("property", "unit", "value")}
+    return kept | {"x_Fe": 0.5, "x_Co": 0.25, "x_Ni": 0.25, "process_anneal_c": 450.0}
+
+
+def _as_lines(rows: list[Row]) -> bytes:
+    return "".join(json.dumps(_nested(row)) + "\n" for row in rows).encode()
+
+
+def _nested(row: Row) -> Row:
+    """Where a table has columns, a line has members."""
+    groups = {"x_": "composition", "process_": "process"}
+    found = {name: value for name, value in row.items() if not name.startswith(tuple(groups))}
+    for prefix, member in groups.items():
+        inner = {name.removeprefix(prefix): value for name, value in row.items() if name.startswith(prefix)}
+        found |= {member: inner} if inner else {}
+    return found
+
+
+def _as_table(rows: list[Row]) -> bytes:
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]))
     writer.writeheader()
@@ -88,13 +130,13 @@ def _as_table(rows: list[dict[str, Any]]) -> bytes:
     return text.getvalue().encode()
 
 
-def _as_parquet(rows: list[dict[str, Any]]) -> bytes:
+def _as_parquet(rows: list[Row]) -> bytes:
     file = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(rows), file)
     return file.getvalue()
 
 
-schemathesis.openapi.media_type("application/x-ndjson", ROWS.map(_as_lines))
-schemathesis.openapi.media_type("text/csv", ROWS.map(_as_table))
-schemathesis.openapi.media_type("application/vnd.apache.parquet", ROWS.map(_as_parquet))
+WRITERS = {"application/x-ndjson": _as_lines, "text/csv": _as_table, "application/vnd.apache.parquet": _as_parquet}
+for kind, writer in WRITERS.items():
+    schemathesis.openapi.media_type(kind, ROWS.map(lambda rows, write=writer: File.of(rows, write)))
 schemathesis.openapi.media_type("application/zip", st.just((FOLDER / "campaign.zip").read_bytes()))

@@ -52,6 +52,8 @@ RULES = (
     Rule("readings of the campaign", "are of no reading here|^no reading fits the description", _OF_THE_CAMPAIGN),
     Rule("films that obey the campaign", r"^the film breaks \d+ rule", _OF_THE_CAMPAIGN),
     Rule("prior data that fit", r"readings do not fit, e\.g\.|^no row fits the campaign", _OF_THE_CAMPAIGN),
+    Rule("names of prior data", r"^\d+ name\(s\) of (properties|process)", _OF_THE_CAMPAIGN),
+    Rule("campaigns to learn from", "^there is no campaign", _OF_THE_CAMPAIGN),
     Rule("prior data of others", "^a campaign has its own data already$", "it compares body and address"),
     Rule("revisions that there are", r"is at revision \d+ yet$", _OF_THE_CAMPAIGN),
     Rule("elements of the campaign", r"not among the (campaign's )?elements [\w, ]+$", _OF_THE_CAMPAIGN),
@@ -85,7 +87,7 @@ RULES = (
     Rule("a position for each device", r"^\d+ positions were given for|^positions must increase$", _TWO_MEMBERS),
     Rule("listed films or a grid", "^films are either listed", _TWO_MEMBERS),
     Rule("policies for so many objectives", "^(Value error, )?policy .* (serves|takes no heed)", _TWO_MEMBERS),
-    Rule("costs of the process", "^cost of ", _TWO_MEMBERS),
+    Rule("costs of the process", "^(Value error, )?cost of ", _TWO_MEMBERS),
     Rule(
         "some film obeys all rules",
         "^no composition obeys|^no (free|pair) film|^film choice",

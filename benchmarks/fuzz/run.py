@@ -26,9 +26,11 @@ PATH_IDS = {
     "attachment_id": "att",
     "model_version_id": "mdl",
     "replay_id": "rpl",
+    "prior_data_id": "prd",
 }
 """Parameters, and the first letters of ids that they take."""
 BODY_IDS = {
+    "campaign_id": "cmp",
     "measurements[*].film_id": "flm",
     "compositions[*].film_id": "flm",
     "attachments[*].film_id": "flm",
@@ -37,6 +39,8 @@ BODY_WORDS = {
     "property": "properties",
     "unit": "units",
     "measurements[*].property": "properties",
+    "rows[*].property": "properties",
+    "rows[*].unit": "units",
     "measurements[*].unit": "units",
     "readings[*].unit": "units",
 }

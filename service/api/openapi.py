@@ -151,9 +151,10 @@ def _say_names(schema: object, schemas: dict[str, Any]) -> None:
         schema["propertyNames"] = {**schema.get("propertyNames", {}), "pattern": pattern}
         schema["additionalProperties"] = of
     told = schema.get("discriminator")
-    for reference in told.get("mapping", {}).values() if isinstance(told, dict) else ():
-        kind = schemas[reference.rsplit("/", 1)[-1]]
-        kind["required"] = sorted({*kind.get("required", ()), told["propertyName"]})
+    if isinstance(told, dict):
+        for reference in told.get("mapping", {}).values():
+            kind = schemas[reference.rsplit("/", 1)[-1]]
+            kind["required"] = sorted({*kind.get("required", ()), told["propertyName"]})
 
 
 def _add_headers(operation: dict[str, Any]) -> None:

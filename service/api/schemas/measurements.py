@@ -32,12 +32,13 @@ PlaceMm = Annotated[float, Field(strict=True, ge=0.0, le=10_000.0, allow_inf_nan
 Device = Annotated[int, Field(strict=True, ge=0, le=LARGEST_DEVICE)]
 A_PLACE: Shape = exactly_one(device="integer", position="number", position_mm="number")
 """A device is told by its index or by one of its positions."""
-_A_VALUE: Shape = {
+A_VALUE: Shape = {
     "oneOf": [
         every(among("status", "dead"), absent("value")),
         every(given(value="number"), {"properties": {"status": {"not": {"const": "dead"}}}}),
     ]
 }
+"""A reading has a value, unless its device is dead."""
 A_SCATTER: Shape = either(absent("replicates"), given(std_uncertainty="number"))
 """Replicates are told with their scatter."""
 
@@ -45,7 +46,7 @@ A_SCATTER: Shape = either(absent("replicates"), given(std_uncertainty="number"))
 class MeasurementCreate(Incoming):
     """One reading of one property at one device of a film."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=every(A_PLACE, _A_VALUE, A_SCATTER))
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=every(A_PLACE, A_VALUE, A_SCATTER))
 
     uid: Label | None = None
     """Permanent name, unique per campaign and instrument; one is made if it is left out."""

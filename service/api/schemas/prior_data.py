@@ -6,6 +6,8 @@ from pydantic import ConfigDict, Field
 
 from service.api.schemas.fields import Identifier, Incoming, Instant, Label, Note, Outgoing
 from service.api.schemas.measurements import (
+    A_SCATTER,
+    A_VALUE,
     MAX_REPLICATES,
     MAX_ROWS,
     DecisionRead,
@@ -13,6 +15,7 @@ from service.api.schemas.measurements import (
     Uncertainty,
     Value,
 )
+from service.api.schemas.shapes import every
 from service.operations.prior_data import Done, PriorData
 
 LARGEST_REVISION = 2**31 - 1
@@ -58,6 +61,8 @@ class PriorDataCreate(Incoming):
 
 class PriorRowCreate(Incoming):
     """One reading from elsewhere."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=every(A_VALUE, A_SCATTER))
 
     composition: Annotated[dict[Label, Share], Field(min_length=1, max_length=118)]
     """Atomic fractions by element; those that are left out are 0. They sum to 1 within 2 %."""

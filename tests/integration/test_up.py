@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from service.embedded import CannotStart, start_valkey
+from service.store.schema import head
 from service.supervisor.address import check_loopback
 
 ROOT = Path(__file__).parents[2]
@@ -105,6 +106,9 @@ def first(data_dir):
         run.second = filmloop("up", "--data-dir", data_dir)
         run.doctor = filmloop("doctor", "--data-dir", data_dir)
         run.migrate = filmloop("migrate", "--data-dir", data_dir)
+        run.asked = filmloop(
+            "database", "--data-dir", data_dir, "psql", "-Atc", "select version_num from alembic_version"
+        )
         run.readiness_after = run.get("/readyz").json()
         run.modes = {name: (data_dir / name).stat().st_mode & 0o777 for name in ("", "run.json", "up.lock", "pg18")}
         run.arguments = {name: psutil.Process(pid).cmdline() for name, pid in run.seen["pids"].items()}
@@ -138,6 +142,11 @@ def test_secrets_are_in_no_argument_and_in_no_file_of_others(first):
     assert password not in json.dumps(first.arguments)
     assert password not in first.text()
     assert first.modes == {"": 0o700, "run.json": 0o600, "up.lock": 0o600, "pg18": 0o700}
+
+
+def test_the_tools_of_postgres_find_the_database_that_runs(first):
+    assert (first.asked.returncode, first.asked.stderr) == (0, "")
+    assert first.asked.stdout.strip() == head()
 
 
 def test_a_second_up_on_the_same_directory_says_so_and_does_no_harm(first):

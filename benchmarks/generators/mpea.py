@@ -11,9 +11,9 @@ were chosen on seeds 0 to 2; figures are for other seeds.
 | figure | meaning |
 | --- | --- |
 | two_sample_test | draws against held-out alloys, five nearest neighbours; 0 not told apart, 1 told apart |
-| two_sample_forest | the same by a random forest, 2 AUC - 1: a sharper judge, which sees that real alloys are equimolar |
+| two_sample_forest | the same by a random forest, 2 AUC - 1: a sharper judge, it sees that alloys are equimolar |
 | support_accuracy | held-out alloys whose elements come back exactly from their code |
-| conditional_error | mean |asked - oracle| in HV; `of_novel`: of the novel draws among them |
+| conditional_error | mean absolute difference of target and oracle in HV; `of_novel`: of the novel draws among them |
 | novel_share | draws for targets that are more than 0.2 (L1) from every known alloy, seen or not |
 | novel_share_free | the same of draws without a target |
 

@@ -25,6 +25,8 @@ Progress = Callable[[str], None]
 
 DUST = 1e-6
 """Fractions up to this are an error of rounding: the element is absent."""
+ROUNDED = 1e-12
+"""Distance of a sum from 1 that the sum itself may have caused."""
 SUM_TOLERANCE = 0.02
 """Largest distance of a sum of fractions from 1 that is still one of rounding in a published table."""
 
@@ -62,7 +64,9 @@ class Examples:
         if n and np.abs(self.X.sum(axis=1) - 1.0).max() > SUM_TOLERANCE:
             raise InvalidDataset(f"fractions of a row do not sum to 1 within {SUM_TOLERANCE}")
         clean = np.where(self.X > DUST, self.X, 0.0)
-        object.__setattr__(self, "X", clean / clean.sum(axis=1, keepdims=True))
+        total = clean.sum(axis=1, keepdims=True)
+        # Rows that were brought to 1 before stay as they are, to the last bit: a fingerprint rests on them.
+        object.__setattr__(self, "X", clean / np.where(np.abs(total - 1.0) > ROUNDED, total, 1.0))
 
     @classmethod
     def of(cls, problem: Problem, dataset: Dataset) -> Self:

@@ -42,7 +42,9 @@ class Columns:
         return len(self.centre)
 
     def conditions(self, Y: Array, P: Array) -> Array:
-        """Standardised conditions, 0 where missing, then whether each is known: `n x 2 (m + p)`."""
+        """Standardised conditions, 0 where missing, then whether each is known: `n x 2 max(m + p, 1)`."""
+        if not self.count:
+            return np.zeros((len(Y), 2))
         values = np.hstack([Y, P])
         known = np.isfinite(values)
         standard = (values - np.array(self.centre)) / np.array(self.scale)
@@ -51,7 +53,7 @@ class Columns:
     def condition_names(self) -> tuple[str, ...]:
         """Names of the columns of `conditions`."""
         names = [f"property {n}" for n in self.properties] + [f"process {n}" for n in self.process]
-        return (*names, *(f"known {n}" for n in names))
+        return (*names, *(f"known {n}" for n in names)) if names else ("nothing", "known nothing")
 
     def as_json(self) -> dict[str, Any]:
         """Plain lists and numbers."""

@@ -34,7 +34,7 @@ class Batch(NamedTuple):
     x: Tensor
     """`b x d` fractions."""
     c: Tensor
-    """`b x 2 (m + p)`: standardised conditions, 0 where missing, then 1 where known and 0 where missing."""
+    """`b x 2 max(m + p, 1)`: standardised conditions, 0 where missing, then 1 where known and 0 where missing."""
 
     @property
     def present(self) -> Tensor:
@@ -81,10 +81,11 @@ class Net(nn.Module):
         super().__init__()
         self.latent = latent
         self.of_fractions, self.of_presence = ElementMap(features, width), ElementMap(features, width)
-        self.encode_c = nn.Linear(2 * conditions, width, dtype=DTYPE)
+        known = 2 * max(conditions, 1)  # a layer without inputs cannot be made: none is one that is never known
+        self.encode_c = nn.Linear(known, width, dtype=DTYPE)
         self.encoder = _hidden(width, dropout)
         self.code = nn.Linear(width, 2 * latent, dtype=DTYPE)
-        self.decode_c = nn.Linear(2 * conditions, width, dtype=DTYPE)
+        self.decode_c = nn.Linear(known, width, dtype=DTYPE)
         self.decode_z = nn.Linear(latent, width, dtype=DTYPE)
         self.decoder = _hidden(width, dropout)
         self.to_presence, self.to_fractions = ElementMap(features, width + 1), ElementMap(features, width)

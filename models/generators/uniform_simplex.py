@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.catalog import UniformSimplex
-from models.errors import IncompatibleCheckpoint
+from models.errors import IncompatibleCheckpoint, InvalidComposition
 from models.generators.base import Draws, Examples, Generator, Progress, Wish, nothing_expected
 
 
@@ -29,6 +29,8 @@ class UniformSimplexGenerator:
 
     def draw(self, wish: Wish, count: int, *, seed: int) -> Draws:
         """Draw evenly in each set of elements that the rules allow; targets are not looked at."""
+        if wish.space is not None and wish.space.dimension != self.elements:
+            raise InvalidComposition(f"draws of {self.elements} elements for a space of {wish.space.dimension}")
         flat = np.random.default_rng(seed).dirichlet(np.ones(self.elements), count)
         X = flat if wish.space is None else wish.space.sample(count, seed)
         return Draws(X, np.zeros(count), *nothing_expected(count, self.properties))

@@ -17,6 +17,16 @@ def broken_rules(problem, film):
     return broken + (_commands(space, geometry, film) if geometry.grid is not None else [])
 
 
+def broken_composition_rules(space, x):
+    """Name every rule that one composition breaks by more than 1e-9, those on presence among them."""
+    broken = _composition(space, x)
+    for g in space.groups:
+        present = [e for e, value in zip(space.elements, x, strict=True) if e in g.elements and value > NEAR]
+        if g.max_present is not None and len(present) > g.max_present:
+            broken.append(f"{len(present)} of {g.name} present")
+    return broken
+
+
 def _positions(geometry):
     if geometry.positions is not None:
         return list(geometry.positions)

@@ -88,7 +88,7 @@ def _read(at: Place, **how: object) -> Found:
 
 def _migrated(databases: int, replicas: int, program: list[str] | None = None) -> Callable[[Place], Found]:
     return lambda at: migrations.run(
-        [at.empty() for _ in range(databases)], at.new_folder(), replicas=replicas, program=program
+        [at.empty() for _ in range(databases)], at.new_folder(), replicas=replicas, seed=at.seed, program=program
     )
 
 
@@ -147,7 +147,7 @@ PLANS: dict[int, Plan] = {
     ),
     17: Plan(
         "replicas start on an old schema",
-        "4 at once",
+        "4 at once, the one that migrates is killed",
         _migrated(20, 4),
         {"no lock": _migrated(5, 4, migrations.NAIVE)},
     ),

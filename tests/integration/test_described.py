@@ -27,6 +27,7 @@ def test_what_the_description_says_is_so(api, sessions, settings, tmp_path):
         (REFUSED, "invalid-content", [], None),
         (REFUSED, "malformed-request", ["unit 'x' is not of the dimension of 'T'"], None),
         (GONE, "not-found", ["there is no campaign 'cmp_1'"], None),
+        ("AcceptedNegativeData", "", [], None),
         ("ServerError", "internal-error", ["unit 'x' is not of the dimension of 'T'"], None),
     ],
 )

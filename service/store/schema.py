@@ -90,16 +90,24 @@ def refuse_other(engine: Engine) -> None:
 
     @listens_for(engine, "connect")
     def ask(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own
-        with connection.cursor() as cursor:
-            cursor.execute("select to_regclass('alembic_version') is not null")
-            version = None
-            if cursor.fetchone()[0]:
-                row = cursor.execute("select version_num from alembic_version").fetchone()
-                version = row[0] if row else None
-        connection.rollback()
-        if (wrong := mismatch(version)) is not None:
+        try:
+            _refuse(mismatch(_version(connection)))
+            connection.rollback()
+        except BaseException:
             connection.close()
-            raise SchemaMismatch(f"the database's schema {wrong}")
+            raise
+
+
+def _refuse(wrong: str | None) -> None:
+    if wrong is not None:
+        raise SchemaMismatch(f"the database's schema {wrong}")
+
+
+def _version(connection: Any) -> str | None:  # noqa: ANN401 - the driver's own
+    with connection.cursor() as cursor:
+        (migrated,) = cursor.execute("select to_regclass('alembic_version') is not null").fetchone()
+        row = cursor.execute("select version_num from alembic_version").fetchone() if migrated else None
+    return None if row is None else str(row[0])
 
 
 @functools.cache

@@ -60,8 +60,10 @@ class Lives(RuleBasedStateMachine):
     """How often each rule was followed, and each status answered."""
     _keys = itertools.count()
 
-    @initialize(budget=st.sampled_from(BUDGETS), as_draft=st.sampled_from([False] * 7 + [True]))
-    def begin(self, budget, as_draft):
+    @initialize(
+        budget=st.sampled_from(BUDGETS), as_draft=st.sampled_from([False] * 7 + [True]), films=st.integers(0, 3)
+    )
+    def begin(self, budget, as_draft, films):
         made = self.sent("/v1/campaigns", {"name": "c", "problem": PROBLEM, "budget": {"films": budget}}).json()
         self.at = f"/v1/campaigns/{made['id']}"
         self.campaign = made["id"]
@@ -72,6 +74,10 @@ class Lives(RuleBasedStateMachine):
             self.act_on_campaign("activate")
             self.take_a_decision()
             self.publish_a_decision(4)
+        for robot in "abc"[:films]:
+            self.claim(robot)
+            if self.under_way("leased"):
+                self.start(0)
 
     # What is done, to both
 

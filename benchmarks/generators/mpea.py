@@ -17,8 +17,9 @@ were chosen on seeds 0 to 2; figures are for other seeds.
 | novel_share | draws for targets that are more than 0.2 (L1) from every known alloy, seen or not |
 | novel_share_free | the same of draws without a target |
 
-Rows: each generator; `conditional_vae_unweighed` leaves the weighing of draws by the predicted hardness out;
-`resampled_data` repeats alloys that were seen, without a target, as a floor for the tests.
+Columns: each generator; `conditional_vae_unweighed` leaves the weighing of draws by the predicted hardness out;
+`weighed_jitter` weighs jittered alloys in the same way, so that the gain of weighing and that of the model are told
+apart; `resampled_data` repeats alloys that were seen, without a target, as a floor for the tests.
 """
 
 import argparse
@@ -26,6 +27,7 @@ import json
 import os
 import time
 from pathlib import Path
+from typing import Protocol
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -39,7 +41,7 @@ from benchmarks.generators.tables import Table, mpea
 from benchmarks.provenance import heading, markdown_table, provenance
 from models.catalog import ConditionalVAE, GeneratorChoice, NeighbourJitter, UniformSimplex
 from models.generation import train_generator
-from models.generators.base import Examples, Generator, Wish
+from models.generators.base import Draws, Examples, Generator, Wish
 from models.generators.element_features import element_features
 from models.generators.health import health, novel_share
 from models.generators.two_sample import two_sample_test
@@ -93,6 +95,29 @@ def _examples(table: Table, y: Array, rows: NDArray[np.intp]) -> Examples:
     return Examples(table.elements, ("hardness",), (), table.X[rows], y[rows, None], np.empty((len(rows), 0)), names)
 
 
+class WeighedJitter:
+    """The jitter of every alloy that was seen, weighed by what the model expects: what weighing alone does."""
+
+    def __init__(self, model: VAEGenerator, split: Split) -> None:
+        self.model = model
+        choice = NeighbourJitter(neighbours=1000)
+        self.jitter = train_generator(choice, split.trained, seed=0).generator
+
+    def draw(self, wish: Wish, count: int, *, seed: int) -> Draws:
+        """Draw the same pool as the model does, around the alloys, and keep what is likely to meet the target."""
+        pool = self.jitter.draw(wish, count * self.model.options.pool, seed=seed)
+        kept = self.model.likeliest(pool.X, wish, count, np.random.default_rng(seed))
+        return Draws(pool.X[kept], pool.moved[kept], pool.mean[kept], pool.sd[kept])
+
+
+class Drawing(Protocol):
+    """Whatever draws for a wish."""
+
+    def draw(self, wish: Wish, count: int, *, seed: int) -> Draws:
+        """Draw compositions."""
+        ...
+
+
 def figures_of(generator: Generator, split: Split, seed: int) -> Figures:
     """Every figure of one generator on one split."""
     free = generator.draw(Wish.anything(split.trained), FREE_DRAWS, seed=seed).X
@@ -114,7 +139,7 @@ def figures_of(generator: Generator, split: Split, seed: int) -> Figures:
     return figures | conditional(generator, split, seed)
 
 
-def conditional(generator: Generator, split: Split, seed: int) -> Figures:
+def conditional(generator: Drawing, split: Split, seed: int) -> Figures:
     """How near to the targets the draws for them are, as the oracle sees it."""
     began = time.process_time()
     targets = np.quantile(split.shown, QUANTILES)
@@ -161,6 +186,7 @@ def runs_of(table: Table, seed: int, choices: dict[str, GeneratorChoice]) -> dic
         found[name] = figures_of(bundle.generator, split, seed) | used
         if isinstance(bundle.generator, VAEGenerator):
             found[f"{name}_unweighed"] = conditional(bundle.generator.with_options(pool=1), split, seed)
+            found["weighed_jitter"] = conditional(WeighedJitter(bundle.generator, split), split, seed)
     found["resampled_data"] = resampled(split, seed)
     for name, figures in found.items():
         print(seed, name, json.dumps({k: round(v, 3) for k, v in figures.items() if np.isfinite(v)}), flush=True)

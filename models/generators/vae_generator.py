@@ -81,12 +81,23 @@ class VAEGenerator:
         number, rng = count * (self.options.pool if weigh else 1), np.random.default_rng(seed)
         raw = self._decoded(wish, self.mixture.sample(number, rng), rng)
         X, moved = legal(raw, wish.space, seed=seed)
-        process = np.tile(wish.process, (number, 1))
-        mean, sd = self.head.expect(X, process)
         if weigh:
-            kept = self._kept(X, self._log_weights(wish, mean, sd) + rng.gumbel(size=number), count)
-            X, moved, mean, sd = X[kept], moved[kept], mean[kept], sd[kept]
-        return Draws(X, moved, mean, sd)
+            kept = self.likeliest(X, wish, count, rng)
+            X, moved = X[kept], moved[kept]
+        return Draws(X, moved, *self.head.expect(X, np.tile(wish.process, (count, 1))))
+
+    def likeliest(self, X: Array, wish: Wish, count: int, rng: np.random.Generator) -> NDArray[np.intp]:
+        """Choose from a pool of compositions (j x d) the rows to keep for a target.
+
+        A weighted draw without replacement: the largest of log weight plus Gumbel noise (Efraimidis and Spirakis 2006).
+        The wanted share of novel ones comes first, then the best of all others.
+        """
+        weights = self._log_weights(wish, *self.head.expect(X, np.tile(wish.process, (len(X), 1))))
+        best_first = np.argsort(-(weights + rng.gumbel(size=len(X))), kind="stable")
+        novel = cdist(X, self.head.X, "cityblock").min(axis=1) > self.options.novel_beyond
+        first = best_first[novel[best_first]][: int(np.ceil(self.options.novel_share * count))]
+        rest = best_first[~np.isin(best_first, first)][: count - len(first)]
+        return np.sort(np.concatenate([first, rest]))
 
     def reconstruct(self, examples: Examples) -> Array:
         """The likeliest composition of each example's mean code, `n x d`: elements likelier present than not."""
@@ -177,17 +188,6 @@ class VAEGenerator:
         spread = np.maximum(sd[:, wanted], SHARPEST * np.array(self.columns.scale)[: len(wanted)][wanted])
         off = (wish.targets[wanted] - mean[:, wanted]) / spread
         return np.asarray(-self.options.sharpness * (0.5 * off**2 + np.log(spread)).sum(axis=1))
-
-    def _kept(self, X: Array, perturbed: Array, count: int) -> NDArray[np.intp]:
-        """The rows of a pool to keep: first the wanted share of novel ones, then the best of all others.
-
-        The largest of log weight plus Gumbel noise are a weighted draw without replacement (Efraimidis, Spirakis 2006).
-        """
-        best_first = np.argsort(-perturbed, kind="stable")
-        novel = cdist(X, self.head.X, "cityblock").min(axis=1) > self.options.novel_beyond
-        first = best_first[novel[best_first]][: int(np.ceil(self.options.novel_share * count))]
-        rest = best_first[~np.isin(best_first, first)][: count - len(first)]
-        return np.sort(np.concatenate([first, rest]))
 
 
 def _fresh(columns: Columns, features: Array, options: ConditionalVAE, seed: int) -> Net:

@@ -1,0 +1,51 @@
+"""The comparison of generators, on a small table: every figure is there, and an interrupted study keeps what it has."""
+
+import json
+
+import numpy as np
+import pytest
+
+from benchmarks.decisions.data import DataAbsent
+from benchmarks.generators import mpea
+from benchmarks.generators.tables import Table
+from benchmarks.generators.tables import mpea as published
+from models.catalog import ConditionalVAE, NeighbourJitter
+from tests.oracles import alloy_table
+
+
+def test_one_seed_of_the_study_is_written_with_every_figure(tmp_path, monkeypatch):
+    made = alloy_table.alloys(120, seed=1)
+    table = Table(made.elements, made.X, made.Y[:, 0])
+    choices = {
+        "conditional_vae": ConditionalVAE(steps=60, width=16, latent=3, pool=4),
+        "neighbour_jitter": NeighbourJitter(),
+    }
+    monkeypatch.setattr(mpea, "RESULTS", tmp_path)
+    monkeypatch.setattr(mpea, "QUANTILES", np.array([0.3, 0.7]))
+    found = {name: [figures] for name, figures in mpea.runs_of(table, 3, choices).items()}
+    mpea.write({"seeds": [3]}, found)
+    stored = json.loads((tmp_path / "mpea.json").read_text())["generators"]
+    assert {"two_sample_test", "active_units", "support_accuracy", "conditional_error", "novel_share"} <= set(
+        stored["conditional_vae"]
+    )
+    assert stored["conditional_vae"]["train_cpu_seconds"] > 0.0
+    assert set(stored) == {*choices, "conditional_vae_unweighed", "weighed_jitter", "resampled_data"}
+    assert (tmp_path / "mpea.md").read_text().count("| conditional_error |") == 2
+
+
+def test_no_hardness_is_seen_by_both_the_generators_and_the_oracle():
+    made = alloy_table.alloys(120, seed=1)
+    split = mpea.Split(Table(made.elements, made.X, made.Y[:, 0]), seed=0)
+    shown = np.isfinite(split.trained.Y[:, 0])
+    assert not np.isfinite(split.unseen.Y).any()
+    # Trees that had seen a point would give its own value back, to the last digit.
+    assert np.abs(split.oracle(split.trained.X[shown]) - split.trained.Y[shown]).min() > 0.0
+
+
+def test_the_published_table_has_its_published_size():
+    try:
+        table = published()
+    except DataAbsent as absent:
+        pytest.skip(str(absent))
+    assert (table.X.shape, int(np.isfinite(table.y).sum())) == ((630, 30), 377)
+    np.testing.assert_allclose(table.X.sum(axis=1), 1.0)

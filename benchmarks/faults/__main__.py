@@ -11,19 +11,19 @@ import time
 
 from benchmarks.faults.found import Found, Row, keep, table
 from benchmarks.faults.rows import PLANS, Place, Plan, place
-from benchmarks.provenance import heading
+from benchmarks.provenance import heading, provenance
 
 
 def play(number: int, plan: Plan, at: Place) -> Row:
     """One row: the service, then the naive variants."""
-    began = time.monotonic()
+    began, run_facts = time.monotonic(), provenance()
     real = plan.real(at)
     print(f"row {number}: {_told(real)}", flush=True)
     naive: dict[str, Found] = {}
     for name, run in plan.naive.items():
         naive[name] = run(at)
         print(f"row {number}, naive ({name}): {_told(naive[name])}", flush=True)
-    facts = {"seed": at.seed, "seconds": round(time.monotonic() - began)}
+    facts = {"seed": at.seed, "seconds": round(time.monotonic() - began), "run": run_facts}
     return Row(number, plan.fault, plan.injected, real, naive, facts)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.provenance import markdown_table, provenance
+from benchmarks.provenance import markdown_table
 
 FOLDER = Path(__file__).parents[1] / "results" / "faults"
 
@@ -38,7 +38,7 @@ class Row:
     real: Found
     naive: Mapping[str, Found]
     facts: Mapping[str, Any] = field(default_factory=dict)
-    """Seed, seconds, machine, commit."""
+    """`seed`, `seconds`, and as `run` the machine, commit and time when it began."""
 
     def as_json(self) -> dict[str, Any]:
         """As it is stored."""
@@ -63,9 +63,8 @@ def keep(rows: Iterable[Row], folder: Path = FOLDER) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "faults.json"
     kept = {row["row"]: row for row in json.loads(path.read_text())["rows"]} if path.exists() else {}
-    facts = provenance()
     for row in rows:
-        kept[row.row] = row.as_json() | {"run": facts}
+        kept[row.row] = row.as_json()
     ordered = [kept[number] for number in sorted(kept)]
     path.write_text(json.dumps({"rows": ordered}, indent=1, ensure_ascii=False) + "\n")
     page = f"# Faults\n\n{NOTE}\n\n{table(ordered)}\n\n{_runs(ordered)}\n"

@@ -6,10 +6,12 @@ from benchmarks.faults.claims import Grant, judge
 from benchmarks.faults.found import Found, Row, keep
 from benchmarks.faults.rows import PLANS
 
+FACTS = {"seed": 1, "run": {"commit": "abc", "at": "now", "cpu": "one", "cores": 2, "load_1min": 0.5}}
+
 
 def row(number: int, violations: int = 0) -> Row:
     found = Found(7, {"lost": violations, "twice": 0}, "7 of them")
-    return Row(number, "a fault", "a signal", found, {"no lock": Found(3, {"lost": 2}, "3 of them")}, {"seed": 1})
+    return Row(number, "a fault", "a signal", found, {"no lock": Found(3, {"lost": 2}, "3 of them")}, FACTS)
 
 
 def test_a_run_replaces_its_own_rows_only(tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.decisions.data import DataAbsent
-from benchmarks.generators import mpea
+from benchmarks.generators import loops, mpea
 from benchmarks.generators.tables import Table
 from benchmarks.generators.tables import mpea as published
 from models.catalog import ConditionalVAE, NeighbourJitter
@@ -49,3 +49,26 @@ def test_the_published_table_has_its_published_size():
         pytest.skip(str(absent))
     assert (table.X.shape, int(np.isfinite(table.y).sum())) == ((630, 30), 377)
     np.testing.assert_allclose(table.X.sum(axis=1), 1.0)
+
+
+def test_a_loop_with_generated_pools_keeps_the_rules_and_says_what_won():
+    space = loops.SearchSpace(
+        elements=alloy_table.ELEMENTS,
+        groups=(loops.GroupRule(name="light", elements=("Al", "Ti"), upper=0.4, max_present=1),),
+    )
+
+    def truth(X):
+        assert not [broken for x in X if (broken := space.violations(x))]
+        return alloy_table.hardness(X)
+
+    land = loops.landscape(space, truth)
+    assert land.best > land.goal
+    model = ConditionalVAE(steps=30, width=16, latent=3, pool=2)
+    runs = [loops.campaign(land, arm, 1, 2, model) for arm in ("uniform", "lattice", "mixed")]
+    for run in runs:
+        assert sum(run["won"].values()) == 2 * loops.BATCH
+        assert np.diff(run["regret"]).max() <= 0.0
+    assert set(runs[2]["won"]) <= {"uniform", "jitter", "vae"}
+    assert runs[0]["regret"][0] == runs[2]["regret"][0]
+    rows = loops.table(runs, ["uniform", "lattice", "mixed"])
+    assert [row["arm"] for row in rows] == ["uniform", "lattice", "mixed"]

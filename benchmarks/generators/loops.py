@@ -1,0 +1,247 @@
+"""Loops whose pool of candidates comes from a generator, against pools from elsewhere.
+
+Run: `python -m benchmarks.generators.loops --task invar --seeds 30 --write`
+     `python -m benchmarks.generators.loops --task wide --seeds 30 --write`
+
+Each round an arm lays a pool of 256 legal compositions, a Gaussian process fitted to what was read chooses five of them
+by expected improvement, one after the other, and they are read. Arms share the process, the first readings and the
+noise; only the pool differs. Targets for generators are better than the best by a quarter of the readings' sd.
+
+| task | truth | elements and rules |
+| --- | --- | --- |
+| invar | trees fitted to 699 published thermal expansions; to be small | Fe Ni Co Cr V Cu, none |
+| wide | a formula with five narrow ridges; to be large | 12, at most 5 present, two groups of at most 2, totals |
+
+Arms: `uniform` draws evenly, `lattice` takes compositions in steps of 5 at.%, `jitter` and `vae` are the generators
+(retrained each round, warm), `mixed` takes a third each of uniform, jitter and vae, and says which of them won.
+Figures: regret of the best true value read, in sd of the property; rounds until within the best 1 % of 4,000 even draws
+(one more than there are where that never was); differences paired by seed. A composition stands for a uniform film.
+"""
+
+import argparse
+import csv
+import gzip
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+from sklearn.ensemble import ExtraTreesRegressor
+
+from benchmarks.decisions.data import data_file
+from benchmarks.provenance import heading, markdown_table, provenance
+from models.catalog import ConditionalVAE, GeneratorChoice, NeighbourJitter
+from models.composition import GroupRule, SearchSpace
+from models.generation import GeneratorBundle, train_generator
+from models.generators.base import Examples, Wish
+from models.generators.element_features import element_features
+from models.generators.legal import legal
+from models.generators.property_head import PropertyHead
+
+Array = NDArray[np.float64]
+
+RESULTS = Path(__file__).parents[1] / "results" / "generators"
+ARMS = ("uniform", "lattice", "jitter", "vae", "mixed")
+FIRST, BATCH, POOL = 12, 5, 256
+NOISE = 0.05
+"""Of a reading, in sd of the property."""
+AHEAD = 0.25
+LATTICE = 20
+EVEN = 4000
+
+
+@dataclass(frozen=True)
+class Landscape:
+    """A property to be maximised over compositions."""
+
+    space: SearchSpace
+    truth: Callable[[Array], Array]
+    """`j x d` to `j`."""
+    sd: float
+    best: float
+    goal: float
+    """Value of the best 1 % of even draws."""
+
+
+def landscape(space: SearchSpace, truth: Callable[[Array], Array]) -> Landscape:
+    """Say how a property is spread over its space; the best is climbed to from the best draws."""
+    X = space.sample(EVEN, seed=1)
+    y = truth(X)
+    rng, top = np.random.default_rng(2), X[np.argsort(-y)[:50]]
+    for step in np.geomspace(0.1, 0.002, 12):
+        near = np.repeat(top, 40, axis=0)
+        moved = np.maximum(near * np.exp(step * 3.0 * rng.standard_normal(near.shape)), 0.0)
+        tried = np.vstack([top, legal(moved / moved.sum(axis=1, keepdims=True), space, seed=0)[0]])
+        top = tried[np.argsort(-truth(tried))[:50]]
+    return Landscape(space, truth, float(y.std()), float(truth(top).max()), float(np.quantile(y, 0.99)))
+
+
+def invar() -> Landscape:
+    """Thermal expansion of Fe-Ni-Co-Cr-V-Cu alloys, by trees fitted to the prior part of the published table.
+
+    Raises:
+        DataAbsent: If the table is not on this machine.
+    """
+    elements = ("Fe", "Ni", "Co", "Cr", "V", "Cu")
+    with gzip.open(data_file("invar_hea", "data_base.csv.gz"), "rt", encoding="utf-8-sig") as lines:
+        rows = list(csv.DictReader(lines))[:699]
+    X = np.array([[float(row[e]) for e in elements] for row in rows])
+    y = np.array([float(row["TEC"]) for row in rows])
+    trees = ExtraTreesRegressor(200, random_state=0, min_samples_leaf=2).fit(X / X.sum(axis=1, keepdims=True), y)
+    return landscape(SearchSpace(elements=elements), lambda Z: -np.asarray(trees.predict(Z)))
+
+
+def wide() -> Landscape:
+    """Twelve elements whose supports are too many to be searched one by one."""
+    elements = ("Fe", "Co", "Ni", "Cr", "Mn", "Al", "Ti", "V", "Mo", "W", "Cu", "Zr")
+    groups = (
+        GroupRule(name="all", elements=elements, max_present=5),
+        GroupRule(name="refractory", elements=("Mo", "W", "Zr", "Ti"), upper=0.4, max_present=2),
+        GroupRule(name="light", elements=("Al", "Ti", "V"), upper=0.5, max_present=2),
+        GroupRule(name="magnetic", elements=("Fe", "Co", "Ni"), lower=0.2),
+    )
+    return landscape(SearchSpace(elements=elements, groups=groups), ridges)
+
+
+def ridges(X: Array) -> Array:
+    """Five ridges, each about one mix of four elements: a broad slope towards the right elements, a narrow top."""
+    rng = np.random.default_rng(5)
+    value = np.zeros(len(X))
+    for height in (1.0, 0.85, 0.7, 0.6, 0.5):
+        members = np.concatenate([rng.permutation(3)[:2], 3 + rng.permutation(9)[:2]])
+        centre = np.zeros(12)
+        centre[members] = rng.dirichlet(np.full(4, 4.0))
+        off = ((X - centre) ** 2).sum(axis=1)
+        value += height * (0.4 * np.exp(-off / 0.3) + 0.6 * np.exp(-off / 0.02))
+    return value
+
+
+def campaign(land: Landscape, arm: str, seed: int, rounds: int, model: ConditionalVAE) -> dict[str, object]:
+    """Play one loop; the regret after each round, in sd of the property, and where the chosen ones came from."""
+    noise = np.random.default_rng([seed, 7])
+    X = land.space.sample(FIRST, seed)
+    y = land.truth(X) + NOISE * land.sd * noise.standard_normal(FIRST)
+    best, won, bundle = [float(land.truth(X).max())], dict[str, int](), None
+    for number in range(rounds):
+        known, seed_now = _examples(land, X, y), seed * 1000 + number
+        pool, source, bundle = _pool(land, arm, known, seed=seed_now, model=model, before=bundle)
+        for row in _chosen(land, X, y, pool, seed):
+            x = pool[row][None]
+            X, y = np.vstack([X, x]), np.append(y, land.truth(x) + NOISE * land.sd * noise.standard_normal(1))
+            won[source[row]] = won.get(source[row], 0) + 1
+        best.append(float(land.truth(X).max()))
+    reached = [k for k, value in enumerate(best) if value >= land.goal]
+    return {
+        "arm": arm,
+        "seed": seed,
+        "regret": [(land.best - value) / land.sd for value in best],
+        "rounds_to_goal": reached[0] if reached else rounds + 1,
+        "won": won,
+    }
+
+
+def _examples(land: Landscape, X: Array, y: Array) -> Examples:
+    names = np.array([f"{k:04d}" for k in range(len(X))])
+    return Examples(land.space.elements, ("property",), (), X, y[:, None], np.empty((len(X), 0)), names, y)
+
+
+def _pool(
+    land: Landscape, arm: str, known: Examples, *, seed: int, model: ConditionalVAE, before: GeneratorBundle | None
+) -> tuple[Array, list[str], GeneratorBundle | None]:
+    """A pool of legal compositions with the source of each, and the model for a warm start."""
+    wish = Wish(np.array([known.merit.max() + AHEAD * known.merit.std()]), np.empty(0), land.space)
+    parts: dict[str, Array] = {}
+    kinds = ("uniform", "jitter", "vae") if arm == "mixed" else (arm,)
+    share, after = POOL // len(kinds), before
+    for kind in kinds:
+        if kind in {"uniform", "lattice"}:
+            even = land.space.sample(share, seed)
+            rounded = np.round(even * LATTICE) / LATTICE
+            rounded = rounded / rounded.sum(axis=1, keepdims=True)
+            parts[kind] = even if kind == "uniform" else legal(rounded, land.space, seed=seed)[0]
+        else:
+            choice: GeneratorChoice = model if kind == "vae" else NeighbourJitter()
+            bundle = train_generator(choice, known, seed=seed, previous=before if kind == "vae" else None)
+            after = bundle if kind == "vae" else after
+            parts[kind] = bundle.generator.draw(wish, share, seed=seed).X
+    return np.vstack(list(parts.values())), [kind for kind, part in parts.items() for _ in part], after
+
+
+def _chosen(land: Landscape, X: Array, y: Array, pool: Array, seed: int) -> list[int]:
+    """Rows of the pool: each of largest expected improvement once the ones before were read as expected."""
+    features, rows = element_features(land.space.elements), list[int]()
+    none, pool_none = np.empty((len(X), 0)), np.empty((len(pool), 0))
+    theta = PropertyHead.fit(features, X, y[:, None], none, seed=seed).theta
+    for _ in range(BATCH):
+        seen_x, seen_none = np.vstack([X, pool[rows]]), np.empty((len(X) + len(rows), 0))
+        believed = PropertyHead(features, X, y[:, None], none, theta).expect(pool[rows], pool_none[: len(rows)]).mean
+        head = PropertyHead(features, seen_x, np.vstack([y[:, None], believed]), seen_none, theta)
+        mean, sd = (part[:, 0] for part in head.expect(pool, pool_none))
+        gain = (mean - y.max()) / sd
+        improvement = sd * (gain * norm.cdf(gain) + norm.pdf(gain))
+        improvement[rows] = -np.inf
+        rows.append(int(np.argmax(improvement)))
+    return rows
+
+
+def table(runs: list[dict[str, object]], arms: list[str]) -> list[dict[str, object]]:
+    """One row per arm: mean regret at the end and half way, rounds to the goal, and the difference from `uniform`."""
+    by_arm = {arm: [run for run in runs if run["arm"] == arm] for arm in arms}
+    ends = {arm: np.array([run["regret"] for run in found]) for arm, found in by_arm.items()}
+    goals = {arm: np.array([run["rounds_to_goal"] for run in found], dtype=float) for arm, found in by_arm.items()}
+    rows: list[dict[str, object]] = []
+    for arm in arms:
+        gap = goals[arm] - goals[arms[0]]
+        error = gap.std(ddof=1) / np.sqrt(len(gap)) if len(gap) > 1 else np.nan
+        rows.append(
+            {
+                "arm": arm,
+                "seeds": len(gap),
+                "regret_half_way": float(ends[arm][:, ends[arm].shape[1] // 2].mean()),
+                "regret": float(ends[arm][:, -1].mean()),
+                "regret_se": float(ends[arm][:, -1].std() / np.sqrt(len(gap))),
+                "rounds_to_goal": float(goals[arm].mean()),
+                f"rounds_less_{arms[0]}": f"{gap.mean():.2f} ± {error:.2f}",
+            }
+        )
+    return rows
+
+
+def main() -> None:
+    """Print one line per campaign and the table, and store both if asked."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--task", choices=("invar", "wide"), required=True)
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
+    parser.add_argument("--seeds", type=int, default=30)
+    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--steps", type=int, default=600, help="of each training of the model")
+    parser.add_argument("--write", action="store_true", help="store the table under benchmarks/results/generators")
+    options = parser.parse_args()
+    facts = provenance()
+    print(heading(f"loops with generators, {options.task}"))
+    land = invar() if options.task == "invar" else wide()
+    model = ConditionalVAE(steps=options.steps, width=64, latent=8, pool=8)
+    runs: list[dict[str, object]] = []
+    for seed in range(options.seeds):
+        for arm in options.arms:
+            runs.append(campaign(land, arm, seed, options.rounds, model))
+            print(json.dumps(runs[-1]), flush=True)
+    rows = table(runs, options.arms)
+    print(markdown_table(rows))
+    if options.write:
+        RESULTS.mkdir(parents=True, exist_ok=True)
+        stored = {**facts, "task": options.task, "rows": rows, "campaigns": runs}
+        (RESULTS / f"loops_{options.task}.json").write_text(json.dumps(stored, indent=1) + "\n")
+        where = "\n".join(f"- {key}: {value}" for key, value in facts.items())
+        page = f"# Loops with generators: {options.task}\n\n{where}\n\n{markdown_table(rows)}\n"
+        (RESULTS / f"loops_{options.task}.md").write_text(page)
+
+
+if __name__ == "__main__":
+    main()

@@ -111,9 +111,14 @@ def summary(found: Outcome) -> dict[str, Any]:
 def by_operation(found: Outcome) -> list[dict[str, object]]:
     """One line per operation: cases by phase, and failures."""
     failed = [f["operation"] for f in found.failures]
+    lines = {o: o if o in found.described else "methods that are not described" for o, _ in found.cases}
     return [
-        {"operation": o, **{p: found.cases[o, p] for p in PHASES}, "failures": failed.count(o)}
-        for o in sorted({o for o, _ in found.cases})
+        {
+            "operation": line,
+            **{p: sum(n for (o, phase), n in found.cases.items() if (lines[o], phase) == (line, p)) for p in PHASES},
+            "failures": sum(lines[o] == line for o in failed),
+        }
+        for line in sorted(set(lines.values()))
     ]
 
 

@@ -58,7 +58,7 @@ def filter_failure(context: HookContext, failure: Failure, case: Case, response:
 
 def _is_good_file(failure: Failure, case: Case) -> bool:
     """Whether what was taken for wrong is a file as the hooks make it, and nothing else."""
-    wrong = re.search(r"Invalid component: in body - custom media type: \S+$", failure.message)
+    wrong = re.search(r"Invalid component: (in body - custom media type: \S+|positive test case)$", failure.message)
     return type(failure).__name__ == GOOD_FILES.failure and isinstance(case.body, File) and wrong is not None
 
 

@@ -72,6 +72,11 @@ RULES = (
     Rule("fractions sum to 1", "^fractions (must )?sum to 1|^the fractions sum to", "a sum"),
     Rule("cursors that a page gave", "^after .* is not the 'next' of a page", "a cursor is opaque"),
     Rule("readings once a batch", "is already that of row", "names differ within a list"),
+    Rule("devices once a map", "^device .* is there twice$", "places differ within a list"),
+    Rule(
+        "values in the campaign's unit", r"must lie within 1e\+100|^a standard uncertainty is 1e-100", _OF_THE_CAMPAIGN
+    ),
+    Rule("so many units a batch", "^a batch has at most", "it counts different words"),
     Rule("windows end after they begin", "^(valid|measured)_until .*must be after", _TWO_MEMBERS),
     Rule("times of two centuries", "^the time must lie between", "an offset moves a time over the bound"),
     Rule(
@@ -80,7 +85,7 @@ RULES = (
         "OpenAPI cannot tie a parameter to a media type",
     ),
     Rule("bytes are whole numbers", r"^\d+ bytes are no whole number of", "a length after decoding"),
-    Rule("as many numbers as points", "^the axes have|numbers for", "a product of lengths"),
+    Rule("as many numbers as points", "values do not fill axes of", "a product of lengths"),
     Rule(
         "grids of so many points",
         "^\\d+ compositions of this grid obey|^a grid of \\d+ divisions has",

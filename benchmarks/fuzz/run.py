@@ -79,6 +79,8 @@ class Outcome:
     excused: Counter[tuple[str, str]]
     """Refusals by operation and rule."""
     report: dict[str, Any]
+    described: frozenset[str]
+    """Operations of the description."""
 
 
 def fuzz(
@@ -145,7 +147,9 @@ def read(folder: Path) -> Outcome:
     told = [json.loads(line) for line in refused.read_text().splitlines()] if refused.exists() else []
     excused = Counter((t["operation"], t["rule"]) for t in told if t["rule"] is not None)
     report = json.loads((folder / "run.json").read_text())
-    return Outcome(cases, statuses, checks, failures, report["errors"], excused, report)
+    document = json.loads((folder / "openapi.json").read_text())
+    described = frozenset(f"{method.upper()} {path}" for path, method, _ in operations(document))
+    return Outcome(cases, statuses, checks, failures, report["errors"], excused, report, described)
 
 
 def _dictionaries(ids: Ids) -> str:

@@ -118,7 +118,8 @@ class VAEGenerator:
             seed: Of the draws of the bounds.
         """
         batch, source = self._batch(examples), torch.Generator("cpu").manual_seed(seed)
-        noise = torch.randn(BOUND_DRAWS, len(examples), self.net.latent, generator=source, dtype=DTYPE)
+        shape = (BOUND_DRAWS, len(examples), self.net.latent)
+        noise = torch.randn(shape, generator=source, dtype=DTYPE, device="cpu").to(batch.x.device)
         with torch.no_grad():
             mean, log_variance = self.net.encode(batch)
             kl = kl_per_dimension(mean, log_variance)

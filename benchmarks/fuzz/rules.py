@@ -65,7 +65,7 @@ RULES = (
     Rule("prior data of others", "^a campaign has its own data already$", "it compares body and address"),
     Rule("revisions that there are", r"is at revision \d+ yet$", _OF_THE_CAMPAIGN),
     Rule("elements of the campaign", r"not among the (campaign's )?elements [\w, ]+$", _OF_THE_CAMPAIGN),
-    Rule("process of the campaign", "^process values .* are not|^the process", _OF_THE_CAMPAIGN),
+    Rule("process of the campaign", r"^process values .* are not |^.+ is .+, not (within|one of) ", _OF_THE_CAMPAIGN),
     Rule("a rate for every element", "^the rate of .* is missing|is no element of the campaign$", _OF_THE_CAMPAIGN),
     Rule("one rate for an element", "is not one positive number for an element", "names differ within a list"),
     Rule("as many compositions as devices", r"^\d+ compositions were given for", _OF_THE_CAMPAIGN),
@@ -76,7 +76,11 @@ RULES = (
     Rule(
         "values in the campaign's unit", r"must lie within 1e\+100|^a standard uncertainty is 1e-100", _OF_THE_CAMPAIGN
     ),
-    Rule("so many units a batch", "^a batch has at most", "it counts different words"),
+    Rule(
+        "so many units a batch",
+        "has at most .* different units|are at most .* different units",
+        "it counts different words",
+    ),
     Rule("windows end after they begin", "^(valid|measured)_until .*must be after", _TWO_MEMBERS),
     Rule("times of two centuries", "^the time must lie between", "an offset moves a time over the bound"),
     Rule(

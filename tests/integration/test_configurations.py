@@ -84,6 +84,8 @@ def test_what_the_caller_has_not_seen_is_not_changed(api, robot, reading):
     stale = patch(robot, {"queue_depth": 3}, etag, key="two")
     assert (stale.status_code, stale.json()["type"]) == (412, "urn:filmloop:problem:precondition-failed")
     assert patch(robot, {"queue_depth": 3}, '"nonsense"', key="three").status_code == 412
+    unquoted = patch(robot, {"queue_depth": 3}, "nonsense", key="four")
+    assert (unquoted.status_code, unquoted.json()["type"]) == (400, "urn:filmloop:problem:malformed-request")
     assert patch(robot, {"queue_depth": 3}, "*", key="four").status_code == 200
     again = patch(robot, MAPPING, etag)
     assert (again.status_code, again.headers["Idempotency-Replayed"]) == (200, "true")

@@ -1,8 +1,12 @@
 """Can draws be told from data? A classifier two-sample test without any parameter to train.
 
-The classifier is the vote of the five nearest neighbours (sum of absolute differences of fractions) among equally many
-draws and data, each judged by all others. The figure is twice its accuracy minus 1: 0 if nobody can tell, 1 if every
-point is told right, below 0 where draws and data avoid each other, as halves of one table do by a little.
+The classifier is the vote of the five nearest neighbours among equally many draws and data, each judged by all others.
+Far is what differs in its fractions (sum of absolute differences) and in its elements (0.1 for each that only one has):
+traces of many elements are small in fractions, and no alloy has them. The figure is twice the accuracy minus 1: 0 if
+nobody can tell, 1 if every point is told right, below 0 where draws and data avoid each other.
+
+On the 630 mpea alloys, a fifth of which is held out, alloys resampled with replacement score 0.12 (copies vote for each
+other), a Gaussian mixture of log ratios without fractions below 0.01 scores 0.62, traces of every element score 1.0.
 
 Source: Lopez-Paz and Oquab 2017, Revisiting Classifier Two-Sample Tests (arXiv 1610.06545).
 """
@@ -15,6 +19,8 @@ Array = NDArray[np.float64]
 
 NEIGHBOURS = 5
 """Odd, so that a vote is never a tie."""
+PRESENCE = 0.1
+"""How far apart compositions are for each element that only one of them has."""
 MOST_ROUNDS = 8
 """Subsets of the larger sample that are compared with the smaller one, one after the other."""
 
@@ -46,7 +52,8 @@ def _told_apart(one: Array, other: Array, rng: np.random.Generator) -> float:
     # In random order: of neighbours at equal distance none is preferred for its side.
     order = rng.permutation(len(points))
     points, side = points[order], side[order]
-    distance = cdist(points, points, "cityblock")
+    told_by = np.hstack([points, PRESENCE * (points > 0.0)])
+    distance = cdist(told_by, told_by, "cityblock")
     np.fill_diagonal(distance, np.inf)
     votes = side[np.argsort(distance, axis=1, kind="stable")[:, :NEIGHBOURS]].sum(axis=1)
     return 2.0 * float(np.mean(np.sign(votes) == side)) - 1.0

@@ -11,11 +11,11 @@ CAMPAIGN = {
     "complete": (["active", "paused", "draining"], "completed"),
     "abort": (["draft", "active", "paused", "draining", "completed"], "aborted"),
 }
-GOING_ON = ["running", "overdue"]
-ROBOT = {"renew": ["leased", *GOING_ON], "start": ["leased"], "complete": ["running"], "fail": GOING_ON}
+MAKING = ["running", "overdue"]
+ROBOT = {"renew": ["leased", *MAKING], "start": ["leased"], "complete": ["running"], "fail": MAKING}
 ROBOT |= {"release": ["leased"]}
 PERSON = {"cancel": ["ready", "leased"], "prioritise": ["ready"], "resolve": ["overdue"]}
-OUTSTANDING, OVER, DEVICES = ("leased", *GOING_ON, "made"), ("draining", "completed", "aborted"), 2
+OUTSTANDING, OVER, DEVICES = ("leased", *MAKING, "made"), ("draining", "completed", "aborted"), 2
 
 
 class Refused(Exception):
@@ -34,9 +34,11 @@ class Life(SimpleNamespace):
         wanted = [p for p in self.among("ready") if p.priority > 0] if promised else []
         return 99 if self.budget is None else max(0, self.budget - len(self.among(*OUTSTANDING, "measured") + wanted))
 
-    def guard(self, *states):
+    def guard(self, *states, left=1):
         if self.state not in states:
             raise Refused(409, [a for a, (allowed, _) in CAMPAIGN.items() if self.state in allowed])
+        if left == 0:
+            raise Refused(409)
 
     def act(self, action):
         allowed, to = CAMPAIGN[action]
@@ -77,9 +79,7 @@ class Life(SimpleNamespace):
         for own in [x for x in then.leases.values() if x.live and x.robot == robot]:
             self.__dict__.update(then.__dict__)
             return 200, own.proposal
-        self.guard("active")
-        if then.left() == 0:
-            raise Refused(409)
+        self.guard("active", left=then.left())
         if (head := then.head()) is None:
             return 204, None
         self.__dict__.update(then.__dict__)
@@ -109,9 +109,7 @@ class Life(SimpleNamespace):
             self.end(p, {"complete": "made", "fail": "failed"}.get(action, back), raised=action != "complete")
 
     def inject(self, new):
-        self.guard("draft", "active", "paused")
-        if self.left(promised=True) == 0:
-            raise Refused(409)
+        self.guard("draft", "active", "paused", left=self.left(promised=True))
         new.priority = max([1, *(p.priority for p in self.among("ready"))])
         self.proposals[new.id] = new
 

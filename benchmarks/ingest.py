@@ -14,6 +14,7 @@ import statistics
 import tempfile
 import time
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
 
@@ -24,6 +25,7 @@ import psycopg
 from benchmarks.provenance import heading, markdown_table, provenance, write_study
 from benchmarks.record_size import DEVICES, new_campaign, served
 from service.embedded import start_postgres
+from service.store.ids import new_id, new_ids
 from service.store.schema import upgrade
 
 Row = dict[str, object]
@@ -67,11 +69,10 @@ def post(connection: http.client.HTTPConnection, campaign: str, rows: list[Row])
 
 def copy(connection: psycopg.Connection[tuple[object, ...]], shared: tuple[str, ...], rows: list[Row]) -> float:
     """Seconds of one batch by COPY and commit."""
-    campaign, batch, instrument = shared
     said = ("film_id", "device", "uid", "property", "unit", "value")
     ready = [
-        (f"c{r['uid']}", campaign, batch, instrument, *(r[k] for k in said), "ok", 0.5, r["measured_at"], 1, "0" * 64)
-        for r in rows
+        (drawn, *shared, *(r[k] for k in said), "ok", 0.5, r["measured_at"], 1, sha256(drawn.encode()).hexdigest())
+        for drawn, r in zip(new_ids("msr", len(rows)), rows, strict=True)
     ]
     began = time.perf_counter()
     with connection.cursor() as cursor, cursor.copy(f"COPY measurement ({COLUMNS}) FROM STDIN") as stream:
@@ -83,11 +84,12 @@ def copy(connection: psycopg.Connection[tuple[object, ...]], shared: tuple[str, 
 
 def bare(connection: psycopg.Connection[tuple[object, ...]], campaign: str) -> tuple[str, str, str]:
     """A batch and an instrument for the copied rows to belong to."""
-    connection.execute("insert into instrument (id, campaign_id, name) values ('bare', %s, 'bare')", [campaign])
-    batch = "insert into measurement_batch values ('bare', %s, 'bare', 1, 0, 0)"
-    connection.execute(batch, [campaign])
+    batch, instrument = new_id("bat"), new_id("ins")
+    said = "insert into instrument (id, campaign_id, name) values (%s, %s, 'bare')"
+    connection.execute(said, [instrument, campaign])
+    connection.execute("insert into measurement_batch values (%s, %s, %s, 1, 0, 0)", [batch, campaign, instrument])
     connection.commit()
-    return campaign, "bare", "bare"
+    return campaign, batch, instrument
 
 
 def measure(url: str, size: int, seconds: float) -> Row:
@@ -108,9 +110,6 @@ def measure(url: str, size: int, seconds: float) -> Row:
             direct.append(copy(connection, shared, rows))
             first += size
         cpu = sum(process.cpu_times()[:2]) - cpu
-        connection.execute("delete from measurement where batch_id = 'bare'")
-        connection.execute("delete from measurement_batch where id = 'bare'")
-        connection.execute("delete from instrument where id = 'bare'")
     rate, bare_rate = (size / statistics.median(taken) for taken in (through, direct))
     return {
         "rows a batch": size,

@@ -7,8 +7,8 @@ from sqlalchemy.orm import Session
 
 from service.operations.retractions import cover_arrivals
 from service.store import calibrations, campaigns, datasets, measurements
+from service.store.calibrations import Validity
 from service.store.ids import new_id
-from service.store.tables import CalibrationRow
 
 
 class Written(NamedTuple):
@@ -86,14 +86,16 @@ def write(
     head = {"campaign_id": campaign_id, "instrument_id": instrument_id, "revision": revision}
     measurements.add_batch(session, {"id": batch_id, **head, **counts._asdict()})
     if counts.accepted:
-        under = calibrations.of_instrument(session, instrument_id)
+        has = measurements.heeded(session, campaign_id, instrument_id)
+        under = calibrations.of_instrument(session, instrument_id) if has.calibrations else []
         measurements.store(session, _shared(new, {**head, "batch_id": batch_id}, under))
-        cover_arrivals(session, campaign_id, batch_id)
+        if has.retractions:
+            cover_arrivals(session, campaign_id, batch_id)
     return Written(batch_id, revision)
 
 
 def _shared(
-    rows: Iterable[dict[str, Any]], shared: Mapping[str, Any], under: Sequence[CalibrationRow]
+    rows: Iterable[dict[str, Any]], shared: Mapping[str, Any], under: Sequence[Validity]
 ) -> Iterator[dict[str, Any]]:
     """The rows with what they share, and with the calibration that was in force, unless they name it."""
     for row in rows:

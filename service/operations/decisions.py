@@ -17,7 +17,7 @@ from service.operations.decision_records import Making
 from service.operations.leases import expire_lapsed
 from service.operations.publication import ModelRecord, explain, publish
 from service.operations.recommendations import Recommendation
-from service.operations.refill import DECIDING, refill
+from service.operations.refill import refill
 from service.store import (
     artifacts,
     campaigns,
@@ -31,6 +31,7 @@ from service.store import (
     retractions,
 )
 from service.store.artifacts import StoredArtifact
+from service.store.jobs import DECIDING
 from service.store.session import Sessions, lock_campaign, try_lock_campaign
 from service.store.tables import JobRow
 

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from service.errors import Conflict, InvalidInput, Violation
 from service.store import calibrations, campaigns, datasets, events, instruments, measurements
+from service.store.calibrations import Validity
 from service.store.session import lock_campaign
 from service.store.tables import CalibrationRow, InstrumentRow
 
@@ -146,7 +147,7 @@ def _check_window(valid_from: datetime, valid_until: datetime | None) -> None:
         raise InvalidInput(message, [Violation("/valid_until", message)])
 
 
-def _clash(other: CalibrationRow, valid_from: datetime, valid_until: datetime | None) -> str | None:
+def _clash(other: Validity, valid_from: datetime, valid_until: datetime | None) -> str | None:
     """Why a window cannot stand beside another one; none if the later of them simply takes over."""
     if other.valid_from == valid_from:
         return f"begins at {valid_from.isoformat()}, too"

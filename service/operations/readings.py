@@ -11,8 +11,8 @@ from service.errors import InvalidInput, Violation
 from service.operations.places import place
 from service.operations.units import SAME, Conversion, conversion
 from service.store import calibrations
+from service.store.calibrations import Validity
 from service.store.places import FilmPlaces, film_places
-from service.store.tables import CalibrationRow
 
 LARGEST = 1e100
 """Largest magnitude of a reading, and of an uncertainty, in any unit; its square is still a finite double."""
@@ -147,7 +147,7 @@ def check_all(
     return passed, checks.refused
 
 
-def misnamed(checked: Sequence[Checked], under: Sequence[CalibrationRow]) -> Refusals:
+def misnamed(checked: Sequence[Checked], under: Sequence[Validity]) -> Refusals:
     """What is wrong with readings that name a calibration which was not in force when they were made.
 
     Args:

@@ -4,11 +4,9 @@ from sqlalchemy.orm import Session
 
 from service.operations.budgets import films_left
 from service.store import campaigns, events, jobs, proposals
+from service.store.jobs import DECIDING
 from service.store.session import lock_campaign
 from service.store.tables import OUTSTANDING, CampaignConfigRow, CampaignRow
-
-DECIDING = ("active", "draining", "completed")
-"""States in which new data are learned from. Only an active campaign proposes films as well."""
 
 
 def request_decision(session: Session, campaign_id: str, wanted_revision: int) -> str | None:
@@ -18,12 +16,12 @@ def request_decision(session: Session, campaign_id: str, wanted_revision: int) -
         Id of the pending job, to be rung for after the commit; None if the campaign does not decide now.
     """
     lock_campaign(session, campaign_id)
-    state = campaigns.state(session, campaign_id)
-    if state == "draining":
-        state = _as_it_is(session, campaign_id).state
-    if state not in DECIDING:
+    wish = jobs.request(session, campaign_id, wanted_revision)
+    if wish is None:
         return None
-    return jobs.request(session, campaign_id, wanted_revision)
+    if wish.campaign_state == "draining":
+        _as_it_is(session, campaign_id)
+    return wish.job_id
 
 
 def refill(session: Session, campaign_id: str, *, pending_changed: bool = False) -> str | None:
@@ -43,14 +41,19 @@ def refill(session: Session, campaign_id: str, *, pending_changed: bool = False)
         return None
     if campaign.state != "active":
         behind = (campaign.decided_revision or 0) < campaign.revision
-        return jobs.request(session, campaign_id, campaign.revision) if behind else None
+        return _wanted(session, campaign) if behind else None
     if campaign.decided_revision is None or campaign.decided_revision < campaign.revision:
-        return jobs.request(session, campaign_id, campaign.revision)
+        return _wanted(session, campaign)
     config = campaigns.config(session, campaign_id, campaign.config_revision)
     wanted = wanted_films(session, config)
     if wanted > 0 and (pending_changed or proposals.count(session, campaign_id, ["ready"]) < wanted):
-        return jobs.request(session, campaign_id, campaign.revision)
+        return _wanted(session, campaign)
     return None
+
+
+def _wanted(session: Session, campaign: CampaignRow) -> str | None:
+    wish = jobs.request(session, campaign.id, campaign.revision)
+    return None if wish is None else wish.job_id
 
 
 def wanted_films(session: Session, config: CampaignConfigRow) -> int:

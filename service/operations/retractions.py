@@ -137,10 +137,15 @@ def cover_arrivals(session: Session, campaign_id: str, batch_id: str) -> int:
     """
     lock_campaign(session, campaign_id)
     covered = 0
-    for row in retractions.standing(session, campaign_id):
-        readings, compositions = _cover(session, row.id, campaign_id, row.what, batch_id)
+    for retraction_id, what in retractions.standing(session, campaign_id):
+        readings, compositions = _cover(session, retraction_id, campaign_id, what, batch_id)
         if readings + compositions:
-            event = {"retraction_id": row.id, "batch_id": batch_id, "readings": readings, "compositions": compositions}
+            event = {
+                "retraction_id": retraction_id,
+                "batch_id": batch_id,
+                "readings": readings,
+                "compositions": compositions,
+            }
             events.append(session, campaign_id, "readings.retracted", event)
             covered += readings + compositions
     return covered

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, bindparam, insert, or_, select
 from sqlalchemy.orm import Session, aliased
@@ -38,13 +38,24 @@ def is_of(session: Session, calibration_id: str, campaign_id: str) -> bool:
     return row is not None and row.campaign_id == campaign_id
 
 
-def of_instrument(session: Session, instrument_id: str) -> Sequence[CalibrationRow]:
+class Validity(NamedTuple):
+    """When and for what a calibration holds."""
+
+    id: str
+    property: str | None
+    """None: for all that its instrument reads."""
+    valid_from: datetime
+    valid_until: datetime | None
+
+
+def of_instrument(session: Session, instrument_id: str) -> list[Validity]:
     """Every calibration of an instrument, the latest begun first."""
-    return session.scalars(_OF_INSTRUMENT, {"instrument_id": instrument_id}).all()
+    found = session.connection().execute(_OF_INSTRUMENT, {"instrument_id": instrument_id})
+    return [Validity(*row) for row in found]
 
 
 _OF_INSTRUMENT = (
-    select(CalibrationRow)
+    select(CalibrationRow.id, CalibrationRow.property, CalibrationRow.valid_from, CalibrationRow.valid_until)
     .where(CalibrationRow.instrument_id == bindparam("instrument_id"))
     .order_by(CalibrationRow.valid_from.desc(), CalibrationRow.id)
 )
@@ -56,7 +67,7 @@ def page(session: Session, instrument_id: str, after: str | None, limit: int) ->
     return session.scalars(after_id(query, CalibrationRow.id, after, limit)).all()
 
 
-def in_force(calibrations: Sequence[CalibrationRow], property_name: str, at: datetime) -> str | None:
+def in_force(calibrations: Sequence[Validity], property_name: str, at: datetime) -> str | None:
     """Id of the calibration under which a property was read: the latest begun of those that apply, unless it has ended.
 
     Args:

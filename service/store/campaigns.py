@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, or_, select, update
+from sqlalchemy import func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.store.ids import new_id
@@ -30,14 +30,6 @@ def get(session: Session, campaign_id: str) -> CampaignRow:
         NotFound: If there is none of this id.
     """
     return current(session, CampaignRow, campaign_id, "campaign")
-
-
-def state(session: Session, campaign_id: str) -> str | None:
-    """State of a campaign as it is now; none if there is none of this id."""
-    return session.execute(_STATE, {"campaign_id": campaign_id}).scalar_one_or_none()
-
-
-_STATE = select(CampaignRow.state).where(CampaignRow.id == bindparam("campaign_id"))
 
 
 def config(session: Session, campaign_id: str, number: int) -> CampaignConfigRow:

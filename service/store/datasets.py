@@ -56,7 +56,7 @@ def head(session: Session, campaign_id: str) -> Head:
     Raises:
         NotFound: If there is no such campaign.
     """
-    found = session.execute(_HEAD, {"campaign_id": campaign_id}).one_or_none()
+    found = session.connection().execute(_HEAD, {"campaign_id": campaign_id}).one_or_none()
     if found is None:
         raise NotFound("campaign", campaign_id)
     return Head(found.state, found.revision, _parsed(found.problem))
@@ -95,7 +95,7 @@ def draw_revision(session: Session, campaign_id: str, cause: str, cause_id: str 
     """
     lock_campaign(session, campaign_id)
     drawn = {"campaign": campaign_id, "cause": cause, "cause_id": cause_id}
-    number: int = session.execute(_DRAW, drawn).scalar_one()
+    number: int = session.connection().execute(_DRAW, drawn).scalar_one()
     return number
 
 

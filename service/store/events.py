@@ -25,7 +25,9 @@ def append(session: Session, campaign_id: str, kind: str, data: dict[str, Any]) 
         Its number, larger than that of every event of the campaign that was committed before.
     """
     lock_campaign(session, campaign_id)
-    seq: int = session.execute(_APPEND, {"campaign_id": campaign_id, "type": kind, "data": data}).scalar_one()
+    seq: int = (
+        session.connection().execute(_APPEND, {"campaign_id": campaign_id, "type": kind, "data": data}).scalar_one()
+    )
     return seq
 
 

@@ -160,7 +160,7 @@ def settle(session: Session, film_ids: Collection[str], properties: Collection[s
         Ids of the films that became measured.
     """
     asked = {"films": list(film_ids), "properties": list(properties)}
-    settled = session.execute(_SETTLE, asked).all()
+    settled = session.connection().execute(_SETTLE, asked).all()
     if not settled:
         return []
     with_films = update(ProposalRow).where(ProposalRow.id.in_([s[1] for s in settled]), ProposalRow.state == "made")

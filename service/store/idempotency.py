@@ -11,7 +11,7 @@ from service.store.tables import IdempotencyRow, table_of
 
 def try_lock(session: Session, scope: str, key: str) -> bool:
     """Take the key until this transaction ends; False if another transaction has it right now."""
-    return bool(session.execute(_TRY_LOCK, {"scope": scope, "key": key}).scalar_one())
+    return bool(session.connection().execute(_TRY_LOCK, {"scope": scope, "key": key}).scalar_one())
 
 
 _TRY_LOCK = text("select pg_try_advisory_xact_lock(hashtextextended('filmloop.key.' || :scope || ' ' || :key, 0))")
@@ -27,7 +27,7 @@ class Kept(NamedTuple):
 
 def get(session: Session, scope: str, key: str) -> Kept | None:
     """The kept answer, if there is one."""
-    found = session.execute(_KEPT, {"scope": scope, "key": key}).one_or_none()
+    found = session.connection().execute(_KEPT, {"scope": scope, "key": key}).one_or_none()
     return None if found is None else Kept(*found)
 
 
@@ -39,7 +39,7 @@ _KEPT = select(IdempotencyRow.request_hash, IdempotencyRow.status, IdempotencyRo
 def keep(session: Session, scope: str, key: str, *, request_hash: str, status: int, body: dict[str, Any]) -> None:
     """Keep an answer in the transaction of its effect."""
     values = {"scope": scope, "key": key, "request_hash": request_hash, "status": status, "body": body}
-    session.execute(_KEEP, values)
+    session.connection().execute(_KEEP, values)
 
 
 _KEEP = insert(table_of(IdempotencyRow))

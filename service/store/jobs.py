@@ -2,8 +2,22 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import NamedTuple
 
-from sqlalchemy import Interval, bindparam, cast, func, literal, or_, select, text, update
+from sqlalchemy import (
+    Integer,
+    Interval,
+    Text,
+    bindparam,
+    cast,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql.dml import ReturningInsert
@@ -12,6 +26,8 @@ from service.store.campaigns import FRESH
 from service.store.ids import new_id
 from service.store.tables import CampaignConfigRow, CampaignRow, JobRow, ProposalRow, table_of
 
+DECIDING = ("active", "draining", "completed")
+"""States of a campaign in which new data are learned from. Only an active campaign proposes films as well."""
 LIVE = ("pending", "leased")
 LEASE_S = 30
 """Seconds that a worker may be silent before its job is given to another."""
@@ -21,26 +37,41 @@ DEAD_PAUSE_S = 600
 """Seconds after a job's death in which the sweep does not ask for the same decision again; news does at once."""
 
 
-def request(session: Session, campaign_id: str, wanted_revision: int) -> str:
+class Wish(NamedTuple):
+    """What became of the wish for a decision."""
+
+    job_id: str
+    """The pending job."""
+    campaign_state: str
+
+
+def request(session: Session, campaign_id: str, wanted_revision: int) -> Wish | None:
     """Want a decision: insert the campaign's one pending job, or let the one that waits cover this wish too.
 
     Returns:
-        Id of the pending job.
+        None if the campaign is in a state in which nothing is decided.
     """
-    wish = {"id": new_id("job"), "campaign_id": campaign_id, "kind": "decide", "wanted_revision": wanted_revision}
-    job_id: str = session.execute(_REQUEST, wish).scalar_one()
-    return job_id
+    wish = {"id": new_id("job"), "campaign_id": campaign_id, "wanted_revision": wanted_revision}
+    found = session.connection().execute(_REQUEST, wish).one_or_none()
+    return None if found is None else Wish(*found)
 
 
-def _requesting() -> ReturningInsert[str]:
-    job = table_of(JobRow)
-    row = insert(job).values({name: bindparam(name) for name in ("id", "campaign_id", "kind", "wanted_revision")})
+def _requesting() -> ReturningInsert[str, str]:
+    job, campaign = table_of(JobRow), table_of(CampaignRow)
+    here = campaign.c.id == bindparam("campaign_id")
+    wish = select(
+        bindparam("id", type_=Text),
+        campaign.c.id,
+        literal_column("'decide'"),
+        bindparam("wanted_revision", type_=Integer),
+    ).where(here, campaign.c.state.in_(DECIDING))
+    row = insert(job).from_select(["id", "campaign_id", "kind", "wanted_revision"], wish)
     latest = func.greatest(job.c.wanted_revision, row.excluded.wanted_revision)
     return row.on_conflict_do_update(
         index_elements=["campaign_id", "kind"],
         index_where=text("state = 'pending'"),  # written out: a bound value does not match the index in a generic plan
         set_={"wanted_revision": latest, "updated_at": func.now()},
-    ).returning(job.c.id)
+    ).returning(job.c.id, select(campaign.c.state).where(here).scalar_subquery())
 
 
 _REQUEST = _requesting()

@@ -6,16 +6,24 @@ import itertools
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from json.encoder import encode_basestring_ascii
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
-from sqlalchemy import Select, Text, bindparam, func, insert, select, true
+from sqlalchemy import Select, Text, bindparam, exists, func, insert, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from service.store import retractions
 from service.store.ids import new_id
-from service.store.tables import InstrumentRow, MeasurementBatchRow, MeasurementRow, table_of
+from service.store.tables import (
+    CalibrationRow,
+    InstrumentRow,
+    MeasurementBatchRow,
+    MeasurementRow,
+    RetractionRow,
+    table_of,
+)
 
 
 def row_hash(said: Mapping[str, Any]) -> str:
@@ -45,7 +53,7 @@ _WRITTEN: Mapping[type, Callable[[Any], str]] = {
 
 def find_instrument(session: Session, campaign_id: str, name: str) -> str | None:
     """Id of the campaign's instrument of this name; none if it never reported and nobody registered it."""
-    return session.execute(_INSTRUMENT, {"campaign_id": campaign_id, "name": name}).scalar_one_or_none()
+    return session.connection().execute(_INSTRUMENT, {"campaign_id": campaign_id, "name": name}).scalar_one_or_none()
 
 
 _INSTRUMENT = select(InstrumentRow.id).where(
@@ -68,7 +76,9 @@ def known_readings(
 ) -> dict[str, tuple[str, str]]:
     """Id and content hash of the instrument's stored readings, by uid. Needs the campaign's lock to stay true."""
     asked = {"campaign_id": campaign_id, "instrument_id": instrument, "uids": list(uids)}
-    return {uid: (measurement_id, content) for uid, measurement_id, content in session.execute(_KNOWN, asked)}
+    return {
+        uid: (measurement_id, content) for uid, measurement_id, content in session.connection().execute(_KNOWN, asked)
+    }
 
 
 def _known() -> Select[str, str, str]:
@@ -88,9 +98,30 @@ def _known() -> Select[str, str, str]:
 _KNOWN = _known()
 
 
+class Heeded(NamedTuple):
+    """Whether there is anything that a batch must heed; mostly there is nothing."""
+
+    calibrations: bool
+    """Of its instrument."""
+    retractions: bool
+    """Of its campaign, that cover what arrives later, too."""
+
+
+def heeded(session: Session, campaign_id: str, instrument: str) -> Heeded:
+    """What a batch must heed."""
+    asked = {"campaign_id": campaign_id, "instrument_id": instrument}
+    return Heeded(*session.connection().execute(_HEEDED, asked).one())
+
+
+_HEEDED = select(
+    exists().where(CalibrationRow.instrument_id == bindparam("instrument_id")),
+    exists().where(retractions.stands(), RetractionRow.campaign_id == bindparam("campaign_id")),
+)
+
+
 def add_batch(session: Session, values: Mapping[str, Any]) -> None:
     """Insert what was sent at once, before its readings."""
-    session.execute(_ADD_BATCH, values)
+    session.connection().execute(_ADD_BATCH, values)
 
 
 _ADD_BATCH = insert(table_of(MeasurementBatchRow))

@@ -144,15 +144,19 @@ def page(session: Session, campaign_id: str, after: str | None, limit: int) -> S
     return session.scalars(after_id(query, RetractionRow.id, after, limit)).all()
 
 
-def standing(session: Session, campaign_id: str) -> Sequence[RetractionRow]:
-    """Retractions in force that cover what arrives later, too."""
-    return session.scalars(_STANDING, {"campaign_id": campaign_id}).all()
+def standing(session: Session, campaign_id: str) -> list[tuple[str, dict[str, Any]]]:
+    """Retractions in force that cover what arrives later, too: their ids, and what they cover."""
+    found = session.connection().execute(_STANDING, {"campaign_id": campaign_id})
+    return [(row[0], row[1]) for row in found]
 
 
-_STANDING = select(RetractionRow).where(
-    RetractionRow.campaign_id == bindparam("campaign_id"),
-    RetractionRow.reversed_revision.is_(None),
-    RetractionRow.also_later,
+def stands() -> ColumnElement[bool]:
+    """Whether the retraction of the enclosing query is in force and covers what arrives later, too."""
+    return and_(RetractionRow.reversed_revision.is_(None), RetractionRow.also_later)
+
+
+_STANDING = select(RetractionRow.id, RetractionRow.what).where(
+    RetractionRow.campaign_id == bindparam("campaign_id"), stands()
 )
 
 

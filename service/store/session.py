@@ -8,7 +8,11 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import Session, sessionmaker
 
 Sessions = sessionmaker[Session]
-"""What operations and doors open their transactions from: `with sessions.begin() as session: ...`."""
+"""What operations and doors open their transactions from: `with sessions.begin() as session: ...`.
+
+What every measurement and every claim runs is executed by `session.connection()`: there are no objects to be kept in
+step, and the session's care for them costs a third of such a statement.
+"""
 
 _OPTIONS = "-c timezone=UTC -c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
 """Bounds on the server's side: no statement, lock or forgotten transaction can hold the others up for long."""
@@ -72,7 +76,7 @@ def lock_campaign(session: Session, campaign_id: str) -> None:
     """
     held = (session.get_transaction(), campaign_id)
     if session.info.get(_HELD) != held:
-        session.execute(_LOCK, {"campaign": campaign_id})
+        session.connection().execute(_LOCK, {"campaign": campaign_id})
         session.info[_HELD] = (session.get_transaction(), campaign_id)  # executing may have begun the transaction
 
 

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 
+import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.store import metrics
 from service.store.metrics import Decisions, Jobs
 from service.store.session import Sessions
+
+log = structlog.get_logger("filmloop.metrics")
 
 
 @dataclass(frozen=True)
@@ -40,5 +43,6 @@ def standing(sessions: Sessions) -> Standing | None:
                 behind=metrics.behind(session),
                 calibrations=metrics.calibrations(session),
             )
-    except SQLAlchemyError:
-        return None  # what is scraped says that the database is away
+    except SQLAlchemyError as error:  # what is scraped says that the database is away, and the log why
+        log.warning("the record could not be read", error=type(error).__name__, cause=str(error.__cause__)[:500])
+        return None

@@ -12,7 +12,7 @@ from service.errors import Conflict, IllegalTransition, InvalidInput, NotFound, 
 from service.operations.configurations import CHANGING
 from service.operations.prior_rows import PriorReading, PriorRows, check_mapping
 from service.operations.refill import request_decision
-from service.store import campaigns, datasets, events, prior_data, proposals
+from service.store import campaigns, datasets, events, measurements, prior_data, proposals
 from service.store.ids import new_id
 from service.store.session import lock_campaign
 from service.store.tables import PriorDataRow, PriorReadingRow, PriorWithdrawalRow
@@ -117,7 +117,7 @@ def take_from_campaign(session: Session, campaign_id: str, source_id: str, revis
     there = head.revision if revision is None else revision
     if there > head.revision:
         raise _refused("revision", f"campaign {source_id} is at revision {head.revision} yet")
-    if (count := prior_data.count_readings(session, source_id, there)) > MOST_ROWS:  # before they are all read
+    if (count := measurements.count(session, source_id, there)) > MOST_ROWS:  # before they are all read
         raise _refused("campaign_id", f"prior data have at most {MOST_ROWS} rows, campaign {source_id} has {count}")
     found = datasets.snapshot(session, source_id, there)
     check_mapping(problem, how.properties, [p.property for p in head.problem.properties])

@@ -98,6 +98,13 @@ def _known() -> Select[str, str, str]:
 _KNOWN = _known()
 
 
+def count(session: Session, campaign_id: str, revision: int) -> int:
+    """How many readings of films a campaign had up to a revision, retracted ones included."""
+    row = MeasurementRow
+    here = (row.campaign_id == campaign_id) & (row.revision <= revision) & row.film_id.is_not(None)
+    return session.execute(select(func.count()).select_from(row).where(here)).scalar_one()
+
+
 class Heeded(NamedTuple):
     """Whether there is anything that a batch must heed; mostly there is nothing."""
 

@@ -1,11 +1,11 @@
 """Figures of the whole record for those who watch it: small queries, whatever the record's size."""
 
-from datetime import datetime, timedelta
-from typing import NamedTuple
+from datetime import timedelta
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, column, extract, func, select, true
 from sqlalchemy.dialects.postgresql import JSONB, distinct_on
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import Session
 
 from service.store.tables import (
     OUTSTANDING,
@@ -43,9 +43,9 @@ class Decisions(NamedTuple):
     p95_s: float | None
 
 
-def _age_s(of: InstrumentedAttribute[datetime]) -> ColumnElement[float]:
-    """Seconds since the earliest of some times; 0 if there is none or if it is to come."""
-    return func.greatest(func.coalesce(extract("epoch", func.now() - func.min(of)), 0.0), 0.0)
+def _age_s(earliest: ColumnElement[Any]) -> ColumnElement[float]:
+    """Seconds since a time; 0 if there is none or if it is to come."""
+    return func.greatest(func.coalesce(extract("epoch", func.now() - earliest), 0.0), 0.0)
 
 
 def jobs(session: Session) -> Jobs:
@@ -55,8 +55,8 @@ def jobs(session: Session) -> Jobs:
     query = select(
         func.count().filter(pending),
         func.count().filter(leased),
-        func.greatest(func.coalesce(extract("epoch", func.now() - func.min(row.run_after).filter(pending)), 0.0), 0.0),
-        func.greatest(func.coalesce(extract("epoch", func.now() - func.min(row.lease_until).filter(leased)), 0.0), 0.0),
+        _age_s(func.min(row.run_after).filter(pending)),
+        _age_s(func.min(row.lease_until).filter(leased)),
         func.count().filter(row.state == "dead", row.updated_at > func.now() - RECENT),
     )
     found = session.execute(query).one()
@@ -83,7 +83,7 @@ def proposals(session: Session) -> dict[str, int]:
 
 def leases(session: Session) -> tuple[int, float]:
     """Leases that are held, and for how long one that is over has not been noticed, in seconds."""
-    query = select(func.count(), _age_s(LeaseRow.expires_at)).where(LeaseRow.state == "live")
+    query = select(func.count(), _age_s(func.min(LeaseRow.expires_at))).where(LeaseRow.state == "live")
     held, over_s = session.execute(query).one()
     return held, float(over_s)
 

@@ -13,7 +13,7 @@ from models.dataset import Dataset, joined
 from models.problem import Problem
 from service.store.campaigns import FRESH
 from service.store.rows import after_id, current
-from service.store.tables import MeasurementRow, PriorDataRow, PriorReadingRow, PriorWithdrawalRow
+from service.store.tables import PriorDataRow, PriorReadingRow, PriorWithdrawalRow
 
 _AT_ONCE = 2_000
 _CENSORED = {"above_limit": 1, "below_limit": -1}
@@ -91,13 +91,6 @@ def standing_withdrawal(session: Session, prior_data_id: str) -> str | None:
     row = PriorWithdrawalRow
     query = select(row.id).where(row.prior_data_id == prior_data_id, row.ended_revision.is_(None))
     return session.execute(query).scalar_one_or_none()
-
-
-def count_readings(session: Session, campaign_id: str, revision: int) -> int:
-    """How many readings of films a campaign had up to a revision, retracted ones included."""
-    row = MeasurementRow
-    here = (row.campaign_id == campaign_id) & (row.revision <= revision) & row.film_id.is_not(None)
-    return session.execute(select(func.count()).select_from(row).where(here)).scalar_one()
 
 
 def in_force_at(session: Session, campaign_id: str, revision: int) -> Sequence[PriorDataRow]:

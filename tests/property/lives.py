@@ -6,7 +6,6 @@ refusal the status and the actions that it names as allowed. Time passes by movi
 
 import itertools
 from collections import Counter
-from dataclasses import dataclass
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from sqlalchemy import func, update
 
+from benchmarks.faults.loop import Advice
 from models.film import Film
 from service.operations.decisions import claim_decision, publish_decision, sweep
 from service.operations.refill import request_decision
@@ -32,22 +32,6 @@ OUTCOMES = ["ok", "ok", "partial", "infeasible", "equipment", "operator"]
 LATELY = 6
 """Most actions are on one of so many newest things; older ones are over."""
 PICK = st.integers(0, 2 * LATELY)
-
-
-@dataclass(frozen=True)
-class Advice:
-    """A film that a decision wants made."""
-
-    film: Film
-    mean: Any = None
-    sd: Any = None
-    gain: float | None = None
-    policy: str = "random"
-    source: str = "random"
-    reason: str = "a film of the test"
-    alternatives: tuple[Any, ...] = ()
-    pairs: tuple[Any, ...] = ()
-    cost: float | None = None
 
 
 class Lives(RuleBasedStateMachine):

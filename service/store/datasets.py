@@ -14,6 +14,7 @@ from models.dataset import Dataset
 from models.problem import Problem
 from service.errors import NotFound
 from service.store import prior_data, samples
+from service.store.columns import columns_of, point_of
 from service.store.session import lock_campaign
 from service.store.snapshots import SnapshotRow, hash_of, page, snapshot, stored_hash
 from service.store.tables import (
@@ -190,10 +191,6 @@ def whole(
     )
 
 
-_CENSORED = {"above_limit": 1, "below_limit": -1}
-"""Sign of what a saturated instrument says, by the status of the reading."""
-
-
 def to_dataset(problem: Problem, rows: Sequence[SnapshotRow]) -> Dataset:
     """The readings of the campaign's properties as arrays for the science, and the devices that are dead.
 
@@ -204,31 +201,20 @@ def to_dataset(problem: Problem, rows: Sequence[SnapshotRow]) -> Dataset:
     Returns:
         One row per reading, with NaN for the m - 1 properties that it is not of, and one per dead device, without any.
     """
-    column = {p.property: k for k, p in enumerate(problem.properties)}
-    read = [r for r in rows if r.value is not None and r.property in column]
+    known = {p.property for p in problem.properties}
+    read = [r for r in rows if r.value is not None and r.property in known]
     dead = {(r.film_id, r.device): r for r in sorted(rows, key=lambda r: r.uid, reverse=True) if r.status == "dead"}
     kept = [*read, *dead.values()]
     if not kept:
         width = problem.space.dimension + len(problem.space.process_columns)
-        return Dataset.empty(width, len(column))
-    n, m = len(kept), len(column)
-    at = (np.arange(len(read)), np.array([column[r.property] for r in read], dtype=np.intp))
-    Y, Yvar = np.full((n, m), np.nan), np.full((n, m), np.nan)
-    replicates, censored = np.ones((n, m)), np.zeros((n, m), dtype=np.int8)
-    Y[at] = [r.value for r in read]
-    Yvar[at] = [np.nan if r.std_uncertainty is None else r.std_uncertainty**2 for r in read]
-    replicates[at] = [r.replicates or 1 for r in read]
-    censored[at] = [_CENSORED.get(r.status, 0) for r in read]
+        return Dataset.empty(width, len(known))
     return Dataset(
         X=_points(problem, kept),
-        Y=Y,
-        Yvar=Yvar,
+        **columns_of(problem, read, len(kept)),
         films=np.array([r.film_id for r in kept]),
         times=np.array([r.measured_at.timestamp() for r in kept]),
         names=np.array([f"{r.instrument}/{r.uid}" for r in kept]),
         positions=np.array([r.position for r in kept]),
-        replicates=replicates,
-        censored=censored,
         dead=np.array([r.value is None for r in kept]),
     )
 
@@ -238,11 +224,5 @@ def _points(problem: Problem, rows: Sequence[SnapshotRow]) -> NDArray[np.float64
     places: dict[tuple[int, int], int] = {}  # by identity: the readings of a device share their composition
     number = [places.setdefault((id(r.composition), id(r.process)), len(places)) for r in rows]
     first = dict(zip(reversed(number), reversed(rows), strict=True))
-    points = [_point(problem, first[k]) for k in range(len(places))]
+    points = [point_of(problem, first[k].composition, first[k].process) for k in range(len(places))]
     return np.array(points, dtype=np.float64)[number]
-
-
-def _point(problem: Problem, row: SnapshotRow) -> list[float]:
-    """A device as the surrogate sees it: fractions, then process columns."""
-    fractions = [row.composition.get(e, 0.0) for e in problem.space.elements]
-    return [*fractions, *problem.space.encode_process(row.process).tolist()]

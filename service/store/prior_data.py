@@ -12,11 +12,11 @@ from sqlalchemy.orm import Session
 from models.dataset import Dataset, joined
 from models.problem import Problem
 from service.store.campaigns import FRESH
+from service.store.columns import columns_of, point_of
 from service.store.rows import after_id, current
 from service.store.tables import PriorDataRow, PriorReadingRow, PriorWithdrawalRow
 
 _AT_ONCE = 2_000
-_CENSORED = {"above_limit": 1, "below_limit": -1}
 
 
 def store(session: Session, values: Mapping[str, Any], readings: Sequence[Mapping[str, Any]]) -> None:
@@ -140,32 +140,17 @@ def with_prior_data(session: Session, problem: Problem, own: Dataset, sources: S
 
 
 def _dataset(problem: Problem, source: str, rows: Sequence[PriorReadingRow]) -> Dataset:
-    column = {p.property: k for k, p in enumerate(problem.properties)}
-    read = [r for r in rows if r.property in column]
-    n, m = len(read), len(column)
+    known = {p.property for p in problem.properties}
+    read = [r for r in rows if r.property in known]
+    n = len(read)
     if not read:
-        return Dataset.empty(problem.space.dimension + len(problem.space.process_columns), m)
-    at = (np.arange(n), np.array([column[r.property] for r in read], dtype=np.intp))
-    Y, Yvar = np.full((n, m), np.nan), np.full((n, m), np.nan)
-    replicates, censored = np.ones((n, m)), np.zeros((n, m), dtype=np.int8)
-    Y[at] = [r.value for r in read]
-    Yvar[at] = [np.nan if r.std_uncertainty is None else r.std_uncertainty**2 for r in read]
-    replicates[at] = [r.replicates or 1 for r in read]
-    censored[at] = [_CENSORED.get(r.status, 0) for r in read]
+        return Dataset.empty(problem.space.dimension + len(problem.space.process_columns), len(known))
     return Dataset(
-        X=np.array([_point(problem, r) for r in read]),
-        Y=Y,
-        Yvar=Yvar,
+        X=np.array([point_of(problem, r.composition, r.process) for r in read]),
+        **columns_of(problem, read, n),
         films=np.array([f"{source}/{r.film or ''}" for r in read]),
         times=np.zeros(n),
         names=np.array([f"{source}/{r.number:06d}" for r in read]),
         positions=np.array([np.nan if r.position is None else r.position for r in read]),
-        replicates=replicates,
-        censored=censored,
         sources=np.full(n, source),
     )
-
-
-def _point(problem: Problem, row: PriorReadingRow) -> list[float]:
-    fractions = [row.composition.get(e, 0.0) for e in problem.space.elements]
-    return [*fractions, *problem.space.encode_process(row.process).tolist()]

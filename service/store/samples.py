@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,10 +11,12 @@ import numpy as np
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from models import dataset
 from models.dataset import Dataset
 from models.problem import Problem
 from service.errors import NotFound
 from service.store import retractions
+from service.store.columns import columns_of
 from service.store.rows import after_id
 from service.store.tables import InstrumentRow, MeasurementRow, SampleRow
 
@@ -131,28 +133,19 @@ def joined(problem: Problem, films: Dataset, rows: Sequence[SampleReading]) -> D
         films: Readings of films.
         rows: Readings of samples; those of properties that are not the campaign's are left out.
     """
-    column = {p.property: k for k, p in enumerate(problem.properties)}
-    read = [r for r in rows if r.property in column]
+    known = {p.property for p in problem.properties}
+    read = [r for r in rows if r.property in known]
+    n = len(read)
     if not read:
         return films
-    n, m = len(read), len(column)
-    at = (np.arange(n), np.array([column[r.property] for r in read], dtype=np.intp))
-    Y, Yvar, replicates = np.full((n, m), np.nan), np.full((n, m), np.nan), np.ones((n, m))
-    Y[at] = [r.value for r in read]
-    Yvar[at] = [np.nan if r.std_uncertainty is None else r.std_uncertainty**2 for r in read]
-    replicates[at] = [r.replicates or 1 for r in read]
     d = problem.space.dimension
     nowhere = [*[1.0 / d] * d, *[0.0] * len(problem.space.process_columns)]  # counts for nothing, but must be finite
     samples = Dataset(
         X=np.array([nowhere] * n),
-        Y=Y,
-        Yvar=Yvar,
+        **columns_of(problem, read, n),
         films=np.array([f"{r.instrument}/{r.sample}" for r in read]),
         times=np.array([r.measured_at.timestamp() for r in read]),
         names=np.array([f"{r.instrument}/{r.uid}" for r in read]),
-        replicates=replicates,
         calibration=np.ones(n, dtype=bool),
     )
-    return Dataset(
-        **{f.name: np.concatenate([getattr(films, f.name), getattr(samples, f.name)]) for f in fields(films)}
-    )
+    return dataset.joined([films, samples])

@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from service.api import readers
 from service.api.dependencies import BellDependency, CampaignId, Key, Once, SessionsDependency
-from service.api.media import BATCH_TYPES, CSV, JSON, NDJSON, PARQUET
+from service.api.media import CSV, NDJSON, PARQUET, body_of, media_type_of
 from service.api.replies import answer_once, reply
 from service.api.schemas.fields import Label
 from service.api.schemas.measurements import (
@@ -34,13 +34,7 @@ _ROWS_AS = {
     CSV: "A header of field names, then a row per reading.",
     PARQUET: "A column per field.",
 }
-_BODY: dict[str, Any] = {
-    "required": True,
-    "content": {
-        JSON: {"schema": {"$ref": "#/components/schemas/MeasurementBatchCreate"}},
-        **{kind: {"schema": {"type": "string", "description": said}} for kind, said in _ROWS_AS.items()},
-    },
-}
+_BODY = body_of(MeasurementBatchCreate.__name__, _ROWS_AS)
 
 
 @dataclass(frozen=True)
@@ -69,11 +63,10 @@ async def _upload(
     atomic: Annotated[bool, Query(description="False: leave bad rows out, store the others.")] = True,
     validate_only: Annotated[bool, Query(description="True: check everything, store nothing.")] = False,
 ) -> Upload:
-    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
     return Upload(
         scope=f"{request.method} {request.url.path}",
         key=key,
-        media_type=media_type if media_type in BATCH_TYPES else JSON,
+        media_type=media_type_of(request),
         body=await request.body(),
         instrument=instrument,
         atomic=atomic,

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
@@ -20,7 +20,7 @@ from service.api.dependencies import (
     PriorDataId,
     SessionsDependency,
 )
-from service.api.media import BATCH_TYPES, CSV, JSON, NDJSON, PARQUET
+from service.api.media import CSV, NDJSON, PARQUET, body_of, media_type_of
 from service.api.readers import prior
 from service.api.replies import answer_once, reply
 from service.api.schemas.fields import Label, Page
@@ -47,13 +47,7 @@ _ROWS_AS = {
     CSV: "A header of field names, `x_Fe` for a fraction, `process_...` for a process variable; a row per reading.",
     PARQUET: "A column per field, named as in a table of text.",
 }
-_BODY: dict[str, Any] = {
-    "required": True,
-    "content": {
-        JSON: {"schema": {"$ref": "#/components/schemas/PriorFileCreate"}},
-        **{kind: {"schema": {"type": "string", "description": said}} for kind, said in _ROWS_AS.items()},
-    },
-}
+_BODY = body_of(PriorFileCreate.__name__, _ROWS_AS)
 _PAIR = r"^[^:\x00-\x1f\x7f]{1,128}:[^:\x00-\x1f\x7f]{1,128}$"
 Pair = Annotated[str, Query(pattern=_PAIR)]
 
@@ -92,11 +86,10 @@ async def _upload(
     ] = "refuse",
     validate_only: Annotated[bool, Query(description="True: check everything, store nothing.")] = False,
 ) -> Upload:
-    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
     return Upload(
         scope=f"{request.method} {request.url.path}",
         key=key,
-        media_type=media_type if media_type in BATCH_TYPES else JSON,
+        media_type=media_type_of(request),
         body=await request.body(),
         how=Reading(name, _pairs(rename), {k: _number_or_text(v) for k, v in _pairs(process).items()}, unfit),
         validate_only=validate_only,

@@ -11,9 +11,8 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import TypeAdapter, ValidationError
 
 from service.api.media import CSV, JSON, NDJSON, PARQUET
-from service.api.problems import field_problem
 from service.api.readers import delimited, parquet
-from service.api.readers.sheet import Form, Row
+from service.api.readers.sheet import Form, Row, of_shape
 from service.api.readers.sources import lines, parsed_json
 from service.api.schemas.prior_data import PriorFileEnvelope, PriorRowCreate
 from service.errors import Violation
@@ -43,29 +42,13 @@ def read(media_type: str, body: bytes) -> tuple[list[PriorReading], dict[int, li
     """
     rows = _READERS[media_type](body)
     refused = {row: _moved(found) for row, found in enumerate(rows) if isinstance(found, list)}
-    good = _parsed(rows, refused)
-    if good is None:  # the faults are known now, so the others are without
-        good = _parsed(rows, refused) or []
+    good = of_shape(_ROWS, rows, refused, "rows")
     return [PriorReading(**{name: getattr(row, name) for name in PriorRowCreate.model_fields}) for row in good], refused
 
 
 def _moved(found: Sequence[Violation]) -> list[Violation]:
     """Faults that a reader of batches found, where this body has them."""
     return [Violation(v.pointer.replace("/measurements/", "/rows/", 1), v.message, v.row) for v in found]
-
-
-def _parsed(rows: Sequence[Row], refused: dict[int, list[Violation]]) -> list[PriorRowCreate] | None:
-    """Every row that is not refused; none if some are to be, which are added to `refused`."""
-    numbers = [row for row in range(len(rows)) if row not in refused]
-    try:
-        return _ROWS.validate_python([rows[row] for row in numbers])
-    except ValidationError as error:
-        for fault in error.errors(include_url=False):
-            at, *inside = fault["loc"]
-            row = numbers[int(at)]
-            problem = field_problem({**fault, "loc": ("body", "rows", row, *inside)}, {"rows": rows})
-            refused.setdefault(row, []).append(Violation(problem.pointer or "", problem.message, row))
-        return None
 
 
 def _object(body: bytes) -> list[Row]:

@@ -62,6 +62,7 @@ MEASUREMENTS = Form(FIELDS, NUMBERS, INTEGERS)
 Row = Mapping[str, Any] | list[Violation]
 """Fields by name, or why the row cannot be read."""
 Line = TypeVar("Line")
+Shape = TypeVar("Shape")
 _HEADER = re.compile(r"(value|std_uncertainty)\s*\[(.+)\]")
 _SAID = attrgetter(*Reading._fields)
 _ROWS = TypeAdapter(list[MeasurementCreate])
@@ -143,23 +144,39 @@ def unreadable(row: int, message: str) -> list[Violation]:
 def shaped(rows: Sequence[Row]) -> tuple[list[Reading], dict[int, list[Violation]]]:
     """The rows of good shape as readings, and what is wrong with the others, by row number."""
     refused = {row: found for row, found in enumerate(rows) if isinstance(found, list)}
-    good = _parsed(rows, refused)
+    return [Reading._make(_SAID(fields)) for fields in of_shape(_ROWS, rows, refused, "measurements")], refused
+
+
+def of_shape(
+    shape: TypeAdapter[list[Shape]], rows: Sequence[Row], refused: dict[int, list[Violation]], held: str
+) -> list[Shape]:
+    """The rows of good shape; what is wrong with others is added to `refused`.
+
+    Args:
+        shape: Of all rows.
+        rows: As they were read.
+        refused: Rows that could not be read, by number.
+        held: Name of the field that holds the rows, for the pointers.
+    """
+    good = _parsed(shape, rows, refused, held)
     if good is None:  # the faults are known now, so the others are without
-        good = _parsed(rows, refused) or []
-    return [Reading._make(_SAID(fields)) for fields in good], refused
+        good = _parsed(shape, rows, refused, held) or []
+    return good
 
 
-def _parsed(rows: Sequence[Row], refused: dict[int, list[Violation]]) -> list[MeasurementCreate] | None:
+def _parsed(
+    shape: TypeAdapter[list[Shape]], rows: Sequence[Row], refused: dict[int, list[Violation]], held: str
+) -> list[Shape] | None:
     """Every row that is not refused; none if some are to be, which are added to `refused`."""
     numbers = [row for row in range(len(rows)) if row not in refused]
     try:
-        return _ROWS.validate_python([rows[row] for row in numbers])
+        return shape.validate_python([rows[row] for row in numbers])
     except ValidationError as error:
-        body = {"measurements": rows}
+        body = {held: rows}
         for fault in error.errors(include_url=False):
             at, *inside = fault["loc"]
             row = numbers[int(at)]
-            problem = field_problem({**fault, "loc": ("body", "measurements", row, *inside)}, body)
+            problem = field_problem({**fault, "loc": ("body", held, row, *inside)}, body)
             refused.setdefault(row, []).append(Violation(problem.pointer or "", problem.message, row))
         return None
 

@@ -14,6 +14,7 @@ noise; only the pool differs. Targets for generators are better than the best by
 
 Arms: `uniform` draws evenly, `lattice` takes compositions in steps of 5 at.%, `jitter` and `vae` are the generators
 (retrained each round, warm), `mixed` takes a third each of uniform, jitter and vae, and says which of them won.
+With `--log FILE` a study may be cut and go on: each campaign is a line there, and is not played again.
 Figures: regret of the best true value read, in sd of the property; rounds until within the best 1 % of 4,000 even draws
 (`goal`), and until within 1 sd of the best there is (`near`), one more than there are where that never was; differences
 paired by seed. A composition stands for a uniform film.
@@ -235,26 +236,50 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=30)
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--steps", type=int, default=600, help="of each training of the model")
+    parser.add_argument("--log", type=Path, help="one line for each campaign; what is there already is not repeated")
     parser.add_argument("--write", action="store_true", help="store the table under benchmarks/results/generators")
     options = parser.parse_args()
     facts = provenance()
     print(heading(f"loops with generators, {options.task}"))
     land = invar() if options.task == "invar" else wide()
     model = ConditionalVAE(steps=options.steps, width=64, latent=8, pool=8)
-    runs: list[dict[str, object]] = []
+    runs = played(options.log)
+    done = {(run["arm"], run["seed"]) for run in runs}
     for seed in range(options.seeds):
         for arm in options.arms:
-            runs.append(campaign(land, arm, seed, options.rounds, model))
-            print(json.dumps(runs[-1]), flush=True)
-    rows = table(runs, options.arms)
-    print(markdown_table(rows))
-    if options.write:
-        RESULTS.mkdir(parents=True, exist_ok=True)
-        stored = {**facts, "task": options.task, "rows": rows, "campaigns": runs}
-        (RESULTS / f"loops_{options.task}.json").write_text(json.dumps(stored, indent=1) + "\n")
-        where = "\n".join(f"- {key}: {value}" for key, value in facts.items())
-        page = f"# Loops with generators: {options.task}\n\n{where}\n\n{markdown_table(rows)}\n"
-        (RESULTS / f"loops_{options.task}.md").write_text(page)
+            if (arm, seed) not in done:
+                runs.append(campaign(land, arm, seed, options.rounds, model))
+                noted(runs[-1], options.log)
+        if options.write:  # after every seed: a study that is cut keeps what it has
+            whole = [run for run in runs if int(str(run["seed"])) <= seed]
+            write(options.task, facts, table(whole, options.arms), whole)
+    print(markdown_table(table(runs, options.arms)))
+
+
+def played(log: Path | None) -> list[dict[str, object]]:
+    """Campaigns that an earlier part of the study noted."""
+    if log is None or not log.exists():
+        return []
+    return [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+
+
+def noted(run: dict[str, object], log: Path | None) -> None:
+    """Print a campaign, and keep it where a later part of the study looks."""
+    print(json.dumps(run), flush=True)
+    if log is not None:
+        with log.open("a") as lines:
+            lines.write(json.dumps(run) + "\n")
+
+
+def write(task: str, facts: dict[str, object], rows: list[dict[str, object]], runs: list[dict[str, object]]) -> None:
+    """Keep the table as JSON and as Markdown."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    stored = {**facts, "task": task, "rows": rows, "campaigns": runs}
+    (RESULTS / f"loops_{task}.json").write_text(json.dumps(stored, indent=1) + "\n")
+    where = "\n".join(f"- {key}: {value}" for key, value in facts.items())
+    explained = (__doc__ or "").split("\n\n", 2)[2]
+    page = f"# Loops with generators: {task}\n\n{where}\n\n{explained}\n{markdown_table(rows)}\n"
+    (RESULTS / f"loops_{task}.md").write_text(page)
 
 
 if __name__ == "__main__":

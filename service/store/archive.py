@@ -29,6 +29,10 @@ from service.store.tables import (
 LEFT_OUT = {
     "idempotency": "answers to requests belong to the service that gave them",
     "lease": "leases hold secrets of robots, which are none elsewhere",
+    "api_key": "who may ask is each service's own affair",
+    "campaign_grant": "as with keys",
+    "web_session": "as with keys",
+    "audit": "it tells of keys that mean nothing elsewhere",
     "array": "arrays are files of their own, under their hash",
 }
 """Tables that are no part of a campaign's archive, and why."""

@@ -187,8 +187,47 @@ THIRD: dict[str, list[dict[str, Any]]] = {
     "replay": [{"id": "rpl_a", **_of_campaign, "proposal_id": "prp_a", "state": "succeeded", "verdict": "identical"}],
 }
 
-RELEASED = {"0001": FIRST, "0002": FIRST | SECOND, "0003": FIRST | SECOND | THIRD}
+FOURTH: dict[str, list[dict[str, Any]]] = {
+    "prior_data": [
+        {
+            "id": "pri_a",
+            **_of_campaign,
+            "name": "literature",
+            "kind": "file",
+            "source": {"form": "text/csv", "sha256": "d" * 64, "properties": {}, "process": {}, "unfit": "leave_out"},
+            "rows": 1,
+            "left_out": {"dead": 1},
+            "content_hash": "e" * 64,
+            "revision": 3,
+        }
+    ],
+    "prior_reading": [
+        {
+            "prior_data_id": "pri_a",
+            "number": 0,
+            "property": "m",
+            "unit": "emu/cm3",
+            "value": 0.5,
+            "status": "ok",
+            "composition": ENDS[0],
+            "process": {},
+            "row_hash": "f" * 64,
+        }
+    ],
+    "prior_withdrawal": [
+        {"id": "pwd_a", "prior_data_id": "pri_a", **_of_campaign, "reason": "another phase", "revision": 4}
+    ],
+}
+
+RELEASED = {
+    "0001": FIRST,
+    "0002": FIRST | SECOND,
+    "0003": FIRST | SECOND | THIRD,
+    "0004": FIRST | SECOND | THIRD | FOURTH,
+}
 """What each version of the schema is given; the newest one needs no entry, since everything else tests it."""
+LATER = [("0003", "retraction"), ("0004", "prior_data"), ("0004", "prior_withdrawal")]
+"""Causes of the revisions from 2 on, and the version that has them first."""
 
 
 def fill(connection: Connection, version: str) -> set[str]:
@@ -199,11 +238,10 @@ def fill(connection: Connection, version: str) -> set[str]:
     for table in metadata.sorted_tables:
         for row in record.get(table.name, []):
             connection.execute(insert(table).values(row))
-    if version == "0003":
-        campaign = metadata.tables["campaign"]
-        connection.execute(campaign.update().values(revision=2))
-        connection.execute(
-            insert(metadata.tables["revision"]).values({**_of_campaign, "number": 2, "cause": "retraction"})
-        )
+    later = [cause for first, cause in LATER if version >= first]
+    for number, cause in enumerate(later, start=2):
+        connection.execute(metadata.tables["campaign"].update().values(revision=number))
+        revision = {**_of_campaign, "number": number, "cause": cause}
+        connection.execute(insert(metadata.tables["revision"]).values(revision))
     connection.commit()
     return set(metadata.tables) - set(record) - {"alembic_version"}

@@ -19,6 +19,7 @@ from service.store.tables.campaigns import CampaignConfigRow, CampaignRow, Event
 from service.store.tables.decisions import ArtifactRow, DecisionRow, JobRow, ModelVersionRow, ProposalRow
 from service.store.tables.films import CompositionReadingRow, FilmRow, LeaseRow
 from service.store.tables.instruments import CalibrationRow, SampleRow
+from service.store.tables.keys import AuditRow, GrantRow, KeyRow, WebSessionRow
 from service.store.tables.measurements import InstrumentRow, MeasurementBatchRow, MeasurementRow
 from service.store.tables.prior_data import PriorDataRow, PriorReadingRow, PriorWithdrawalRow
 from service.store.tables.replays import ReplayRow
@@ -38,6 +39,7 @@ __all__ = [
     "ArrayRow",
     "ArtifactRow",
     "AttachmentRow",
+    "AuditRow",
     "Base",
     "CalibrationRow",
     "CampaignConfigRow",
@@ -46,9 +48,11 @@ __all__ = [
     "DecisionRow",
     "EventRow",
     "FilmRow",
+    "GrantRow",
     "IdempotencyRow",
     "InstrumentRow",
     "JobRow",
+    "KeyRow",
     "LeaseRow",
     "MeasurementBatchRow",
     "MeasurementRow",
@@ -63,5 +67,6 @@ __all__ = [
     "RetractionRow",
     "RevisionRow",
     "SampleRow",
+    "WebSessionRow",
     "table_of",
 ]

@@ -31,9 +31,12 @@ from filmloop_client.errors import (
 )
 from filmloop_client.history import History, Lineage, Replay
 from filmloop_client.instrument import Instrument, Reading
+from filmloop_client.keeping import Keeping
+from filmloop_client.offline import OfflineInstrument
 from filmloop_client.prior_data import PriorData, PriorRow
 from filmloop_client.record import Record, Retraction, Sample, SampleReading
-from filmloop_client.robot import Claim, Robot
+from filmloop_client.robot import Claim, Infeasible, Robot
+from filmloop_client.spool import SetAside
 
 __all__ = [
     "BadRequest",
@@ -47,11 +50,14 @@ __all__ = [
     "FilmDevice",
     "FilmloopError",
     "History",
+    "Infeasible",
     "Instrument",
     "Invalid",
+    "Keeping",
     "Lineage",
     "ModelVersion",
     "NotFound",
+    "OfflineInstrument",
     "Pareto",
     "Posterior",
     "Predictions",
@@ -68,6 +74,7 @@ __all__ = [
     "Sample",
     "SampleReading",
     "ServerFault",
+    "SetAside",
     "Stale",
     "StopAdvice",
     "TooLarge",

@@ -20,6 +20,7 @@ from filmloop_client.answers import (
     StopAdvice,
 )
 from filmloop_client.exports import Exports
+from filmloop_client.following import follow
 from filmloop_client.history import History
 from filmloop_client.instrument import Instrument
 from filmloop_client.paging import Item, pages
@@ -288,6 +289,20 @@ class Campaign:
             if not page["items"] or page["next"] in (None, after):
                 return
             after = page["next"]
+
+    def follow(self, after: int | None = None, *, give_up_s: float | None = None) -> Iterator[Event]:
+        """Events as they happen, each once and in order, across restarts of the service; it does not end.
+
+        Args:
+            after: Number of the last event that is known, 0 for all from the beginning; only new ones if left out.
+            give_up_s: How long to try again while nobody answers; None for ever.
+
+        Raises:
+            Unreachable: If nobody answered for `give_up_s`.
+        """
+        if after is None:
+            after = max((event.seq for event in self.events()), default=0)
+        return follow(self._transport, self.id, after, give_up_s)
 
     def _act_on(self, proposal_id: str, body: Mapping[str, Any]) -> Proposal:
         return Proposal.model_validate(self._transport.post(f"/v1/proposals/{proposal_id}/actions", body).json())

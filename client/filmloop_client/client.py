@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -10,7 +11,11 @@ from pydantic import BaseModel
 
 from filmloop_client.answers import CampaignState
 from filmloop_client.campaign import Campaign
+from filmloop_client.instrument import Instrument
+from filmloop_client.offline import OfflineInstrument
 from filmloop_client.paging import pages
+from filmloop_client.robot import Robot
+from filmloop_client.spool import Lane
 from filmloop_client.transport import Transport
 
 __all__ = ["Campaign", "Campaigns", "Client"]
@@ -133,6 +138,24 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def instrument(self, campaign_id: str, name: str) -> Instrument:
+        """An instrument of a campaign; nothing is asked, so that it can be had while the network is down."""
+        return Instrument(self.transport, campaign_id, name)
+
+    def robot(self, campaign_id: str, name: str) -> Robot:
+        """A robot of a campaign; nothing is asked."""
+        return Robot(self.transport, campaign_id, name)
+
+    def offline_instrument(self, campaign_id: str, name: str, folder: Path | str) -> OfflineInstrument:
+        """An instrument that keeps its readings in a folder of this computer until Filmloop has them.
+
+        Nothing is asked, so that it can be had while the network is down; what waits there is sent from now on.
+
+        Raises:
+            OSError, sqlite3.Error: If the folder cannot be used.
+        """
+        return OfflineInstrument(self.transport, Lane(campaign_id, name), folder)
 
     def close(self) -> None:
         """Close the connections."""

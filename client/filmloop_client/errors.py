@@ -16,6 +16,7 @@ class FilmloopError(Exception):
         errors: One entry per offending field: `pointer`, `message` and, for tables, `row`.
         type: Stable name of the problem, e.g. `urn:filmloop:problem:not-found`.
         request_id: Quote it when you ask whoever runs the service.
+        retry_after_s: Seconds that the service asks to wait before the next attempt, if it says so.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class FilmloopError(Exception):
         self.errors: list[dict[str, Any]] = [e for e in document.get("errors") or [] if isinstance(e, dict)]
         self.type = str(document.get("type") or "about:blank")
         self.request_id: str | None = document.get("request_id")
+        self.retry_after_s: float | None = None
         super().__init__(self._message())
 
     def _message(self) -> str:

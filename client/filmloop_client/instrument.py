@@ -4,7 +4,7 @@ import gzip
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
@@ -79,7 +79,7 @@ class Instrument:
             Invalid: If a reading is refused; `errors` names each. Then none of the batch was stored.
             Conflict: If a uid was already used for other content.
         """
-        rows = [r.model_dump(mode="json", exclude=_not_given(r)) for r in readings]
+        rows = [row_of(reading) for reading in readings]
         body = {"instrument": self.name, "measurements": rows}
         answer = self._transport.post(self._path, body, params=_options(atomic, validate_only))
         return Batch.model_validate(answer.json())
@@ -111,7 +111,17 @@ class Instrument:
 
     @property
     def _path(self) -> str:
-        return f"/v1/campaigns/{self.campaign_id}/measurement-batches"
+        return batch_path(self.campaign_id)
+
+
+def batch_path(campaign_id: str) -> str:
+    """Where batches of a campaign are posted."""
+    return f"/v1/campaigns/{campaign_id}/measurement-batches"
+
+
+def row_of(reading: Reading) -> dict[str, Any]:
+    """A reading as it is sent."""
+    return reading.model_dump(mode="json", exclude=_not_given(reading))
 
 
 def _options(atomic: bool, validate_only: bool) -> dict[str, str]:

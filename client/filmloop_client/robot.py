@@ -1,14 +1,26 @@
 """A robot: asks which film to make, makes it, says what became of it."""
 
+import logging
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from filmloop_client.answers import Film, Lease, Proposal, ProposedFilm
+from filmloop_client.answers import Composition, Film, Lease, Proposal, ProposedFilm
+from filmloop_client.errors import Conflict
+from filmloop_client.keeping import Keeping
 from filmloop_client.transport import Transport, retry_after
+
+logger = logging.getLogger("filmloop.client")
 
 LONGEST_WAIT_S = 25.0
 """Longest time for which the service itself holds a claim open; longer waits are several claims."""
+_LOOK_S = 2.0
+"""How often a robot asks whether a campaign that is paused goes on."""
+
+
+class Infeasible(Exception):
+    """Raised by a robot's `make`: the material will not form there. The model learns from it, and the robot goes on."""
 
 
 class Claim:
@@ -80,6 +92,10 @@ class Claim:
         """Give the proposal back, before `start`."""
         return self._move("release", {})
 
+    def kept(self) -> Keeping:
+        """Renew the lease in the background for the length of a `with` block; its `lost` says if it was in vain."""
+        return Keeping(self.renew, self.lease)
+
     def _move(self, action: str, body: Mapping[str, Any]) -> dict[str, Any]:
         answer = self._transport.post(
             f"/v1/leases/{self.lease.id}/{action}", body, headers={"Lease-Token": self.lease.token}
@@ -96,6 +112,96 @@ class Robot:
         self._transport = transport
         self.campaign_id = campaign_id
         self.name = name
+        self.stopped = threading.Event()
+        """Set by `stop` and `emergency_stop`: whatever makes a film may look at it."""
+        self._held: Claim | None = None
+        self._lock = threading.Lock()
+
+    def run(
+        self, make: Callable[[Claim], Sequence[Composition] | None], *, films: int | None = None, wait_s: float = 60.0
+    ) -> int:
+        """Make films until the campaign is over or its budget spent, `films` are made, or somebody says `stop`.
+
+        A film that this robot was making when it crashed comes first. While a film is made its lease is renewed.
+
+        Args:
+            make: Makes one film and returns the compositions as made, one per device, or None if they are not known.
+                If it raises `Infeasible`, the film is reported so and the next one asked for; any other exception is
+                reported as a fault of the equipment and raised here.
+            films: How many at most.
+            wait_s: How long one claim may wait for a decision that knows the newest data.
+
+        Returns:
+            How many films were made.
+        """
+        made = 0
+        while not self.stopped.is_set() and (films is None or made < films):
+            try:
+                claim = self.claim(wait_s)
+            except Conflict as refusal:
+                if refusal.type.endswith("budget-spent") or self._campaign_is_over():
+                    break
+                self.stopped.wait(_LOOK_S)
+                continue
+            if claim is not None:
+                made += self._made(claim, make)
+        return made
+
+    def stop(self) -> None:
+        """Let `run` end after the film that is being made."""
+        self.stopped.set()
+
+    def emergency_stop(self, reason: str) -> None:
+        """Give up the film in the making, and ask for no other; from any thread.
+
+        This tells Filmloop only: what cuts the power of the tool must not wait for a network. A film whose material
+        is being spent is reported as failed by the operator; one that was not begun goes back to the queue. If the
+        service cannot be reached, the film becomes overdue there and waits for a person.
+
+        Raises:
+            FilmloopError: If the service could not be told.
+        """
+        self.stopped.set()
+        with self._lock:
+            held, self._held = self._held, None
+        if held is None:
+            return
+        if held.film_id is None:
+            held.release()
+        else:
+            held.fail(f"emergency stop: {reason}", outcome="operator")
+
+    def _made(self, claim: "Claim", make: Callable[[Claim], Sequence[Composition] | None]) -> int:
+        self._held = claim
+        with claim.kept() as keeping:
+            try:
+                claim.start()
+                compositions = make(claim)
+            except Infeasible as found:
+                reason = str(found) or "infeasible"
+                self._report(lambda: claim.fail(reason, outcome="infeasible"), keeping)
+                return 0
+            except BaseException as error:
+                reason = f"{type(error).__name__}: {error}"
+                self._report(lambda: claim.fail(reason), keeping)
+                raise
+            return self._report(lambda: claim.complete(compositions), keeping)
+
+    def _report(self, tell: Callable[[], object], keeping: Keeping) -> int:
+        """Say what became of the film that is held, unless an emergency stop said it already, or nobody asks."""
+        with self._lock:
+            held, self._held = self._held, None
+        if held is None or held.film_id is None:
+            return 0
+        if keeping.lost.is_set():
+            logger.warning("film %s was taken from %s: %s", held.film_id, self.name, keeping.reason)
+            return 0
+        tell()
+        return 1
+
+    def _campaign_is_over(self) -> bool:
+        state = self._transport.get(f"/v1/campaigns/{self.campaign_id}").json()["state"]
+        return state not in {"draft", "active", "paused"}
 
     def claim(self, wait_s: float = LONGEST_WAIT_S) -> Claim | None:
         """Ask for the next film.

@@ -1,11 +1,13 @@
 """One request, told once: retried under one Idempotency-Key until it is answered or patience runs out."""
 
+import copy
 import json
 import logging
 import random
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -50,6 +52,35 @@ class Transport:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+    def impatient(self) -> "Transport":
+        """One over the same connections that gives up at once, for callers that make their own pauses."""
+        other = copy.copy(self)
+        other.patience = 0.0
+        return other
+
+    @contextmanager
+    def stream(
+        self, path: str, *, params: Mapping[str, Any], headers: Mapping[str, str], silence_s: float
+    ) -> Iterator[httpx.Response]:
+        """Open an answer that does not end, in one attempt.
+
+        Args:
+            path: Below the base URL.
+            params: Of the query.
+            headers: For this call only.
+            silence_s: The longest time without a byte; after it the connection counts as lost.
+
+        Raises:
+            httpx.TransportError: If there is no connection, or none any more.
+            FilmloopError: If the answer is not a success.
+        """
+        timeout = httpx.Timeout(self.timeout, read=silence_s)
+        with self._http.stream("GET", path, params=params, headers=headers, timeout=timeout) as answer:
+            if not answer.is_success:
+                answer.read()
+                raise self._given_up(answer.request, answer)
+            yield answer
 
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> httpx.Response:
         """Read; parameters that are None are left out.
@@ -155,7 +186,9 @@ class Transport:
 
     def _given_up(self, request: httpx.Request, answer: httpx.Response | httpx.TransportError) -> Exception:
         if isinstance(answer, httpx.Response):
-            return from_response(answer)
+            error = from_response(answer)
+            error.retry_after_s = retry_after(answer)
+            return error
         return Unreachable(
             f"no answer from {request.url.copy_with(path='/', query=None)} within {self.patience:g} s",
             detail=_reason(answer),

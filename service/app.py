@@ -44,6 +44,7 @@ from service.store import schema
 from service.store.bell import Bell
 from service.store.session import make_engine, make_sessions
 from service.telemetry import configure_logging
+from service.web import mounting
 
 TITLE = "Filmloop"
 ROUTERS = (
@@ -106,6 +107,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     described = app.openapi
     whole = functools.cache(lambda: openapi.describe(described(), (*measurements.BODIES, *prior_data.BODIES)))
     app.openapi = whole  # type: ignore[method-assign]
+    mounting.install(app)
     return app
 
 

@@ -1,0 +1,37 @@
+"""Puts the pages into the application."""
+
+from fastapi import FastAPI
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from service.web.guard import PageGuard
+from service.web.pages import campaign, campaigns, preferences
+from service.web.rendering import STATIC
+
+ROUTERS = (
+    preferences.router,
+    campaigns.router,
+    campaign.router,
+)
+"""Every page, in the order in which addresses are matched."""
+FOR_EVER = "public, max-age=31536000, immutable"
+
+
+def install(app: FastAPI) -> None:
+    """Add every page, the static files, and what surrounds them. Last of all, so that it is outermost."""
+    for router in ROUTERS:
+        app.include_router(router, include_in_schema=False)
+    app.mount("/static", StaticPart(directory=STATIC), name="static")
+    app.add_middleware(PageGuard)
+
+
+class StaticPart(StaticFiles):
+    """Static files: kept for ever if their address says which version they are, asked after each time if not."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """A file, or nothing new."""
+        answer = await super().get_response(path, scope)
+        versioned = b"v=" in scope.get("query_string", b"")
+        answer.headers["Cache-Control"] = FOR_EVER if versioned else "no-cache"
+        return answer

@@ -1,0 +1,1 @@
+"""The pages, one module per noun; `service/web/mounting.py` names each."""

@@ -1,0 +1,103 @@
+"""From a template and what it shows to an answer, in the visitor's language and theme."""
+
+import functools
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import HTTPConnection
+
+from service.web import catalogue, colours, formats
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+THEMES = ("auto", "light", "dark")
+LANGUAGE_COOKIE = "filmloop_language"
+THEME_COOKIE = "filmloop_theme"
+
+
+def render(request: HTTPConnection, template: str, status: int = 200, **shown: Any) -> HTMLResponse:  # noqa: ANN401
+    """Answer with a page, or with a part of one.
+
+    Args:
+        request: Who asks; its cookies and headers choose language and theme.
+        template: Name of a file under `templates`.
+        status: Of the answer.
+        **shown: What the template shows.
+    """
+    html = environment().get_template(template).render(**_surroundings(request), **shown)
+    return HTMLResponse(html, status_code=status)
+
+
+def language_of(request: HTTPConnection) -> str:
+    """The visitor's language."""
+    return catalogue.chosen(request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language"))
+
+
+def words_of(request: HTTPConnection) -> Callable[..., str]:
+    """The catalogue in the visitor's language, as the templates have it as `t`."""
+    return functools.partial(catalogue.text, language_of(request))
+
+
+@functools.cache
+def environment() -> Environment:
+    """The templates: everything is escaped, and a name that does not exist is an error."""
+    found = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters |= {
+        "number": formats.number,
+        "pm": formats.plus_minus,
+        "count": formats.count,
+        "formula": formats.formula,
+        "instant": formats.instant,
+        "trade": formats.trade,
+        "short": formats.short_id,
+        "gradient": formats.gradient,
+        "mixed": colours.mixed,
+        "path": functools.partial(quote, safe=""),
+    }
+    found.globals |= {
+        "static": static,
+        "has_words": catalogue.has,
+        "languages": catalogue.LANGUAGES,
+        "themes": THEMES,
+        "element_colours": colours.element_colours,
+    }
+    return found
+
+
+def static(name: str) -> str:
+    """Address of a static file; it changes with the file, so that browsers may keep it for ever."""
+    return f"/static/{name}?v={_digest(name)}"
+
+
+@functools.cache
+def _digest(name: str) -> str:
+    return hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
+
+
+def _surroundings(request: HTTPConnection) -> dict[str, Any]:
+    theme = request.cookies.get(THEME_COOKIE)
+    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return {
+        "t": words_of(request),
+        "lang": language_of(request),
+        "theme": theme if theme in THEMES else "auto",
+        "here": here,
+        "visitor": getattr(request.state, "visitor", None),
+    }
+
+
+def is_part(request: Request) -> bool:
+    """Whether the browser asks for a part of a page it has."""
+    return request.headers.get("hx-request") == "true"

@@ -1,0 +1,78 @@
+/* What every page does: times in the reader's zone, dialogs, live parts, charts, messages. */
+import { drawAll } from "./charts.js";
+import { listen } from "./forms.js";
+
+const page = document.documentElement;
+const words = JSON.parse(document.getElementById("words").textContent);
+const relative = new Intl.RelativeTimeFormat(page.lang, { numeric: "always", style: "short" });
+const absolute = new Intl.DateTimeFormat(page.lang, { dateStyle: "medium", timeStyle: "short" });
+const clock = new Intl.DateTimeFormat(page.lang, { timeStyle: "medium" });
+const STEPS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+
+function age(seconds) {
+  const [unit, size] = STEPS.find(([, s]) => Math.abs(seconds) >= s) ?? STEPS.at(-1);
+  return relative.format(Math.round(seconds / size), unit);
+}
+
+function tell(root = document) {
+  for (const element of root.querySelectorAll("time[data-time]")) {
+    const when = new Date(element.dateTime);
+    const kind = element.dataset.time;
+    element.textContent = kind === "age" ? age((when - Date.now()) / 1000) : (kind === "time" ? clock : absolute).format(when);
+    if (!element.title) element.title = absolute.format(when);
+  }
+}
+
+export function say(text, kind = "") {
+  const box = document.getElementById("messages");
+  const message = document.createElement("div");
+  message.className = kind;
+  message.textContent = text;
+  box.append(message);
+  setTimeout(() => message.remove(), kind === "bad" ? 9000 : 4500);
+}
+
+/* One stream per campaign page; a burst of events is one refresh of its parts. */
+function follow(root) {
+  const campaign = root.dataset.live;
+  const mark = document.getElementById("live");
+  let last = root.dataset.after;
+  let waiting = null;
+  const changed = () => { waiting = null; document.body.dispatchEvent(new CustomEvent("campaign-changed")); };
+  const stream = new EventSource(`/campaigns/${campaign}/events?after=${last}`);
+  const show = (on) => { if (mark) { mark.className = `live ${on ? "on" : "off"}`; mark.textContent = on ? words.live : words.lost; } };
+  stream.onopen = () => show(true);
+  stream.onerror = () => show(false);
+  stream.onmessage = (message) => {
+    last = message.lastEventId;
+    document.body.dispatchEvent(new CustomEvent("campaign-event", { detail: JSON.parse(message.data) }));
+    waiting ??= setTimeout(changed, 300);
+  };
+  addEventListener("pagehide", () => stream.close());
+}
+
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest("[data-opens]");
+  if (opener) {
+    const dialog = document.getElementById(opener.dataset.opens);
+    for (const [name, value] of Object.entries(JSON.parse(opener.dataset.fill ?? "{}"))) {
+      for (const field of dialog.querySelectorAll(`[name="${name}"]`)) field.value = value;
+      for (const place of dialog.querySelectorAll(`[data-shows="${name}"]`)) place.textContent = value;
+    }
+    dialog.showModal();
+  }
+  if (event.target.closest("[data-closes]")) event.target.closest("dialog")?.close();
+  if (event.target.closest("[data-prints]")) print();
+});
+
+document.addEventListener("htmx:load", (event) => { tell(event.target); drawAll(event.target); });
+document.addEventListener("htmx:responseError", () => say(words.lost, "bad"));
+document.addEventListener("htmx:sendError", () => say(words.lost, "bad"));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawAll(document));
+setInterval(() => tell(), 1000 * 10);
+
+tell();
+drawAll(document);
+listen(say, words);
+const live = document.querySelector("[data-live]");
+if (live) follow(live);

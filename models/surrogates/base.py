@@ -17,6 +17,7 @@ from models.dataset import Dataset
 from models.problem import Problem
 from models.surrogates.best_composition import climbs
 from models.surrogates.latent import Latent
+from models.surrogates.portrait import PropertyPortrait
 from models.surrogates.posterior_map import PosteriorMap, PropertyMap, feasible, feasible_points, middle_process
 from models.surrogates.torch_yield import Survival
 from models.tensors import to_array, to_tensor
@@ -88,6 +89,10 @@ class Surrogate(Protocol):
     @property
     def film_effect_sd(self) -> Array:
         """`m` standard deviations of a film's offset, in physical units."""
+        ...
+
+    def portrait(self, problem: Problem, dataset: Dataset) -> tuple[PropertyPortrait, ...]:
+        """What the model shows of itself for charts, one per property, given the dataset that it was fitted to."""
         ...
 
     def arrays(self) -> dict[str, NDArray[Any]]:

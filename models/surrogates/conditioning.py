@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import block_diag, solve_triangular
+from scipy.linalg import block_diag, lapack, solve_triangular
 
 from models.surrogates.diagnostics import leave_film_out
 from models.surrogates.evidence import (
@@ -30,7 +30,14 @@ from models.surrogates.evidence import (
 )
 from models.surrogates.hyperparameters import Hyperparameters
 from models.surrogates.kernels import matern52_across
-from models.surrogates.sparse import FilmNoise, Inducing, inducing_points, sparse_leave_film_out, sparse_posterior
+from models.surrogates.sparse import (
+    FilmNoise,
+    Inducing,
+    inducing_points,
+    sparse_leave_film_out,
+    sparse_posterior,
+    sparse_solve,
+)
 
 Array = NDArray[np.float64]
 
@@ -101,6 +108,12 @@ class Conditioner:
             return sparse_leave_film_out(self._induced[1], self.data.y, self._noise)
         inverse = symmetric_inverse(self.factor.copy(order="F"))
         return leave_film_out(inverse, self.data.y, self.data.film)
+
+    def solve(self, columns: Array) -> Array:
+        """K^-1 times `columns` (n x k), K as the inducing values see it where the posterior is sparse."""
+        if self.sparse:
+            return sparse_solve(self._induced[1], columns, self._noise)
+        return np.asarray(lapack.dpotrs(self.factor, columns, lower=1)[0])
 
     def unexplained(self) -> float:
         """Share of the prior variance at the readings that the inducing values leave to chance; 0 where exact."""

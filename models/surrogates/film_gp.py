@@ -28,6 +28,7 @@ from models.surrogates.film_gp_state import FilmGPState
 from models.surrogates.fit_report import column_report, named, sensitivities, yield_report
 from models.surrogates.hyperparameters import Hyperparameters
 from models.surrogates.latent import Latent, LatentPrior
+from models.surrogates.portrait import PropertyPortrait, portrait
 from models.surrogates.prior_data import CONDITIONED, prior_data_report, thinned
 from models.surrogates.replicates import merged
 from models.surrogates.torch_noise import misread_variance, reading_variance
@@ -223,6 +224,18 @@ class FilmGP(GPyTorchModel):
         """Per objective what `column_report` says; how many devices work."""
         reports = [column_report(self.state, k, components) for k, components in enumerate(self._sets)]
         return {"objectives": reports, "yield": yield_report(self.state.yield_model)}
+
+    def portrait(self, problem: Problem, dataset: Dataset) -> tuple[PropertyPortrait, ...]:
+        """What the model shows of itself for charts, property by property.
+
+        Args:
+            problem: Whose properties they are.
+            dataset: The one that the model was fitted to, in any order.
+        """
+        known = _known(dataset.canonical())
+        return tuple(
+            portrait(sought, self.state, k, self._sets[k], known) for k, sought in enumerate(problem.properties)
+        )
 
     def _told(self, problem: Problem, dataset: Dataset) -> dict[str, Any]:
         """The metrics with the names of films and readings, and what each element does."""

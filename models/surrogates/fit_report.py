@@ -76,10 +76,7 @@ def held_out(state: FilmGPState, k: int, components: Sequence[Conditioner]) -> d
     shares, wild = (SHARES, WILD) if robust else (np.ones(1), np.ones(1))
     means, sds = [], []
     for component in components:
-        mean, sd = component.leave_film_out()
-        data = component.data
-        own = replace(data, inflation=1.0).noise(component.h)
-        f = np.maximum(sd**2 - data.noise(component.h), 0.0)
+        mean, f, own = film_by_film(component)
         means += [mean] * len(wild)
         sds += [np.sqrt(f + r**2 * own) for r in wild]
     weights = np.tile(shares, len(components)) / len(components)
@@ -89,6 +86,17 @@ def held_out(state: FilmGPState, k: int, components: Sequence[Conditioner]) -> d
     sound = np.sqrt((sd[first] ** 2).mean(0) + mean[first].var(0))
     report = {**calibration(y, mean, sd, weights), **reliability(y, mean, sd, weights)}
     return report | {"film_residuals": film_residuals(y, centre, sound, film[rows])}
+
+
+def film_by_film(component: Conditioner) -> tuple[Array, Array, Array]:
+    """Predict each reading from all films but its own, as if nothing were known of the reading itself.
+
+    Returns:
+        `n` means, `n` variances of what is read, `n` variances of a sound reading about it.
+    """
+    mean, sd = component.leave_film_out()
+    own = replace(component.data, inflation=1.0).noise(component.h)
+    return mean, np.maximum(sd**2 - component.data.noise(component.h), 0.0), own
 
 
 def yield_report(model: YieldModel | None) -> dict[str, Any] | None:

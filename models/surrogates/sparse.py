@@ -121,6 +121,20 @@ def sparse_posterior(inducing: Inducing, y: Array, noise: FilmNoise) -> tuple[Ar
     return project, (directions.T @ (solved @ y)) / np.sqrt(weight * (1.0 + weight))
 
 
+def sparse_solve(inducing: Inducing, columns: Array, noise: FilmNoise) -> Array:
+    """Q^-1 times `columns` (n x k), with Q = A^T A + D the covariance of the readings as the inducing values see it."""
+    _, W = _inverse_root(inducing, noise)
+    return np.asarray(noise.solve(columns.T).T - W.T @ (W @ columns))
+
+
+def _inverse_root(inducing: Inducing, noise: FilmNoise) -> tuple[Array, Array]:
+    """A of eq. (1) and W = (I + B)^(-1/2) A D^-1, `M x n` each: Q^-1 = D^-1 - W^T W."""
+    _, across = inducing.whitened()
+    solved = noise.solve(across)
+    factor = cholesky(np.eye(len(across)) + solved @ across.T)
+    return across, solve_triangular(factor, solved, lower=True)
+
+
 def sparse_leave_film_out(inducing: Inducing, y: Array, noise: FilmNoise) -> tuple[Array, Array]:
     """Predict the readings of each film from those of the others, as `diagnostics.leave_film_out` does, in n M^2.
 
@@ -130,10 +144,7 @@ def sparse_leave_film_out(inducing: Inducing, y: Array, noise: FilmNoise) -> tup
     Returns:
         `n` predicted means and `n` predicted standard deviations.
     """
-    _, across = inducing.whitened()
-    solved = noise.solve(across)
-    factor = cholesky(np.eye(len(across)) + solved @ across.T)
-    W = solve_triangular(factor, solved, lower=True)
+    across, W = _inverse_root(inducing, noise)
     pull = noise.solve(y) - W.T @ (W @ y)
     unexplained = np.maximum(inducing.variance - np.einsum("ij,ij->j", across, across), 0.0)
     mean, sd = np.empty_like(y), np.empty_like(y)

@@ -24,7 +24,7 @@ def stored(problem, dataset):
 def test_one_objective_has_a_recommendation():
     problem = small_lab.problem(direction="minimise")
     bundle, insights = stored(problem, small_lab.dataset(3))
-    assert set(insights) == {"recommendation"}
+    assert set(insights) == {"recommendation", "portrait"}
     served = RecommendationRead.model_validate(insights["recommendation"] | LINEAGE)
     assert abs(sum(served.composition.values()) - 1.0) < 1e-9
     assert 300.0 <= served.process["anneal"] <= 900.0
@@ -35,7 +35,8 @@ def test_one_objective_has_a_recommendation():
 def test_several_objectives_have_trade_offs():
     problem = trade_off_lab.problem(2, limited=True)
     _, insights = stored(problem, trade_off_lab.measured(problem))
-    assert set(insights) == {"pareto"}
+    assert set(insights) == {"pareto", "portrait"}
+    assert [p["property"] for p in insights["portrait"]["properties"]] == ["p0", "p1", "roughness"]
     served = ParetoRead.model_validate(insights["pareto"] | LINEAGE)
     assert [v.property for v in served.points[0].values] == ["p0", "p1", "roughness"]
     assert served.hypervolume_believed.mean >= served.hypervolume_measured.mean > 0.0

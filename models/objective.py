@@ -35,6 +35,20 @@ class Objective(BaseModel):
         """Turn physical values into values to be maximised (and back: the map is its own inverse)."""
         return self.sign() * values
 
+    def improvement(self, mean: NDArray[np.float64], sd: NDArray[np.float64], over: float) -> NDArray[np.float64]:
+        """Expected improvement of normal values over a bound, in the objective's own unit and direction.
+
+        E[max(0, z)] = sd (u Phi(u) + phi(u)), u = mean(z) / sd, with z how much better than `over` a value is; where sd
+        is 0, what the mean says.
+        """
+        better = self.sign() * (mean - over)
+        spread = np.maximum(sd, np.finfo(np.float64).tiny)
+        with np.errstate(over="ignore"):
+            u = better / spread
+            return np.where(
+                sd > 0.0, better * ndtr(u) + sd * np.exp(-0.5 * u * u) / np.sqrt(2.0 * np.pi), np.maximum(better, 0.0)
+            )
+
 
 class OutcomeConstraint(BaseModel):
     """A measured property that has to keep within limits. What it is where nothing was read has to be learned.

@@ -1,0 +1,128 @@
+"""What the record tells in pictures: how far a campaign has come, what was read where, one film device by device."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy.orm import Session
+
+from models.objective import Objective, Property
+from models.problem import Problem
+from service.store import campaigns, charts, datasets
+from service.store.charts import Standing
+
+Array = NDArray[np.float64]
+
+MOST_DEVICES = 800
+"""Devices that a picture shows at most; extremes come first."""
+MOST_READINGS = 20_000
+"""Readings of one film that are looked at."""
+
+
+@dataclass(frozen=True)
+class FilmRead:
+    """One film as a point of the history."""
+
+    film_id: str
+    best: float
+    """Its best reading."""
+    best_so_far: float
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a campaign has come, film by film."""
+
+    property: str
+    """The objective's; of several objectives empty."""
+    unit: str
+    maximised: bool
+    standings: tuple[Standing, ...]
+    """What a model expected at the best composition (of several objectives: the hypervolume) after so many films."""
+    films: tuple[FilmRead, ...]
+    """In the order in which they were read; empty for several objectives."""
+    budget: int | None
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Devices that were read, or some of very many."""
+
+    property: str
+    unit: str
+    film: tuple[str, ...]
+    device: tuple[int, ...]
+    composition: Array
+    """`j x d`, as well as it is known, in the order of the campaign's elements."""
+    value: Array
+    """`j` mean readings."""
+    of: int
+    """Devices that there are."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One reading of a film."""
+
+    device: int
+    property: str
+    value: float | None
+    status: str
+    std_uncertainty: float | None
+    measured_at: datetime
+
+
+def progress(session: Session, campaign_id: str) -> Progress:
+    """How far a campaign has come.
+
+    Raises:
+        NotFound: If there is no such campaign.
+    """
+    campaign = campaigns.get(session, campaign_id)
+    problem = datasets.head(session, campaign_id).problem
+    budget = campaigns.config(session, campaign_id, campaign.config_revision).budget_films
+    stood = tuple(charts.standings(session, campaign_id))
+    if len(problem.objectives) > 1:
+        unit = " x ".join(o.unit for o in problem.objectives)
+        return Progress("", unit, True, stood, (), budget)
+    sought = problem.objectives[0]
+    films = _history(session, campaign_id, sought)
+    return Progress(sought.property, sought.unit, sought.direction == "maximise", stood, films, budget)
+
+
+def _history(session: Session, campaign_id: str, sought: Objective) -> tuple[FilmRead, ...]:
+    found = charts.film_extremes(session, campaign_id, sought.property)
+    best = np.array([f.highest if sought.direction == "maximise" else f.lowest for f in found])
+    so_far = sought.to_maximised(np.maximum.accumulate(sought.to_maximised(best))) if len(best) else best
+    return tuple(
+        FilmRead(f.film_id, float(own), float(until)) for f, own, until in zip(found, best, so_far, strict=True)
+    )
+
+
+def cloud(session: Session, campaign_id: str, problem: Problem, sought: Property, most: int = MOST_DEVICES) -> Cloud:
+    """Devices with a reading of a property, at most `most`: the extremes and an even share of the others."""
+    found, of = charts.device_values(session, campaign_id, sought.property, most)
+    made_of = charts.made_of(session, {f.film_id for f in found})
+    points = [made_of[f.film_id, f.device] for f in found]
+    fractions = [[x.get(e, 0.0) for e in problem.space.elements] for x in points]
+    return Cloud(
+        sought.property,
+        sought.unit,
+        tuple(f.film_id for f in found),
+        tuple(f.device for f in found),
+        np.array(fractions, dtype=np.float64).reshape(-1, problem.space.dimension),
+        np.array([f.value for f in found], dtype=np.float64),
+        of,
+    )
+
+
+def film_readings(session: Session, film_id: str) -> list[Reading]:
+    """Every reading of a film that counts."""
+    return [Reading(*row) for row in charts.film_readings(session, film_id, MOST_READINGS)]
+
+
+def film_numbers(session: Session, campaign_id: str, film_ids: Sequence[str]) -> dict[str, int]:
+    """The how manieth film of the campaign each one is."""
+    return charts.film_numbers(session, campaign_id, film_ids)

@@ -1,0 +1,142 @@
+"""Readings boiled down in the database to what a chart can show: a page must not fetch a hundred thousand of them."""
+
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.orm import Session
+
+from service.store import compositions, retractions
+from service.store.tables import CompositionReadingRow, DecisionRow, FilmRow, MeasurementRow
+
+
+class Standing(NamedTuple):
+    """Where a campaign stood when so many films had been read."""
+
+    films: int
+    best_mean: float | None
+    best_sd: float | None
+    expected_gain: float | None
+
+
+class FilmExtremes(NamedTuple):
+    """A film's readings of one property, from the first to the last revision in which one came."""
+
+    film_id: str
+    first_revision: int
+    readings: int
+    lowest: float
+    highest: float
+
+
+class DeviceValue(NamedTuple):
+    """The mean reading of one property at a device."""
+
+    film_id: str
+    device: int
+    value: float
+    readings: int
+
+
+def standings(session: Session, campaign_id: str) -> Sequence[Standing]:
+    """The last decision at each number of films, fewest films first."""
+    row = DecisionRow
+    query = (
+        select(row.films, row.best_mean, row.best_sd, row.expected_gain)
+        .distinct(row.films)
+        .where(row.campaign_id == campaign_id)
+        .order_by(row.films, row.revision.desc(), row.created_at.desc())
+    )
+    return [Standing(*found) for found in session.execute(query)]
+
+
+def film_extremes(session: Session, campaign_id: str, name: str) -> Sequence[FilmExtremes]:
+    """Lowest and highest reading that counts of each film, in the order in which films were first read."""
+    row, first = MeasurementRow, func.min(MeasurementRow.revision)
+    query = (
+        select(row.film_id, first, func.count(), func.min(row.value), func.max(row.value))
+        .where(*_read(campaign_id, name))
+        .group_by(row.film_id)
+        .order_by(first, row.film_id)
+    )
+    found = session.execute(query)
+    return [FilmExtremes(str(row[0]), row[1], row[2], _real(row[3]), _real(row[4])) for row in found]
+
+
+def device_values(session: Session, campaign_id: str, name: str, most: int) -> tuple[Sequence[DeviceValue], int]:
+    """Mean reading of devices, and how many devices there are.
+
+    Where there are more than `most`: a quarter of them the highest, a quarter the lowest, the others an even share.
+    """
+    row = MeasurementRow
+    means = (
+        select(row.film_id, row.device, func.avg(row.value).label("value"), func.count().label("readings"))
+        .where(*_read(campaign_id, name))
+        .group_by(row.film_id, row.device)
+        .subquery()
+    )
+    total = func.count().over()
+    ranked = select(
+        means,
+        func.row_number().over(order_by=means.c.value.desc()).label("from_top"),
+        func.row_number().over(order_by=means.c.value).label("from_bottom"),
+        func.row_number().over(order_by=(means.c.film_id, means.c.device)).label("number"),
+        total.label("total"),
+    ).subquery()
+    c, extreme = ranked.c, most // 4
+    step = func.greatest(1, c.total / (most - 2 * extreme) + 1)
+    few, even = c.total <= most, func.mod(c.number, step) == 0
+    kept = or_(few, c.from_top <= extreme, c.from_bottom <= extreme, even)
+    found = session.execute(select(c.film_id, c.device, c.value, c.readings, c.total).where(kept)).all()
+    return [DeviceValue(*row[:4]) for row in found], int(found[0].total) if found else 0
+
+
+def made_of(session: Session, film_ids: Collection[str]) -> dict[tuple[str, int], dict[str, float]]:
+    """What each device of films is made of, as well as that is known now."""
+    row = CompositionReadingRow
+    query = (
+        select(row.film_id, row.device, row.composition)
+        .where(row.film_id.in_(film_ids), retractions.composition_counts_now())
+        # Later knowledge counts before earlier of its kind: the last one stays.
+        .order_by(compositions.weight(), row.revision)
+    )
+    return {(film_id, device): composition for film_id, device, composition in session.execute(query)}
+
+
+def film_readings(session: Session, film_id: str, most: int) -> Sequence[Any]:
+    """Device, property, value, status, uncertainty, time of a film's readings that count, at most `most`."""
+    row = MeasurementRow
+    query = (
+        select(row.device, row.property, row.value, row.status, row.std_uncertainty, row.measured_at)
+        .where(row.film_id == film_id, retractions.counts_now())
+        .order_by(row.device, row.property, row.measured_at, row.uid)
+        .limit(most)
+    )
+    return session.execute(query).all()
+
+
+def film_numbers(session: Session, campaign_id: str, film_ids: Collection[str]) -> dict[str, int]:
+    """The how manieth film of its campaign each one is, counted from 1 in the order in which they were begun."""
+    counted = select(FilmRow.id, func.row_number().over(order_by=FilmRow.id).label("number")).where(
+        FilmRow.campaign_id == campaign_id
+    )
+    numbered = counted.subquery()
+    query = select(numbered.c.id, numbered.c.number).where(numbered.c.id.in_(film_ids))
+    return {row[0]: row[1] for row in session.execute(query)}
+
+
+def _real(value: float | None) -> float:
+    """The value of a reading that has one."""
+    return float("nan") if value is None else value
+
+
+def _read(campaign_id: str, name: str) -> tuple[ColumnElement[bool], ...]:
+    """Readings of films that have a value and count."""
+    row = MeasurementRow
+    return (
+        row.campaign_id == campaign_id,
+        row.property == name,
+        row.film_id.is_not(None),
+        row.value.is_not(None),
+        retractions.counts_now(),
+    )

@@ -22,6 +22,7 @@ create table if not exists waiting (
     number integer primary key autoincrement, campaign_id text not null, instrument text not null,
     row text not null, parcel text, put_at text not null);
 create index if not exists waiting_parcel on waiting (parcel);
+create index if not exists waiting_lane on waiting (campaign_id, instrument, number);
 create table if not exists aside (
     number integer primary key autoincrement, campaign_id text not null, instrument text not null,
     row text not null, reason text not null, put_at text not null);
@@ -107,10 +108,9 @@ class Spool:
         """
         closed = set(but_not)
         with self._writing() as database:
-            lanes = database.execute(
-                "select campaign_id, instrument, min(number) from waiting group by 1, 2 order by 3"
-            ).fetchall()
-            lane = next((Lane(*found[:2]) for found in lanes if Lane(*found[:2]) not in closed), None)
+            oldest = database.execute("select campaign_id, instrument from waiting order by number")
+            lane = next((lane for found in oldest if (lane := Lane(*found)) not in closed), None)
+            oldest.close()
             if lane is None:
                 return None
             key = self._key_of_oldest(database, lane)

@@ -86,6 +86,11 @@ class FilmSearch(_Policy):
     """Starting films that are scored before the refinement."""
     cost: CostModel | None = None
     """Weighs what a film gains against what it costs; every film costs the same if not given."""
+    starts: Literal["auto", "systematic", "merged", "generated"] = "auto"
+    """Where the search begins: `systematic` draws films and lays them by rule, `generated` lays them through drawn
+    compositions: even ones, some near the best, and those of the campaign's generator for values beyond it; `merged`
+    does both. `auto` is `systematic`, unless the campaign has a generator and more film structures than can be searched
+    one by one."""
 
 
 class ExpectedImprovement(FilmSearch):
@@ -147,6 +152,18 @@ class HypervolumeImprovement(FilmSearch):
     objectives: ClassVar[tuple[int, int]] = (2, 4)
     heeds_outcomes: ClassVar[bool] = True
     name: Literal["hypervolume_improvement"] = "hypervolume_improvement"
+    mc_samples: int = Field(strict=True, default=128, ge=16, le=4096)
+    """Quasi-Monte-Carlo samples of the joint posterior."""
+
+
+class InverseDesign(_Policy):
+    """Generate, predict, make the best few, learn, begin again: `models/policies/inverse_design.py`."""
+
+    name: Literal["inverse_design"] = "inverse_design"
+    draws: int = Field(strict=True, default=256, ge=16, le=8192)
+    """Compositions that are generated for one film."""
+    top: int = Field(strict=True, default=8, ge=1, le=256)
+    """Best of them through which films are laid."""
     mc_samples: int = Field(strict=True, default=128, ge=16, le=4096)
     """Quasi-Monte-Carlo samples of the joint posterior."""
 
@@ -248,6 +265,7 @@ PolicyChoice = Annotated[
     | Mapping
     | MeanExpectedImprovement
     | HypervolumeImprovement
+    | InverseDesign
     | SpaceFilling
     | RandomFilms,
     Field(discriminator="name"),

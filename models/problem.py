@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from models.catalog import Auto, FilmGP, FilmSearch, PolicyChoice, SurrogateChoice
+from models.catalog import Auto, FilmGP, FilmSearch, GeneratorChoice, PolicyChoice, SurrogateChoice
 from models.composition import ContinuousVariable, SearchSpace
 from models.feasibility import film_clash
 from models.film import FilmGeometry, choice_violations
@@ -24,6 +24,9 @@ class Problem(BaseModel):
     film: FilmGeometry = FilmGeometry()
     surrogate: SurrogateChoice = FilmGP()
     policy: PolicyChoice = Auto()
+    generator: GeneratorChoice | None = None
+    """What learns beside the surrogate to draw compositions; none if not given. Whether films are sought from its draws
+    is said by the policy (`starts`)."""
     initial_films: int = Field(strict=True, default=2, ge=1, le=1000)
     """Space-filling films to make before the policy decides."""
     seed: int = Field(strict=True, default=0, ge=0, le=2**31 - 1)

@@ -8,6 +8,7 @@ import numpy as np
 from models.catalog import SpaceFilling
 from models.dataset import Dataset
 from models.film import Film
+from models.generators.base import Generator
 from models.policies.base import Policy, Question, Recommendation
 from models.policies.space_filling import SpaceFillingPolicy
 from models.problem import Problem
@@ -28,6 +29,7 @@ def propose(
     count: int,
     seed: int,
     left: int | None = None,
+    generator: Generator | None = None,
     progress: Progress = silent,
 ) -> list[Recommendation]:
     """Choose the next `count` films, one after the other: each chosen one is in flight for the next.
@@ -42,6 +44,7 @@ def propose(
         count: Number of films to choose.
         seed: From which every random choice is drawn.
         left: Films that the campaign may still ask for, these among them; None if it has no end.
+        generator: Of the problem's elements and properties, for policies that begin from what it draws.
         progress: Called often with a short phase word; may raise to stop.
 
     Returns:
@@ -55,7 +58,7 @@ def propose(
     surrogate = None if bundle is None else bundle.surrogate
     ordered = tuple(sorted(pending, key=lambda film: film.points().tobytes()))
     own, prior = dataset.of_films().canonical(), dataset.prior().canonical()
-    question = Question(problem, own, ordered, seed, surrogate, progress, prior=prior)
+    question = Question(problem, own, ordered, seed, surrogate, progress, prior=prior, generator=generator)
     chosen: list[Recommendation] = []
     for number in range(count):
         known = films_known(question)

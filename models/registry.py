@@ -12,6 +12,7 @@ from models.policies.auto import AutoPolicy
 from models.policies.base import Policy
 from models.policies.expected_improvement import ExpectedImprovementPolicy
 from models.policies.hypervolume_improvement import HypervolumeImprovementPolicy
+from models.policies.inverse_design import InverseDesignPolicy
 from models.policies.knowledge_gradient import KnowledgeGradientPolicy
 from models.policies.mapping import MappingPolicy
 from models.policies.mean_expected_improvement import MeanExpectedImprovementPolicy
@@ -34,6 +35,7 @@ POLICIES: dict[str, Callable[[Any], Policy]] = {
     "auto": lambda options: AutoPolicy(options, policy_for),
     "expected_improvement": ExpectedImprovementPolicy,
     "hypervolume_improvement": HypervolumeImprovementPolicy,
+    "inverse_design": InverseDesignPolicy,
     "knowledge_gradient": KnowledgeGradientPolicy,
     "mapping": MappingPolicy,
     "mean_expected_improvement": MeanExpectedImprovementPolicy,

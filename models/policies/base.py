@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from models.dataset import Dataset
 from models.film import Film
+from models.generators.base import Generator
 from models.problem import Problem
 from models.structures import Structures, film_structures
 from models.surrogates.base import Progress, Surrogate
@@ -20,6 +21,8 @@ STAND_INS = 256
 BEST_READ = 3
 """Best readings around which structures are always searched, should there be too many of them."""
 Source = Literal["model", "space_filling", "random"]
+Origin = Literal["systematic", "uniform", "jitter", "generator"]
+"""What laid the starting film from which a search came to its best one."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,8 @@ class Recommendation:
     """Every pair of elements that can be graded, the most gainful first; empty if the policy computes no gain."""
     cost: float | None = None
     """What making the film costs, in the unit of the policy's cost model; None if it has none."""
+    start: Origin | None = None
+    """What laid the film from which the search came to this one; None if nothing was searched."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,8 @@ class Question:
     """Films that the campaign may still ask for, this one among them; None if it has no end."""
     prior: Dataset | None = None
     """Readings from elsewhere on which the surrogate rests beside those of `dataset`; none of them is to be beaten."""
+    generator: Generator | None = None
+    """Of the problem's elements and properties; None if there is none that may be used."""
 
     def rng(self) -> np.random.Generator:
         """A fresh generator: the same question gives the same numbers."""

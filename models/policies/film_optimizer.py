@@ -6,7 +6,7 @@ that are refined are valued together, step by step.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from models.catalog import FilmSearch
 from models.descent import descend_together
-from models.policies.base import Question
+from models.policies.base import Origin, Question
 from models.policies.film_acquisition import FilmAcquisition, device_subset
-from models.policies.film_starts import starting_films
+from models.policies.generated import starting_pools
 from models.polytope import STEP
 from models.structures import Drawn, FilmStructure
 from models.tensors import to_array, to_tensor
@@ -53,6 +53,8 @@ class Candidate:
     structure: FilmStructure
     w: Array
     value: float
+    origin: Origin = "systematic"
+    """What laid the film from which the search came here."""
 
 
 def best_films(
@@ -75,23 +77,24 @@ def best_films(
     if question.structures.listed:
         return score(acquisition, question.structures.all_listed(), s)
     first = acquisition if rough is None else rough
-    starts = starting_films(question, first, options.raw_films, s, rng)
-    if not starts:
+    pools = starting_pools(question, first, options, s, rng)
+    if not pools:
         return []
-    scored = score(first, _most_promising(score(first, starts, s[::2])), s)
+    starts = [c for origin, films in pools.items() for c in score(first, films, s[::2], origin=origin)]
+    scored = sorted(again(first, _most_promising(sorted(starts, key=_worst_last)), s), key=_worst_last)
     extent = question.structures.extent
     most = max(1.0, SCOUTS * min(1.0, CHEAP / max(1, len(question.dataset))))
     scouts = refine(_scouts(scored, round(most * options.restarts), extent), first, s, steps=SCOUT_STEPS)
     if rough is not None:
-        scouts = score(acquisition, [(c.structure, c.w[None]) for c in scouts], s)
+        scouts = again(acquisition, scouts, s)
     best = distinct(sorted(scouts, key=_worst_last), options.restarts, extent)
     refined = refine(best, acquisition, s, steps=STEPS)
     return sorted([*refined, *scouts, *scored], key=_worst_last)
 
 
-def _most_promising(scored: list[Candidate]) -> Drawn:
+def _most_promising(scored: list[Candidate]) -> list[Candidate]:
     """The best starting films by a score of every other device, and the best one of each pair."""
-    return [(c.structure, c.w[None]) for c in (*scored[:KEPT], *best_of_pairs(scored[KEPT:]).values())]
+    return [*scored[:KEPT], *best_of_pairs(scored[KEPT:]).values()]
 
 
 def best_of_pairs(ranked: list[Candidate]) -> dict[Pair, Candidate]:
@@ -160,8 +163,8 @@ def refine(starts: Sequence[Candidate], acquisition: FilmAcquisition, s: Array, 
 
     regions = [start.structure.region for start in starts]
     ended = descend_together(regions, [start.w for start in starts], losses, close=CLOSE_ENOUGH, steps=steps)
-    again = score(acquisition, [(c.structure, w[None]) for c, w in zip(starts, ended, strict=True)], s, ranked=False)
-    return [min(pair, key=_worst_last) for pair in zip(starts, again, strict=True)]
+    moved = again(acquisition, [replace(c, w=w) for c, w in zip(starts, ended, strict=True)], s)
+    return [min(pair, key=_worst_last) for pair in zip(starts, moved, strict=True)]
 
 
 class _Climb:
@@ -187,11 +190,15 @@ def _worst_last(candidate: Candidate) -> float:
     return -candidate.value
 
 
-def score(acquisition: FilmAcquisition, films: Drawn, s: Array, *, ranked: bool = True) -> list[Candidate]:
-    """Value of many films, the best first if `ranked`."""
-    points = to_tensor(np.concatenate([structure.points(w, s) for structure, w in films]))
+def score(acquisition: FilmAcquisition, films: Drawn, s: Array, *, origin: Origin = "systematic") -> list[Candidate]:
+    """Value of many films that were laid by `origin`, the best first."""
+    flat = [Candidate(structure, row, 0.0, origin) for structure, w in films for row in w]
+    return sorted(again(acquisition, flat, s), key=_worst_last)
+
+
+def again(acquisition: FilmAcquisition, candidates: Sequence[Candidate], s: Array) -> list[Candidate]:
+    """The same films, in their order, valued by an acquisition."""
+    points = to_tensor(np.concatenate([c.structure.points(c.w[None], s) for c in candidates]))
     with torch.no_grad():
         values = torch.cat([acquisition.value(batch) for batch in torch.split(points, BATCH)]).tolist()
-    flat = [(structure, row) for structure, w in films for row in w]
-    scored = [Candidate(structure, row, value) for (structure, row), value in zip(flat, values, strict=True)]
-    return sorted(scored, key=_worst_last) if ranked else scored
+    return [replace(c, value=value) for c, value in zip(candidates, values, strict=True)]

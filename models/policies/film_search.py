@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from models.catalog import FilmSearch
 from models.film import Film
-from models.policies.base import Alternative, PairScore, Question, Recommendation
+from models.policies.base import Alternative, Origin, PairScore, Question, Recommendation
 from models.policies.cost import FilmCost, Priced, film_cost
 from models.policies.film_acquisition import FilmAcquisition
 from models.policies.film_optimizer import Candidate, best_films, best_of_pairs, distinct
@@ -16,6 +16,15 @@ RUNNERS_UP = 5
 """Alternatives that are reported."""
 TOLD = 0.005
 """Smaller changes along a film are not told."""
+
+
+BEGAN: dict[Origin, str] = {
+    "systematic": "",
+    "uniform": "; the search began from a composition drawn evenly",
+    "jitter": "; the search began near what was read",
+    "generator": "; the search began from a generated composition",
+}
+"""What a reason has to add of the start of the search."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +40,15 @@ class Chosen:
     why: str = ""
     """Which elements the film grades, and why, for the reason."""
     cost: FilmCost | None = None
+    start: Origin = "systematic"
+    """What laid the film from which the search came to this one."""
 
     def recommend(self, policy: str, reason: str) -> Recommendation:
         """As the answer of a policy with a model."""
+        said = reason + self.why + BEGAN[self.start]
         answer = Recommendation(
-            self.film, None, None, self.gain, policy, "model", reason + self.why, self.alternatives, self.pairs
+            *(self.film, None, None, self.gain, policy, "model", said, self.alternatives, self.pairs),
+            start=self.start,
         )
         if self.cost is None:
             return answer
@@ -97,7 +110,7 @@ def choose(
     scores = _scores(question, pairs, gains[1 + len(runners_up) :])
     unit = question.problem.objectives[0].unit if len(question.problem.objectives) == 1 else ""
     why = grading_words(film, question.problem, scores, unit)
-    return Chosen(film, gains[0], tuple(sorted(others, key=lambda a: -a.gain)), scores, why, cost)
+    return Chosen(film, gains[0], tuple(sorted(others, key=lambda a: -a.gain)), scores, why, cost, chosen.origin)
 
 
 def searched(question: Question) -> str:

@@ -83,7 +83,7 @@ def _devices(structure: FilmStructure, w: Array, s: Array) -> Array:
 def _anchors(question: Question, acquisition: FilmAcquisition, devices: Array, rng: np.random.Generator) -> Array:
     """Single points with the largest gain, then with the best posterior means, read ones among them, `j x (d + p)`."""
     some = devices[rng.choice(len(devices), min(POOL, len(devices)), replace=False)]
-    pool = np.concatenate([_best_read(question).X[:POOL], some])
+    pool = np.concatenate([best_read(question).X[:POOL], some])
     with torch.no_grad():
         gains = to_array(acquisition.value(to_tensor(pool)[:, None, :]))
     m = len(question.problem.objectives)
@@ -93,7 +93,7 @@ def _anchors(question: Question, acquisition: FilmAcquisition, devices: Array, r
     return chosen
 
 
-def _best_read(question: Question) -> Dataset:
+def best_read(question: Question) -> Dataset:
     """The readings, those of the first objective's best values first."""
     read = question.read()
     y = question.problem.objectives[0].to_maximised(read.Y[:, 0])
@@ -101,9 +101,16 @@ def _best_read(question: Question) -> Dataset:
 
 
 def _through(anchors: Array, structure: FilmStructure, w: Array, s: Array, rng: np.random.Generator) -> Array:
-    """Move films (b x (2d + free)) to where one of their devices lies on an anchor, as far as the rules let them."""
+    """Move films (b x (2d + free)) to where one of their devices lies on one of the anchors."""
+    return through(anchors[rng.integers(len(anchors), size=len(w))], structure, w, s, rng)
+
+
+def through(anchor: Array, structure: FilmStructure, w: Array, s: Array, rng: np.random.Generator) -> Array:
+    """Move each film (b x (2d + free)) to where one of its devices lies on its own anchor (b x (d + p)), about.
+
+    Which device, and how long the film becomes, is drawn; it goes as far as the rules let it.
+    """
     d, p = len(structure.support), len(structure.fixed)
-    anchor = anchors[rng.integers(len(anchors), size=len(w))]
     device = rng.choice(s, size=len(w))[:, None]
     stretch = rng.uniform(0.2, 1.0, size=(len(w), 1)) * (rng.random((len(w), 1)) > FLAT)
     gradient = (w[:, d : 2 * d] - w[:, :d]) * stretch

@@ -63,8 +63,19 @@ def _longest(structure: FilmStructure, x: Array, s: Array) -> Array:
 
 def _reached(structure: FilmStructure, start: Array, along: Array) -> Array:
     """The farthest points of the region from `start` along each direction (b x v); none where the line misses it."""
-    region = structure.region
-    rows, slack = region.G, region.h - region.G @ start
+    _, most = multiples(structure, start, along)
+    good = np.isfinite(most)
+    films: Array = start + most[good, None] * along[good]
+    kept: Array = films[is_inside(structure, films)]
+    return kept
+
+
+def multiples(structure: FilmStructure, start: Array, along: Array) -> tuple[Array, Array]:
+    """Between which multiples of directions (b x v) from starts (v, or b x v) the inequalities of a region hold, `b`.
+
+    Not finite where no multiple of 0 or more does.
+    """
+    rows, slack = structure.region.G, structure.region.h - start @ structure.region.G.T
     rate = along @ rows.T
     with np.errstate(divide="ignore", invalid="ignore"):
         limit = slack / rate
@@ -73,7 +84,11 @@ def _reached(structure: FilmStructure, start: Array, along: Array) -> Array:
     # What no length can mend, and equalities of the region that the line does not keep.
     blocked = ((np.abs(rate) <= TOLERANCE) & (slack < -TOLERANCE)).any(axis=1)
     good = np.isfinite(most) & (least <= most) & ~blocked
-    films: Array = start + most[good, None] * along[good]
+    return np.where(good, least, np.inf), np.where(good, most, np.inf)
+
+
+def is_inside(structure: FilmStructure, films: Array) -> NDArray[np.bool_]:
+    """Which films (b x v) obey the equalities of a region, `b`."""
+    region = structure.region
     inside = region.from_inner(region.to_inner(films))
-    kept: Array = films[np.abs(inside - films).max(axis=1, initial=0.0) < TOLERANCE]
-    return kept
+    return np.asarray(np.abs(inside - films).max(axis=1, initial=0.0) < TOLERANCE)

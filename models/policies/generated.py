@@ -1,0 +1,180 @@
+"""Films laid through generated compositions: beside, or instead of, films that are drawn and laid by rule.
+
+Three sources: even draws, so that what nobody expects is looked at, too; jitter of what was read, which needs no
+training; and the campaign's generator. The last two are asked for values a little beyond the best posterior mean at
+what was read; of several objectives beyond points of the Pareto front, in all of them. Draws only propose: the
+acquisition decides.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.catalog import FilmSearch, NeighbourJitter, UniformSimplex
+from models.generators.base import Examples, Generator, Wish
+from models.generators.neighbour_jitter import NeighbourJitterGenerator
+from models.generators.uniform_simplex import UniformSimplexGenerator
+from models.objective import OutcomeConstraint
+from models.pareto import non_dominated
+from models.policies.base import Origin, Question
+from models.policies.film_acquisition import FilmAcquisition
+from models.policies.film_starts import FLAT, READ, STEPS, best_read, starting_films, through
+from models.policies.films_through import is_inside, multiples
+from models.structures import TRACE, Drawn, FilmStructure, film_structures
+
+Array = NDArray[np.float64]
+
+AHEAD = (0.1, 0.4)
+"""How far beyond the best the wanted values lie, in standard deviations of what is expected where was read."""
+FRONT = 4
+"""Points of a Pareto front beyond which is asked."""
+SHARE = 4
+"""One in so many starting films is laid through draws of each source, one more where none is laid by rule."""
+THROUGH = 2
+"""Films that are laid through each draw."""
+
+Starts = Literal["systematic", "merged", "generated"]
+
+
+def starts_of(question: Question, options: FilmSearch) -> Starts:
+    """Where a search begins; `auto` was settled by `benchmarks/generators/films.py`."""
+    if options.starts != "auto":
+        return options.starts
+    many = question.problem.generator is not None and not question.structures.complete
+    return "merged" if many else "systematic"
+
+
+def starting_pools(
+    question: Question,
+    acquisition: FilmAcquisition,
+    options: FilmSearch,
+    s: Array,
+    rng: np.random.Generator,
+) -> dict[Origin, Drawn]:
+    """Films to be scored before some of them are refined, by what laid them; empty if no structure holds one.
+
+    Args:
+        question: The problem and what is known.
+        acquisition: The gain of films.
+        options: How many, and from where.
+        s: Shares of end B at the devices, `K`.
+        rng: For every draw of a systematic film; others have a stream of their own, and change none of these.
+    """
+    starts, pools = starts_of(question, options), dict[Origin, Drawn]()
+    if starts != "systematic":
+        count = options.raw_films // (SHARE if starts == "merged" else SHARE - 1)
+        drawn = generated(question, count // THROUGH)
+        own = np.random.default_rng([question.seed, len(drawn)])
+        pools = {origin: laid(question, X, s, own, THROUGH) for origin, X in drawn.items()}
+        pools = {origin: films for origin, films in pools.items() if films}
+    if starts == "generated" and pools:
+        return pools
+    systematic = starting_films(question, acquisition, options.raw_films, s, rng)
+    return {"systematic": systematic, **pools} if systematic else pools
+
+
+def generated(question: Question, count: int) -> dict[Origin, Array]:
+    """Legal compositions for values better than the best, about `count x d` of each source."""
+    examples = _examples(question)
+    told: dict[str, Any] = {"seed": question.seed, "previous": None, "progress": question.progress}
+    sources: Mapping[Origin, Generator | None] = {
+        "uniform": UniformSimplexGenerator.fit(UniformSimplex(), examples, **told)[0],
+        "jitter": NeighbourJitterGenerator.fit(NeighbourJitter(), examples, **told)[0],
+        "generator": question.generator,
+    }
+    wanted = wishes(question)
+    each = -(-count // len(wanted))
+    return {
+        origin: np.vstack([source.draw(w, each, seed=question.seed + k).X for k, w in enumerate(wanted)])
+        for origin, source in sources.items()
+        if source is not None
+    }
+
+
+def wishes(question: Question) -> list[Wish]:
+    """What to ask generators for: values beyond the best, or beyond points of the Pareto front."""
+    problem, m = question.problem, len(question.problem.objectives)
+    signs = np.array([o.sign() for o in problem.objectives])
+    mean = question.model().predict(np.unique(question.read().X, axis=0)).mean
+    best, spread = mean[non_dominated(mean[:, :m])], mean.std(axis=0)
+    # Points of the front far from each other in their order along the first objective.
+    some = best[np.argsort(best[:, 0], kind="stable")]
+    some = some[np.unique(np.linspace(0, len(some) - 1, min(FRONT, len(some))).round().astype(int))]
+    rest = np.array([_within(o, spread[m + k]) for k, o in enumerate(problem.outcomes)])
+    anything = np.full(len(problem.space.process_columns), np.nan)
+    return [
+        Wish(np.concatenate([signs * (point[:m] + ahead * spread[:m]), rest]), anything, problem.space)
+        for point in some
+        for ahead in AHEAD
+    ]
+
+
+def _within(outcome: OutcomeConstraint, spread: float) -> float:
+    """A value safely within an outcome's limits."""
+    lower, upper = outcome.limits()
+    if np.isfinite(lower) and np.isfinite(upper):
+        return 0.5 * (lower + upper)
+    return float(lower + AHEAD[-1] * spread if np.isfinite(lower) else upper - AHEAD[-1] * spread)
+
+
+def _examples(question: Question) -> Examples:
+    """What the campaign has read; what prior data stand for, where it has read nothing."""
+    return Examples.of(question.problem, question.read() if question.rests_on_prior else question.dataset)
+
+
+def laid(question: Question, X: Array, s: Array, rng: np.random.Generator, each: int) -> Drawn:
+    """Lay films through compositions, in structures that hold their elements but for traces.
+
+    Args:
+        question: The problem and what is known.
+        X: `j x d` legal compositions.
+        s: Shares of end B at the devices, `K`.
+        rng: For every draw.
+        each: Films through each composition, at most.
+
+    Returns:
+        Films by structure; compositions that no structure at hand holds are left out.
+    """
+    items, rows = _holding_structures(question, X), dict[int, list[int]]()
+    supports = np.array([structure.support for structure in items]).reshape(len(items), -1)
+    for row, x in enumerate(X):
+        fitting = np.flatnonzero(~((x > TRACE) & ~supports).any(axis=1))
+        for k in rng.permutation(fitting)[:each]:
+            rows.setdefault(int(k), []).append(row)
+    process = best_read(question).X[:READ, question.problem.space.dimension :]
+    films: Drawn = []
+    for k, here in rows.items():
+        anchors = np.hstack([X[here], process[rng.integers(len(process), size=len(here))]])
+        films.append((items[k], _exactly(anchors, items[k], s, rng)))
+    return films
+
+
+def _exactly(anchors: Array, structure: FilmStructure, s: Array, rng: np.random.Generator) -> Array:
+    """Films with a device on each anchor (b x (d + p)); about there, where the rules allow none in the drawn direction.
+
+    Direction, device and length are drawn; one in `1 / FLAT` is as short as the rules allow.
+    """
+    d, b = len(structure.support), len(anchors)
+    drawn = structure.region.sample(b, rng, STEPS)
+    x = np.where(structure.support, anchors[:, :d], 0.0)
+    x = x / x.sum(axis=1, keepdims=True)
+    device, gradient = rng.choice(s, size=b)[:, None], drawn[:, d : 2 * d] - drawn[:, :d]
+    start = np.hstack([x, x, anchors[:, d:][:, structure.free]])
+    along = np.hstack([-device * gradient, (1.0 - device) * gradient, np.zeros((b, len(structure.free)))])
+    least, most = multiples(structure, start, along)
+    share = rng.random(b) * (rng.random(b) > FLAT)
+    good = np.isfinite(most)
+    length = np.where(good, least, 0.0) + share * np.where(good, most, 0.0) - share * np.where(good, least, 0.0)
+    films = start + length[:, None] * along
+    good &= is_inside(structure, films)
+    near = through(anchors, structure, drawn, s, rng)
+    return np.where(good[:, None], films, near)
+
+
+def _holding_structures(question: Question, X: Array) -> tuple[FilmStructure, ...]:
+    """The problem's structures; where not all were built, some that hold the compositions (j x d)."""
+    if question.structures.complete:
+        return question.structures.items
+    return film_structures(question.problem.space, question.problem.film, question.seed, X).items

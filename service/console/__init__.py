@@ -1,0 +1,1 @@
+"""Commands that ask a running Filmloop over HTTP, as any client does."""

@@ -56,7 +56,7 @@ def narrowed(space: SearchSpace, constraints: Constraints) -> SearchSpace:
     """The search space under further rules.
 
     Raises:
-        ValueError: If a rule names an element that is not there, or they leave no composition.
+        ValidationError: If a rule names an element that is not there, or they leave no composition.
     """
     bounds = {b.element: b for b in space.bounds}
     for rule in constraints.bounds:

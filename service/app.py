@@ -20,6 +20,7 @@ from service.api import (
     films,
     health,
     insights,
+    generations,
     instruments,
     leases,
     lineage,
@@ -72,6 +73,7 @@ ROUTERS = (
     events.router,
 )
 """Every noun under `/v1`."""
+    generations.router,
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:

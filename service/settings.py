@@ -140,8 +140,14 @@ class Settings(BaseSettings):
 
     @property
     def exports_dir(self) -> Path:
+    memory_mb: int | None = Field(default=None, ge=256, le=1_048_576)
+    """Most memory that a training may take, of the machine or, where it computes on one, of the GPU; none: no bound."""
+    deterministic: bool = False
+    """Let a GPU compute a training the same way every time, which is slower; a processor always does."""
         """Where exports are written while they are sent; nothing stays there."""
         return self.data_dir / "exports"
+    summons: Path | None = None
+    """File that housekeeping touches when a training waits, for whoever starts workers; `filmloop up` sets it."""
 
     def require_database_url(self) -> str:
         """The database's address, for a process that is not told to start one.

@@ -17,7 +17,7 @@ from service.telemetry import configure_logging
 
 settings = Settings()
 
-app = Celery("filmloop", broker=settings.broker.url, include=["workers.decide", "workers.replay"])  # type: ignore[no-untyped-call]  # Celery ships no types
+app = Celery("filmloop", broker=settings.broker.url, include=["workers.decide", "workers.generate", "workers.replay"])  # type: ignore[no-untyped-call]  # Celery ships no types
 app.conf.update(
     task_default_queue="decide",
     # Not acknowledged: if the broker died between message and acknowledgement, the worker would wait for ever for a

@@ -13,6 +13,7 @@ from celery.signals import worker_ready
 
 from models.checkpoint import from_bytes, to_bytes
 from models.errors import FitFailed, IncompatibleCheckpoint, NotEnoughData, ScienceError
+from models.generators.base import Generator
 from models.policies.base import Recommendation
 from models.propose import propose
 from models.surrogates.base import ModelBundle
@@ -20,10 +21,12 @@ from models.tensors import use_device
 from models.train import train
 from service.errors import ArtifactDamaged, LeaseLost
 from service.operations import decisions
+from service.operations.decision_inputs import ModelReference
 from service.operations.decisions import DecisionInput, Making, ModelRecord
 from service.settings import Settings
 from service.store.session import Sessions, make_engine, make_sessions
 from service.telemetry import bound
+from workers import loaded
 from workers.app import app, settings
 from workers.insights import served_insights
 from workers.machine import processor
@@ -104,6 +107,7 @@ def _decide(sessions: Sessions, settings: Settings, job: DecisionInput) -> bool:
     progress = _heartbeat(sessions, job)
     last = _last(settings, job)
     bundle, trouble = _trained(job, last, progress)
+    generator, drawn_by = generator_of(settings, job.generator)
     films = propose(
         job.problem,
         bundle,
@@ -112,12 +116,13 @@ def _decide(sessions: Sessions, settings: Settings, job: DecisionInput) -> bool:
         count=job.count,
         seed=job.seed,
         left=job.left,
+        generator=generator,
         progress=progress,
     )
     begun = _started_from(job, last, bundle)
     model = None if bundle is None else replace(_kept(settings, job, bundle), started_from=begun)
     named = films if trouble is None else [told(film, trouble) for film in films]
-    published = decisions.publish_decision(sessions, job, model, named, Making(begun, environment()))
+    published = decisions.publish_decision(sessions, job, model, named, Making(begun, environment(), drawn_by))
     log.info(
         "decision published" if published else "decision overtaken by newer data",
         readings=len(job.dataset),
@@ -202,6 +207,17 @@ def _last(settings: Settings, job: DecisionInput) -> ModelBundle | None:
         return None
     _warm.keep(job.campaign_id, job.previous.sha256, last)
     return last
+
+
+def generator_of(settings: Settings, reference: ModelReference | None) -> tuple[Generator | None, str | None]:
+    """A campaign's generator and its version; damage is reported, and means that none is asked."""
+    if reference is None:
+        return None, None
+    try:
+        return loaded.generator(settings.artifacts_dir, reference.sha256), reference.id
+    except (ArtifactDamaged, IncompatibleCheckpoint) as error:
+        log.warning("the generator cannot be read; none is asked", error=str(error))
+        return None, None
 
 
 def _kept(settings: Settings, job: DecisionInput, bundle: ModelBundle) -> ModelRecord:

@@ -6,33 +6,49 @@ Run: `python -m workers.housekeeping`. It needs no broker to keep the record rig
 import signal
 import sys
 import time
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 import structlog
 from sqlalchemy.exc import OperationalError
 
-from service.operations import replays
+from service.operations import generations, replays, trainings
 from service.operations.decisions import sweep
 from service.settings import Settings
-from service.store.bell import DECIDE_QUEUE, DECIDE_TASK, REPLAY_TASK, remind
+from service.store.bell import (
+    DECIDE_QUEUE,
+    DECIDE_TASK,
+    GENERATE_TASK,
+    REPLAY_TASK,
+    TRAIN_QUEUE,
+    TRAIN_TASK,
+    remind,
+)
 from service.store.session import Sessions, make_engine, make_sessions
 from service.telemetry import configure_logging
 
 log = structlog.get_logger("filmloop.housekeeping")
 
-REPLAYS_AT_ONCE = 20
-"""Replays that one sweep rings for: the next sweeps ring for the others."""
+AT_ONCE = 20
+"""Replays or generations that one sweep rings for: the next sweeps ring for the others."""
 
 
-def tick(sessions: Sessions, broker_url: str) -> int:
+def tick(sessions: Sessions, broker_url: str, summons: Path | None = None) -> int:
     """Sweep once and ring for the jobs that wait; return how many wait."""
-    waiting, to_replay = sweep(sessions), replays.due(sessions)
+    waiting, to_train = sweep(sessions), trainings.waiting(sessions)
+    to_generate, to_replay = generations.due(sessions), replays.due(sessions)
+    if to_train and summons is not None:
+        summons.touch()
+    if to_train:
+        remind(broker_url, TRAIN_QUEUE, TRAIN_TASK, to_train)
     if waiting:
         remind(broker_url, DECIDE_QUEUE, DECIDE_TASK, waiting)
-    elif to_replay:  # while decisions wait, replays do, too
-        remind(broker_url, DECIDE_QUEUE, REPLAY_TASK, to_replay[:REPLAYS_AT_ONCE])
-    return len(waiting) + len(to_replay)
+    elif to_generate:  # while decisions wait, whatever people ask does, too
+        remind(broker_url, DECIDE_QUEUE, GENERATE_TASK, to_generate[:AT_ONCE])
+    elif to_replay:
+        remind(broker_url, DECIDE_QUEUE, REPLAY_TASK, to_replay[:AT_ONCE])
+    return len(waiting) + len(to_train) + len(to_generate) + len(to_replay)
 
 
 def run(settings: Settings) -> NoReturn:
@@ -42,7 +58,7 @@ def run(settings: Settings) -> NoReturn:
     while True:
         time.sleep(settings.worker.sweep_s)
         try:
-            tick(sessions, settings.require_broker_url())
+            tick(sessions, settings.require_broker_url(), settings.worker.summons)
         except OperationalError as error:
             if not away:
                 log.warning("database is away, waiting for it", error=str(error).splitlines()[0])

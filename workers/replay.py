@@ -29,7 +29,7 @@ from service.operations.replays import ReplayInput, Training
 from service.settings import Settings
 from service.store.session import Sessions
 from service.telemetry import bound
-from workers import decide
+from workers import decide, loaded
 from workers.app import app, settings
 
 log = structlog.get_logger("filmloop.replay")
@@ -89,6 +89,7 @@ def _replayed(sessions: Sessions, folder: Path, job: ReplayInput) -> tuple[str, 
         count=job.rank + 1,
         seed=job.seed,
         left=job.left,
+        generator=None if job.generator is None else loaded.generator(folder, job.generator),
         progress=progress,
     )
     film = films[job.rank] if trouble is None else decide.told(films[job.rank], trouble)

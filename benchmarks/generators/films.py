@@ -63,13 +63,13 @@ ARMS = ("random", "lattice", "systematic", "untrained", "merged", "generated")
 FIRST = 2
 NOISE = 0.05
 """Of a reading, in sd of the property."""
-MODEL = ConditionalVAE(steps=400, width=64, latent=8, pool=16, batch=64)
+MODEL = ConditionalVAE(steps=250, width=48, latent=8, pool=16, batch=64)
 
 
 def problem_of(land: Landscape, arm: str) -> Problem:
     """The campaign of an arm."""
     starts = arm if arm in {"merged", "generated"} else "merged" if arm == "untrained" else "systematic"
-    policy = ExpectedImprovement.model_validate({"mc_samples": 64, "raw_films": 512, "restarts": 3, "starts": starts})
+    policy = ExpectedImprovement.model_validate({"mc_samples": 64, "raw_films": 384, "restarts": 3, "starts": starts})
     return Problem(
         space=land.space,
         objectives=(Objective(property="property", unit="1"),),

@@ -21,6 +21,7 @@ from filmloop_client.answers import (
 )
 from filmloop_client.exports import Exports
 from filmloop_client.following import follow
+from filmloop_client.generations import Generations
 from filmloop_client.history import History
 from filmloop_client.instrument import Instrument
 from filmloop_client.paging import Item, pages
@@ -47,6 +48,8 @@ class Campaign:
         """What it learns from that was read elsewhere."""
         self.history = History(transport, state.id)
         """What its films come from, and computing it again."""
+        self.generations = Generations(transport, state.id)
+        """Compositions for wanted values."""
         self.exports = Exports(transport, state.id)
         """What can be taken away of it as files."""
 
@@ -193,12 +196,13 @@ class Campaign:
         return Dataset.model_validate(pages[0] | {"rows": [row for page in pages for row in page["rows"]]})
 
     def model_versions(self) -> Iterator[ModelVersion]:
-        """Every trained model."""
+        """Every trained model: what predicts (kind `surrogate`), and what draws compositions (kind `generator`)."""
         return self._pages("model-versions", ModelVersion)
 
     def newest_model(self) -> ModelVersion | None:
-        """The model that knows the most data; None while there is none."""
-        return max(self.model_versions(), key=lambda m: (m.revision, m.id), default=None)
+        """The predicting model that knows the most data; None while there is none."""
+        predicting = (m for m in self.model_versions() if m.kind != "generator")
+        return max(predicting, key=lambda m: (m.revision, m.id), default=None)
 
     def posterior(self, model_version_id: str) -> Posterior:
         """What a model believes: mean and standard deviation over the search space, and where it expects the best."""

@@ -42,6 +42,8 @@ FEATURES = (
     "configuration-changes",
     "dry-runs",
     "event-stream",
+    "generations",
+    "keys",
     "partial-batches",
     "prior-data",
     "replays",

@@ -110,3 +110,4 @@ After = Annotated[str | None, Query(pattern=_ID, description="`next` of the page
 AfterNumber = Annotated[int, Query(ge=0, le=LARGEST_REVISION, description="`next` of the page before.")]
 AfterSeq = Annotated[int, Query(ge=0, le=LARGEST_SEQ, description="Number of the last event already seen.")]
 AtRevision = Annotated[int | None, Query(ge=0, le=LARGEST_REVISION, description="A revision; the newest if left out.")]
+GenerationId = Annotated[str, Path(pattern=_ID, description="Id of a generation.")]

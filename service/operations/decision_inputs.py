@@ -13,7 +13,7 @@ from service.operations.budgets import films_left
 from service.operations.decision_records import FlightReference
 from service.operations.recommendations import unread_film
 from service.operations.refill import wanted_films
-from service.store import campaigns, compositions, datasets, films, models, proposals
+from service.store import campaigns, compositions, datasets, films, models, proposals, retractions
 from service.store.datasets import SnapshotRow
 from service.store.tables import JobRow
 
@@ -62,6 +62,8 @@ class DecisionInput:
     """The names of the pending films, in their order."""
     prior_data_ids: tuple[str, ...] = ()
     """Prior data in the dataset."""
+    generator: ModelReference | None = None
+    """The newest generator that may be used, if the problem has one."""
 
 
 def read_input(session: Session, job: JobRow) -> tuple[DecisionInput, Sequence[SnapshotRow]]:
@@ -88,6 +90,7 @@ def read_input(session: Session, job: JobRow) -> tuple[DecisionInput, Sequence[S
         count=wanted_films(session, config) if campaign.state in {"active", "paused"} else 0,
         seed=decision_seed(problem.seed, campaign.revision, known),
         previous=_newest_model(session, campaign.id, problem),
+        generator=newest_generator(session, campaign.id, problem),
         left=films_left(session, config),
         flights=flights,
         prior_data_ids=whole.prior_data_ids,
@@ -126,6 +129,24 @@ def _newest_model(session: Session, campaign_id: str, problem: Problem) -> Model
     if row is None or not alike(datasets.problem(session, campaign_id, row.config_revision), problem):
         return None
     return ModelReference(row.id, row.name, row.revision, row.snapshot_hash, row.artifact_sha256, row.started_from_id)
+
+
+def newest_generator(session: Session, campaign_id: str, problem: Problem) -> ModelReference | None:
+    """The newest generator of this problem that is healthy and rests on no reading that was retracted."""
+    if problem.generator is None:
+        return None
+    row = models.newest_healthy_generator(session, campaign_id)
+    if row is None or not _alike_generators(datasets.problem(session, campaign_id, row.config_revision), problem):
+        return None
+    if retractions.resting_on_retracted(session, campaign_id, [row.revision]):
+        return None
+    return ModelReference(row.id, row.name, row.revision, row.snapshot_hash, row.artifact_sha256, row.started_from_id)
+
+
+def _alike_generators(one: Problem, other: Problem) -> bool:
+    """Whether a generator of one problem is one of the other: rules may differ, they enter when it draws."""
+    first, second = ((p.space.elements, p.space.process, p.properties, p.generator) for p in (one, other))
+    return first == second
 
 
 def alike(one: Problem, other: Problem) -> bool:

@@ -34,6 +34,8 @@ class Making:
     """Model version from which the training's search began; none if it began cold."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Device, threads and processor: on others the last digits may differ."""
+    generator: str | None = None
+    """Model version of the generator that was at hand; none if there was none, or it could not be read."""
 
 
 def written_flight(reference: FlightReference, film: Film, problem: Problem) -> dict[str, Any]:

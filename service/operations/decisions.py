@@ -44,11 +44,13 @@ __all__ = [
     "claim_decision",
     "explain_decision",
     "fail_decision",
+    "fail_job",
     "load_artifact",
     "publish_decision",
     "renew_decision",
     "store_artifact",
     "sweep",
+    "take_job",
     "waiting",
 ]
 
@@ -68,7 +70,7 @@ def claim_decision(sessions: Sessions, job_id: str, worker: str) -> DecisionInpu
         worker: Name of the worker, one of a kind among all that run; see `abandon_decisions`.
     """
     with sessions.begin() as session:
-        taken = _take(session, job_id, worker)
+        taken = take_job(session, job_id, worker, jobs.DECIDE)
     if taken is None:
         return None
     with sessions() as session:
@@ -80,9 +82,10 @@ def claim_decision(sessions: Sessions, job_id: str, worker: str) -> DecisionInpu
     return replace(decision, snapshot_hash=kept)
 
 
-def _take(session: Session, job_id: str, worker: str) -> JobRow | None:
+def take_job(session: Session, job_id: str, worker: str, kind: str) -> JobRow | None:
+    """Lease a job of a kind; None if it is none, done, not due, in other hands or no longer wanted."""
     job = jobs.get(session, job_id)
-    if job is None or job.state not in jobs.LIVE:
+    if job is None or job.kind != kind or job.state not in jobs.LIVE:
         return None
     lock_campaign(session, job.campaign_id)
     _reopen_expired(session, job.campaign_id)
@@ -189,10 +192,15 @@ def fail_decision(sessions: Sessions, decision: DecisionInput, error: str, *, re
     Returns:
         False, with nothing changed, if the fence no longer holds.
     """
+    return fail_job(sessions, decision.job_id, decision.campaign_id, decision.fence, error, retry=retry)
+
+
+def fail_job(sessions: Sessions, job_id: str, campaign_id: str, fence: int, error: str, *, retry: bool) -> bool:
+    """The same for a job of any kind."""
     with sessions.begin() as session:
-        lock_campaign(session, decision.campaign_id)
-        job = jobs.get(session, decision.job_id)
-        if job is None or job.state != "leased" or job.fence != decision.fence:
+        lock_campaign(session, campaign_id)
+        job = jobs.get(session, job_id)
+        if job is None or job.state != "leased" or job.fence != fence:
             return False
         _give_back(session, job, error, retry=retry, delay_s=FIRST_DELAY_S * 2 ** (job.attempt - 1))
         return True
@@ -273,9 +281,10 @@ def _reopen_expired(session: Session, campaign_id: str) -> None:
 
 def _give_back(session: Session, job: JobRow, error: str, *, retry: bool, delay_s: float) -> None:
     told: dict[str, Any] = {"job_id": job.id, "attempt": job.attempt, "error": error[:500]}
+    noun = "decision" if job.kind == jobs.DECIDE else "training"
     if not retry or job.attempt >= jobs.MAX_ATTEMPTS:
         jobs.finish(session, job.id, job.fence, "dead", error)
-        events.append(session, job.campaign_id, "decision.dead", told)
+        events.append(session, job.campaign_id, f"{noun}.dead", told)
         return
     jobs.put_back(session, job, delay_s, error)
-    events.append(session, job.campaign_id, "decision.failed", told)
+    events.append(session, job.campaign_id, f"{noun}.failed", told)

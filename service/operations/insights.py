@@ -102,7 +102,7 @@ def calibration(session: Session, campaign_id: str, after: str | None, limit: in
     """
     return [
         _calibration(version, datasets.problem(session, campaign_id, version.config_revision))
-        for version in model_page(session, campaign_id, after, limit)
+        for version in model_page(session, campaign_id, after, limit, models.SURROGATE)
     ]
 
 

@@ -34,14 +34,16 @@ class ModelVersion:
     """Whether it was trained on readings that are retracted now."""
 
 
-def page(session: Session, campaign_id: str, after: str | None, limit: int) -> Sequence[ModelVersion]:
-    """The first `limit` model versions after the id `after`, oldest first.
+def page(
+    session: Session, campaign_id: str, after: str | None, limit: int, kind: str | None = None
+) -> Sequence[ModelVersion]:
+    """The first `limit` model versions after the id `after`, oldest first; those of one kind if it is given.
 
     Raises:
         NotFound: If there is no such campaign.
     """
     campaigns.get(session, campaign_id)
-    rows = models.page(session, campaign_id, after, limit)
+    rows = models.page(session, campaign_id, after, limit, kind)
     resting = retractions.resting_on_retracted(session, campaign_id, {row.revision for row, _ in rows})
     return [_version(row, size, rests_on_retracted=row.revision in resting) for row, size in rows]
 

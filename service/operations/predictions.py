@@ -83,6 +83,8 @@ def of_version(session: Session, model_version_id: str) -> PredictingModel:
     return _model(session, row)
 
 
+    if row.kind != models.SURROGATE:
+        raise NotFound("model version that predicts", model_version_id)
 def newest(session: Session, campaign_id: str) -> PredictingModel:
     """The campaign's newest model version.
 

@@ -20,7 +20,7 @@ from service.operations.recommendations import (
 )
 from service.operations.refill import wanted_films
 from service.operations.standing import best, standing
-from service.store import artifacts, campaigns, decisions, events, models, proposals
+from service.store import artifacts, campaigns, decisions, events, jobs, models, proposals
 from service.store.artifacts import StoredArtifact
 from service.store.ids import new_id
 from service.store.tables import CampaignConfigRow
@@ -54,7 +54,9 @@ def publish(
     model_id = None if model is None else _keep_model(session, decision, model)
     superseded = proposals.withdraw_ready(session, campaign.id, to="superseded", among=proposals.UNWANTED)
     open_to_robots = campaign.state in {"active", "paused"}
-    offered = _offer(session, decision, model, model_id, recommendations) if open_to_robots else []
+    lineage = {"model_version_id": model_id, "averaged_over": None if model is None else averaged_over(model.metrics)}
+    lineage |= {"generator_version_id": making.generator}
+    offered = _offer(session, decision, lineage, recommendations) if open_to_robots else []
     known = None if model_id is None else models.insights(session, model_id)
     line = standing(decision, model, model_id, recommendations[: len(offered)])
     decisions.store(session, line | best(decision.problem, model, known) | {"inputs": _inputs(decision, making)})
@@ -66,6 +68,24 @@ def publish(
         "superseded": superseded,
     }
     events.append(session, campaign.id, "decision.published", told)
+    want_training(session, decision)
+
+
+def want_training(session: Session, decision: DecisionInput) -> str | None:
+    """Ask for a generator of the decision's data, unless there is none in the problem or it was trained already.
+
+    The sweep rings for it: seconds are nothing to a training.
+
+    Returns:
+        Id of the pending job.
+    """
+    if decision.problem.generator is None or not len(decision.dataset):
+        return None
+    newest = models.newest(session, decision.campaign_id, models.GENERATOR)
+    if newest is not None and newest.snapshot_hash == decision.snapshot_hash:
+        return None
+    wish = jobs.request(session, decision.campaign_id, decision.revision, jobs.TRAIN)
+    return None if wish is None else wish.job_id
 
 
 def _inputs(decision: DecisionInput, making: Making) -> dict[str, Any]:
@@ -77,6 +97,7 @@ def _inputs(decision: DecisionInput, making: Making) -> dict[str, Any]:
         "left": decision.left,
         "pending": [written_flight(reference, film, decision.problem) for reference, film in pending],
         "started_from": making.started_from,
+        "generator": making.generator,
         "environment": dict(making.environment),
     }
 
@@ -129,8 +150,7 @@ def storable(value: object) -> object:
 def _offer(
     session: Session,
     decision: DecisionInput,
-    model: ModelRecord | None,
-    model_id: str | None,
+    lineage: Mapping[str, Any],
     recommendations: Sequence[Recommendation],
 ) -> list[str]:
     """Put as many films on the queue as the budget leaves, counted after the old ones were taken off it.
@@ -144,7 +164,6 @@ def _offer(
         # A ready proposal that nobody asked for and that is still there is kept by another transaction.
         kept = proposals.count(session, decision.campaign_id, ["ready"], among=proposals.UNWANTED)
         room = max(0, min(room, left - kept))
-    lineage = {"model_version_id": model_id, "averaged_over": None if model is None else averaged_over(model.metrics)}
     rows = [_proposal(decision, lineage, rank, r) for rank, r in enumerate(recommendations[:room])]
     proposals.insert_ready(session, rows)
     exhausted = not rows and wanted_films(session, config) == 0
@@ -173,6 +192,7 @@ def _proposal(
         "revision": decision.revision,
         "snapshot_hash": decision.snapshot_hash,
         **lineage,
+        "start": recommendation.start,
         "policy": recommendation.policy,
         "policy_options": decision.problem.policy.model_dump(mode="json"),
         "seed": decision.seed,

@@ -87,6 +87,10 @@ class Recommendation(Protocol):
         """`model`, `space_filling` or `random`."""
 
     @property
+    def start(self) -> str | None:
+        """What laid the film from which the search came to this one."""
+
+    @property
     def reason(self) -> str:
         """One sentence for a person."""
 

@@ -67,6 +67,8 @@ class ReplayInput:
     rightful_seed: int
     """That follows from the campaign's seed, the revision and the films known then."""
     left: int | None
+    generator: str | None
+    """Artifact of the generator that was at hand."""
     training: Training
     snapshot_hashes: tuple[str, str]
     """Of the decision's dataset: as recorded, and as it is found now."""
@@ -187,6 +189,7 @@ def _read(session: Session, replay: ReplayRow) -> ReplayInput:
         seed=said["seed"],
         rightful_seed=decision_seed(problem.seed, row.revision, kept["films_known"]),
         left=kept["left"],
+        generator=_artifact(session, kept.get("generator")),
         training=training,
         snapshot_hashes=hashes,
         recorded=_recorded(row),

@@ -5,6 +5,7 @@ import time
 import numpy as np
 
 from filmloop_client import Campaign
+from models.catalog import ConditionalVAE, GeneratorChoice
 from models.composition import SearchSpace
 from models.film import FilmGeometry
 from models.objective import Objective
@@ -16,9 +17,19 @@ PROPERTY = "magnetisation"
 UNIT = "V"
 """The wafer was read with a scanning SQUID: its voltage is a proxy of remanent magnetisation, not an absolute value."""
 
+GENERATOR = ConditionalVAE(steps=400, width=64, latent=4, batch=64)
+"""Small enough for three elements and a few films: a training takes seconds."""
+NOT_SEARCHING = ("inverse_design", "random", "space_filling")
+"""Policies that do not search all films: they have no starts to choose."""
+
 
 def fe_ga_pd_problem(
-    wafer: Wafer | None = None, *, devices: int = 13, policy: str = "expected_improvement", seed: int = 0
+    wafer: Wafer | None = None,
+    *,
+    devices: int = 13,
+    policy: str = "expected_improvement",
+    seed: int = 0,
+    generator: GeneratorChoice | None = None,
 ) -> Problem:
     """Films with a free gradient of 5 to 40 at.% inside the wafer's measured region.
 
@@ -27,13 +38,16 @@ def fe_ga_pd_problem(
         devices: Measurable spots per film, K.
         policy: Name of a policy in the catalogue, with its default options.
         seed: Of the campaign.
+        generator: What learns beside the surrogate; if given, films are sought from its draws as well.
     """
     wafer = wafer or Wafer.load()
+    starts = {} if generator is None or policy in NOT_SEARCHING else {"starts": "merged"}
     return Problem(
         space=SearchSpace(elements=ELEMENTS, bounds=wafer.bounds(), linear=wafer.rules()),
         objectives=(Objective(property=PROPERTY, unit=UNIT),),
         film=FilmGeometry(devices=devices, grading="free", span_min=0.05, span_max=0.4),
-        policy={"name": policy},
+        policy={"name": policy, **starts},
+        generator=generator,
         seed=seed,
     )
 

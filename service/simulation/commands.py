@@ -86,6 +86,7 @@ def demo_command(start: Start) -> click.Command:
     @films_option
     @click.option("--devices", type=click.IntRange(1, 200), default=13, help="Measurable spots per film.")
     @click.option("--policy", type=click.Choice(policies_for(1)), default=POLICY, help="Who chooses the films.")
+    @click.option("--generator", is_flag=True, help="Let a generator learn, and begin searches from its draws, too.")
     @click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help=KEPT)
     @click.option("--plot/--no-plot", default=True, help="Whether to draw the picture.")
     @click.option("--plot-file", type=click.Path(dir_okay=False, path_type=Path), default="demo.png", help="Where to.")
@@ -132,6 +133,7 @@ def _demonstrate(
             policy=options["policy"],
             say=click.echo,
             finish=not keep,
+            generator=options["generator"],
         )
         click.echo(summary(outcome))
         if plot_file is not None:

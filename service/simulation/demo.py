@@ -1,14 +1,25 @@
 """One campaign on the wafer from the first film to the summary, against a Filmloop that runs somewhere."""
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from filmloop_client import Client
-from service.simulation.campaign import fe_ga_pd_problem, newest_belief
+from filmloop_client import Campaign, Client
+from service.simulation.campaign import GENERATOR, fe_ga_pd_problem, newest_belief
 from service.simulation.lab import Lab
 from service.simulation.players import PATIENCE_S, Order, play
 from service.simulation.progress import GOAL, HEADER, Belief, Progress, formula, percent
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What came of a generator in a campaign."""
+
+    verdicts: list[str]
+    """Health of each version."""
+    starts: dict[str, int]
+    """Films made, by what laid the film from which the search came to each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +32,7 @@ class Outcome:
     progress: Progress
     belief: Belief | None
     seconds: float
+    learned: Learned | None = None
 
     @property
     def recommended_true(self) -> float | None:
@@ -45,11 +57,14 @@ class Outcome:
             "best_true_by_film": [round(float(v), 4) for v in progress.best_true()],
             "decision_seconds": [round(f.decision_s, 2) for f in progress.films],
             "campaign_id": self.campaign_id,
+            "generators": None if self.learned is None else self.learned.verdicts,
+            "starts": None if self.learned is None else self.learned.starts,
         }
 
 
 def explore(
-    url: str, lab: Lab, *, films: int, devices: int, policy: str, say: Callable[[str], None], finish: bool = True
+    url: str, lab: Lab, *, films: int, devices: int, policy: str, say: Callable[[str], None], finish: bool = True,
+    generator: bool = False,
 ) -> Outcome:
     """Create a campaign, let one robot and one instrument work it off, ask what was learned.
 
@@ -61,6 +76,7 @@ def explore(
         policy: Name of a policy in the catalogue.
         say: Is told the head line and one line per film.
         finish: Whether to complete the campaign at the end.
+        generator: Whether a generator learns beside the surrogate, and films are sought from its draws as well.
 
     Raises:
         FilmloopError: If the service refuses or cannot be reached for ten minutes.
@@ -68,15 +84,25 @@ def explore(
     began = time.monotonic()
     progress = Progress(lab.wafer)
     with Client(url, patience=PATIENCE_S) as client:
-        problem = fe_ga_pd_problem(lab.wafer, devices=devices, policy=policy, seed=lab.seed)
+        learning = GENERATOR if generator else None
+        problem = fe_ga_pd_problem(lab.wafer, devices=devices, policy=policy, seed=lab.seed, generator=learning)
         campaign = client.campaigns.create(f"Fe-Ga-Pd demo, seed {lab.seed}, {policy}", problem)
         campaign.activate()
         say(HEADER)
         play(Order(url, campaign.id, films, lab), progress, say)
         belief = newest_belief(campaign)
+        learned = _learned(campaign) if generator else None
         if finish:
             campaign.act("complete")
-    return Outcome(campaign.id, policy, lab.seed, progress, belief, time.monotonic() - began)
+    return Outcome(campaign.id, policy, lab.seed, progress, belief, time.monotonic() - began, learned)
+
+
+def _learned(campaign: Campaign) -> Learned:
+    """What the campaign's generator came to, and which starts won."""
+    versions = [m for m in campaign.model_versions() if m.kind == "generator"]
+    made = [p for p in campaign.proposals() if p.film_id is not None]
+    starts = Counter(str(p.provenance["start"]) for p in made if p.provenance.get("start"))
+    return Learned([str(m.metrics["health"]["verdict"]) for m in versions], dict(starts))
 
 
 def introduction(lab: Lab) -> str:
@@ -111,4 +137,9 @@ def summary(outcome: Outcome) -> str:
         composition, reading = device
         true = float(progress.wafer.truth(composition)[0])
         lines.append(f"  highest read   {reading:5.2f} V at {formula(composition)}; true {true:.2f} V")
+    if outcome.learned is not None:
+        verdicts, starts = Counter(outcome.learned.verdicts), Counter(outcome.learned.starts)
+        trained = ", ".join(f"{n} {verdict}" for verdict, n in verdicts.most_common()) or "none yet"
+        began = ", ".join(f"{n} {start}" for start, n in starts.most_common()) or "no film was searched"
+        lines.append(f"  generators     {trained}; the searches that won began: {began}")
     return "\n".join(lines)

@@ -15,6 +15,7 @@ from service.store.tables import (
     Base,
     CompositionReadingRow,
     FilmRow,
+    GenerationRow,
     JobRow,
     MeasurementRow,
     ModelVersionRow,
@@ -135,6 +136,7 @@ def end_jobs(session: Session, campaign_id: str) -> None:
     job = (JobRow.campaign_id == campaign_id) & JobRow.state.in_(("pending", "leased"))
     ended = {"state": "failed", "error": "the campaign was imported", "lease_until": None, "updated_at": func.now()}
     session.execute(update(JobRow).where(job).values(ended), execution_options=FRESH)
-    replay = (ReplayRow.campaign_id == campaign_id) & ReplayRow.state.in_(("pending", "leased"))
     dead = {"state": "dead", "error": "the campaign was imported", "lease_until": None, "finished_at": func.now()}
-    session.execute(update(ReplayRow).where(replay).values(dead), execution_options=FRESH)
+    for row in (ReplayRow, GenerationRow):
+        waits = (row.campaign_id == campaign_id) & row.state.in_(("pending", "leased"))
+        session.execute(update(row).where(waits).values(dead), execution_options=FRESH)

@@ -15,12 +15,19 @@ from typing import Self
 import structlog
 from kombu.connection import Connection
 
+from service.telemetry import tell
+
 log = structlog.get_logger("filmloop.bell")
 
 DECIDE_TASK = "filmloop.decide"
 DECIDE_QUEUE = "decide"
 REPLAY_TASK = "filmloop.replay"
 """On the same queue: what computes decisions computes them again."""
+GENERATE_TASK = "filmloop.generate"
+"""Likewise: after the decisions that wait."""
+TRAIN_TASK = "filmloop.train"
+TRAIN_QUEUE = "train"
+"""Of its own, so that a training of minutes keeps no decision waiting."""
 TIMEOUT_S = 1.0
 """Longest wait for the broker, for each of connecting and sending."""
 _NO_PAUSES = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
@@ -132,6 +139,7 @@ class Bell:
         """
         if job_id is None:
             return
+        tell(job_id=job_id)
         with self._changed:
             self._waiting[job_id] = task_name or self._task_name
             self._changed.notify()

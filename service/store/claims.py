@@ -6,6 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from service.errors import NotFound
+from service.store.jobs import DECIDE, LIVE
 from service.store.tables import CampaignRow, JobRow, LeaseRow, ProposalRow
 
 
@@ -35,7 +36,8 @@ def standing(session: Session, campaign_id: str, robot: str) -> Standing:
     Raises:
         NotFound: If there is no such campaign.
     """
-    jobs = select(JobRow.id).where(JobRow.campaign_id == campaign_id, JobRow.state.in_(("pending", "leased")))
+    deciding = (JobRow.campaign_id == campaign_id) & (JobRow.kind == DECIDE)
+    jobs = select(JobRow.id).where(deciding, JobRow.state.in_(LIVE))
     ready = select(ProposalRow.id).where(ProposalRow.campaign_id == campaign_id, ProposalRow.state == "ready")
     live = select(LeaseRow.id).where(LeaseRow.campaign_id == campaign_id, LeaseRow.state == "live")
     lapsed = (

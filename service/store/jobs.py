@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from sqlalchemy import (
+    Exists,
     Integer,
     Interval,
     Text,
@@ -12,7 +13,6 @@ from sqlalchemy import (
     cast,
     func,
     literal,
-    literal_column,
     or_,
     select,
     text,
@@ -29,6 +29,8 @@ from service.store.tables import CampaignConfigRow, CampaignRow, JobRow, Proposa
 DECIDING = ("active", "draining", "completed")
 """States of a campaign in which new data are learned from. Only an active campaign proposes films as well."""
 LIVE = ("pending", "leased")
+DECIDE, TRAIN = "decide", "train"
+"""Kinds of work: to choose films, and to train the campaign's generator. Neither waits for the other."""
 LEASE_S = 30
 """Seconds that a worker may be silent before its job is given to another."""
 MAX_ATTEMPTS = 5
@@ -45,13 +47,13 @@ class Wish(NamedTuple):
     campaign_state: str
 
 
-def request(session: Session, campaign_id: str, wanted_revision: int) -> Wish | None:
-    """Want a decision: insert the campaign's one pending job, or let the one that waits cover this wish too.
+def request(session: Session, campaign_id: str, wanted_revision: int, kind: str = DECIDE) -> Wish | None:
+    """Want work of a kind: insert the campaign's one pending job of it, or let the one that waits cover this wish too.
 
     Returns:
         None if the campaign is in a state in which nothing is decided.
     """
-    wish = {"id": new_id("job"), "campaign_id": campaign_id, "wanted_revision": wanted_revision}
+    wish = {"id": new_id("job"), "campaign_id": campaign_id, "wanted_revision": wanted_revision, "kind": kind}
     found = session.connection().execute(_REQUEST, wish).one_or_none()
     return None if found is None else Wish(*found)
 
@@ -62,7 +64,7 @@ def _requesting() -> ReturningInsert[str, str]:
     wish = select(
         bindparam("id", type_=Text),
         campaign.c.id,
-        literal_column("'decide'"),
+        bindparam("kind", type_=Text),
         bindparam("wanted_revision", type_=Integer),
     ).where(here, campaign.c.state.in_(DECIDING))
     row = insert(job).from_select(["id", "campaign_id", "kind", "wanted_revision"], wish)
@@ -84,16 +86,15 @@ def get(session: Session, job_id: str) -> JobRow | None:
     ).one_or_none()
 
 
-def live(session: Session, campaign_id: str) -> Sequence[JobRow]:
-    """The pending and the running job of a campaign, as far as there are any."""
-    query = select(JobRow).where(JobRow.campaign_id == campaign_id, JobRow.state.in_(LIVE))
+def live(session: Session, campaign_id: str, kind: str = DECIDE) -> Sequence[JobRow]:
+    """The pending and the running job of a kind of a campaign, as far as there are any."""
+    query = select(JobRow).where(JobRow.campaign_id == campaign_id, JobRow.kind == kind, JobRow.state.in_(LIVE))
     return session.scalars(query.execution_options(populate_existing=True)).all()
 
 
 def lease(session: Session, job_id: str, worker: str) -> JobRow | None:
-    """Take a pending job that is due, unless another of its campaign runs; None if it cannot be taken."""
-    other = aliased(JobRow)
-    running = select(other.id).where(other.campaign_id == JobRow.campaign_id, other.state == "leased").exists()
+    """Take a pending job that is due, unless another of its campaign and kind runs; None if it cannot be taken."""
+    running = _running()
     change = (
         update(JobRow)
         .where(JobRow.id == job_id, JobRow.state == "pending", JobRow.run_after <= func.now(), ~running)
@@ -171,17 +172,22 @@ def leased_by(session: Session, worker: str) -> Sequence[JobRow]:
     return session.scalars(select(JobRow).where(JobRow.state == "leased", JobRow.worker == worker)).all()
 
 
-def due(session: Session) -> list[str]:
-    """Pending jobs that a worker could take now."""
+def due(session: Session, kind: str = DECIDE) -> list[str]:
+    """Pending jobs of a kind that a worker could take now."""
+    query = select(JobRow.id).where(JobRow.kind == kind, JobRow.state == "pending", JobRow.run_after <= func.now())
+    return list(session.scalars(query.where(~_running()).order_by(JobRow.id)))
+
+
+def _running() -> Exists:
+    """Whether another job of the same campaign and kind runs."""
     other = aliased(JobRow)
-    running = select(other.id).where(other.campaign_id == JobRow.campaign_id, other.state == "leased").exists()
-    query = select(JobRow.id).where(JobRow.state == "pending", JobRow.run_after <= func.now(), ~running)
-    return list(session.scalars(query.order_by(JobRow.id)))
+    same = (other.campaign_id == JobRow.campaign_id) & (other.kind == JobRow.kind)
+    return select(other.id).where(same, other.state == "leased").exists()
 
 
 def campaigns_to_decide(session: Session) -> list[str]:
     """Campaigns behind their data or short of ready proposals, for which no job waits, runs or just died."""
-    jobs = select(JobRow.id).where(JobRow.campaign_id == CampaignRow.id)
+    jobs = select(JobRow.id).where(JobRow.campaign_id == CampaignRow.id, JobRow.kind == DECIDE)
     in_work = jobs.where(JobRow.state.in_(LIVE)).exists()
     pause = func.now() - timedelta(seconds=DEAD_PAUSE_S)
     given_up = jobs.where(JobRow.state == "dead", JobRow.wanted_revision >= CampaignRow.revision)

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, column, extract, func, select, true
 from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 from sqlalchemy.orm import Session
 
+from service.store.jobs import DECIDE
 from service.store.tables import (
     OUTSTANDING,
     CampaignRow,
@@ -58,7 +59,7 @@ def jobs(session: Session) -> Jobs:
         _age_s(func.min(row.run_after).filter(pending)),
         _age_s(func.min(row.lease_until).filter(leased)),
         func.count().filter(row.state == "dead", row.updated_at > func.now() - RECENT),
-    )
+    ).where(row.kind == DECIDE)
     found = session.execute(query).one()
     return Jobs(found[0], found[1], float(found[2]), float(found[3]), found[4])
 
@@ -68,7 +69,7 @@ def decisions(session: Session) -> Decisions:
     took = extract("epoch", JobRow.updated_at - JobRow.created_at)
     query = select(
         func.count(), func.percentile_cont(0.5).within_group(took), func.percentile_cont(0.95).within_group(took)
-    ).where(JobRow.state == "succeeded", JobRow.updated_at > func.now() - RECENT)
+    ).where(JobRow.kind == DECIDE, JobRow.state == "succeeded", JobRow.updated_at > func.now() - RECENT)
     found = session.execute(query).one()
     return Decisions(*found)
 

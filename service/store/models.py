@@ -3,21 +3,28 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Select, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from service.errors import NotFound
 from service.store.rows import after_id
 from service.store.tables import ArtifactRow, ModelVersionRow
 
+SURROGATE, GENERATOR = "surrogate", "generator"
+"""Kinds of models."""
 
-def page(session: Session, campaign_id: str, after: str | None, limit: int) -> Sequence[tuple[ModelVersionRow, int]]:
+
+def page(
+    session: Session, campaign_id: str, after: str | None, limit: int, kind: str | None = None
+) -> Sequence[tuple[ModelVersionRow, int]]:
     """The first `limit` model versions of a campaign after the id `after`, oldest first, with their size in bytes."""
     query = (
         select(ModelVersionRow, ArtifactRow.size)
         .join(ArtifactRow, ArtifactRow.sha256 == ModelVersionRow.artifact_sha256)
         .where(ModelVersionRow.campaign_id == campaign_id)
     )
+    if kind is not None:
+        query = query.where(ModelVersionRow.kind == kind)
     return [(row[0], row[1]) for row in session.execute(after_id(query, ModelVersionRow.id, after, limit))]
 
 
@@ -88,15 +95,20 @@ def newest_with(session: Session, campaign_id: str, insight: str) -> tuple[Model
     return None if found is None else (found[0], found[1])
 
 
-def newest(session: Session, campaign_id: str) -> ModelVersionRow | None:
-    """The model version that has seen most of the campaign's data."""
-    query = (
-        select(ModelVersionRow)
-        .where(ModelVersionRow.campaign_id == campaign_id)
-        .order_by(ModelVersionRow.revision.desc(), ModelVersionRow.id.desc())
-        .limit(1)
-    )
-    return session.scalars(query).one_or_none()
+def newest(session: Session, campaign_id: str, kind: str = SURROGATE) -> ModelVersionRow | None:
+    """The model version of a kind that has seen most of the campaign's data."""
+    return session.scalars(_newest_first(campaign_id, kind).limit(1)).one_or_none()
+
+
+def newest_healthy_generator(session: Session, campaign_id: str) -> ModelVersionRow | None:
+    """The generator that has seen most of the campaign's data, of those that may be used."""
+    verdict = ModelVersionRow.metrics["health"]["verdict"].astext
+    return session.scalars(_newest_first(campaign_id, GENERATOR).where(verdict == "healthy").limit(1)).one_or_none()
+
+
+def _newest_first(campaign_id: str, kind: str) -> Select[ModelVersionRow]:
+    query = select(ModelVersionRow).where(ModelVersionRow.campaign_id == campaign_id, ModelVersionRow.kind == kind)
+    return query.order_by(ModelVersionRow.revision.desc(), ModelVersionRow.id.desc())
 
 
 def store(session: Session, values: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ def api_command(descriptor: int) -> list[str]:
     return [sys.executable, "-P", "-m", "service.supervisor.serve", str(descriptor)]
 
 
-def worker_command(name: str) -> list[str]:
+def worker_command(name: str, application: str = "workers.app:app", queue: str = "decide") -> list[str]:
     """A worker of the solo pool: one process that keeps its models warm and never forks after torch."""
     return [
         *(
@@ -36,16 +36,21 @@ def worker_command(name: str) -> list[str]:
             "celery",
             "--quiet",
             "-A",
-            "workers.app:app",
+            application,
             "worker",
         ),
-        *("--pool", "solo", "--queues", "decide", "--prefetch-multiplier", "1", "--hostname", f"{name}@%h"),
+        *("--pool", "solo", "--queues", queue, "--prefetch-multiplier", "1", "--hostname", f"{name}@%h"),
         *("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO"),
     ]
 
 
 def housekeeping_command() -> list[str]:
     """The sweep that finds whatever no message announced."""
+def summons(settings: Settings) -> Path:
+    """The file by which housekeeping says that a training waits."""
+    return settings.data_dir / "trainer.wanted"
+
+
     return [sys.executable, "-P", "-m", "workers.housekeeping"]
 
 
@@ -65,6 +70,9 @@ def child_environment(settings: Settings, database_url: str, broker_url: str, po
         "FILMLOOP_WORKER__DEVICE": settings.worker.device,
         "FILMLOOP_WORKER__SILENT_S": str(settings.worker.silent_s),
         "FILMLOOP_WORKER__SWEEP_S": str(settings.worker.sweep_s),
+        "FILMLOOP_WORKER__DETERMINISTIC": str(settings.worker.deterministic).lower(),
+        **({} if settings.worker.memory_mb is None else {"FILMLOOP_WORKER__MEMORY_MB": str(settings.worker.memory_mb)}),
+        "FILMLOOP_WORKER__SUMMONS": str(summons(settings)),
         "OMP_NUM_THREADS": threads,
         "MKL_NUM_THREADS": threads,
         "OPENBLAS_NUM_THREADS": threads,

@@ -32,6 +32,9 @@ WORKER_NICENESS = 10
 """A training model must not slow down the robot's call."""
 
 
+TRAINER = "trainer"
+TRAINER_NICENESS = 15
+"""And a training generator no decision."""
 class Stopping(Exception):
     """Raised out of a wait when the stack is told to stop while it is still starting."""
 
@@ -71,6 +74,8 @@ class Stack:
     @property
     def log_file(self) -> Path:
         """The log of all processes together."""
+        self._env: dict[str, str] = {}
+        """Of the children that serve, once the addresses are known."""
         return self.settings.data_dir / "log" / "filmloop.log"
 
     def run(self) -> None:
@@ -147,13 +152,11 @@ class Stack:
         env = programs.child_environment(self.settings, database_url, broker_url, port)
         self._migrate(env)
         descriptor = self._listener.fileno()
+        programs.summons(self.settings).unlink(missing_ok=True)
         self._begin_program("api", programs.api_command(descriptor), env, keep=[descriptor])
         for number in range(1, self._workers + 1):
             name = f"worker-{number}"
-            pulse = self.settings.data_dir / f"{name}.pulse"
-            own = env | {"FILMLOOP_WORKER__PULSE": str(pulse)}
-            runs = Program(programs.worker_command(name), own, self._pipe(name), WORKER_NICENESS, pulse=pulse)
-            self._begin(name, runs)
+            self._begin(name, self._worker(name, programs.worker_command(name), env, WORKER_NICENESS))
         self._await_api(host, port)
         self._begin_program("housekeeping", programs.housekeeping_command(), env)
 
@@ -165,6 +168,20 @@ class Stack:
             postgres = PostgresServer(directory, output=pipe("postgres"), pause=self._pause)
             self._begin("postgres", postgres)
             database_url = postgres.url
+        self._env = env
+
+    def _worker(self, name: str, command: list[str], env: dict[str, str], niceness: int) -> Program:
+        pulse = self.settings.data_dir / f"{name}.pulse"
+        own = env | {"FILMLOOP_WORKER__PULSE": str(pulse)}
+        return Program(command, own, self._pipe(name), niceness, pulse=pulse)
+
+    def _summon_trainer(self) -> None:
+        """Start the worker that trains generators once a training waits: most campaigns have none."""
+        if self._workers and TRAINER not in self._children and programs.summons(self.settings).exists():
+            command = programs.worker_command(TRAINER, "workers.trainer:app", "train")
+            child = Child(TRAINER, self._worker(TRAINER, command, self._env, TRAINER_NICENESS))
+            self._children[TRAINER] = child
+            self._restart(child)
         if broker_url is None:
             valkey = ValkeyServer(directory, output=pipe("valkey"), pause=self._pause)
             self._begin("valkey", valkey)
@@ -232,6 +249,7 @@ class Stack:
 
     def _end_if_silent(self, child: Child) -> None:
         """Kill what hangs in the middle of its work and did not end by itself; it is started again like any other."""
+            self._summon_trainer()
         bound = OUTSIDE * self.settings.worker.silent_s
         if isinstance(child.runs, Program) and child.pid is not None and (silent := child.runs.silent_s()) > bound:
             self.say(f"{child.name} has made no progress for {silent:.0f} s and is killed")

@@ -32,9 +32,9 @@ PROBLEM = {
 class Campaign:
     """A campaign whose decisions a worker makes when the test says so."""
 
-    def __init__(self, api, sessions, settings):
+    def __init__(self, api, sessions, settings, problem=PROBLEM):
         self.api, self.sessions, self.settings = api, sessions, settings
-        created = api.post("/v1/campaigns", json={"name": "again", "problem": PROBLEM, "queue_depth": 2})
+        created = api.post("/v1/campaigns", json={"name": "again", "problem": problem, "queue_depth": 2})
         assert created.status_code == 201, created.text
         self.id = created.json()["id"]
         api.post(f"/v1/campaigns/{self.id}/actions", json={"action": "activate"})

@@ -10,8 +10,10 @@ from typing import Any
 import httpx
 
 from service.api.openapi import operations
+from service.operations import generations
 from service.store import jobs
 from tests.integration.contract import document, operation_of
+from workers import generate
 from workers.decide import run
 
 AT = "2026-03-0{}T12:00:00Z"
@@ -122,6 +124,8 @@ def lead(client: httpx.Client, decided: Callable[[str], None]) -> Walk:
     """Call everything; `decided` returns when a campaign has no decision to wait for."""
     lab = Walk(client)
     for path in ("/healthz", "/readyz", "/metrics", "/v1/capabilities"):
+        for generation_id in generations.due(sessions):
+            generate.run(sessions, settings, generation_id, worker="walk")
         lab.get(path)
     budget = {"films": 40, "devices": None, "hours": None}
     made = lab.post("/v1/campaigns", {"name": "Hall wafer", "problem": PROBLEM, "queue_depth": 3, "budget": budget})
@@ -307,6 +311,9 @@ def _ask_what_is_known(lab: Walk, campaign: str) -> None:
         lab.get(f"{campaign}/{noun}")
     model = lab.get(f"{campaign}/model-versions")["items"][-1]["id"]
     lab.get(f"/v1/model-versions/{model}")
+    near = {"anomalous_hall": {"value": 3.5, "tolerance": 0.2}}
+    few = {"bounds": [{"element": "Ni", "upper": 0.3}]}
+    lab.post(f"{campaign}/generations", {"count": 3, "targets": near, "constraints": few})
     lab.get(f"/v1/model-versions/{model}/posterior")
     asked = {"line": {"a": {"Fe": 1.0}, "b": {"Co": 1.0}, "points": 3}, "process": {"anneal_c": 450.0}}
     lab.post(f"/v1/model-versions/{model}/predictions", asked)
@@ -327,6 +334,8 @@ def as_examples(lab: Walk) -> dict[str, Any]:
     whole["import_campaign"] = {"answers": {"201": whole["read_campaign"]["answers"]["200"]}}
     ids: dict[str, str] = {}
 
+    asked = lab.get(f"{campaign}/generations")["items"][-1]["id"]
+    lab.get(f"/v1/generations/{asked}")
     def alike(value: Any) -> Any:
         if isinstance(value, dict):
             return {key: "kept-by-the-robot" if key == "token" else alike(inner) for key, inner in value.items()}

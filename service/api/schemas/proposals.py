@@ -177,6 +177,11 @@ class ProvenanceRead(Outgoing):
     model_version_id: str | None
     averaged_over: int | None = None
     """Equally likely sets of hyperparameters over which the model averages."""
+    generator_version_id: str | None = None
+    """Generator whose draws the search could begin from; null if there was none."""
+    start: Literal["systematic", "uniform", "jitter", "generator"] | None = None
+    """What laid the film from which the search came to this one: by rule, or through a composition drawn evenly, near
+    what was read, or by the generator. Null if nothing was searched."""
     policy: str
     policy_options: dict[str, Any]
     seed: int
@@ -226,6 +231,8 @@ class InputsRead(Outgoing):
     """Films in flight, with their devices that were not yet read."""
     started_from: str | None
     """Model version from which the training of the decision's model began; null if it began cold."""
+    generator: str | None = None
+    """Generator that was at hand, a model version; null if there was none."""
     environment: dict[str, str]
     """Device, threads and processor of the worker."""
 

@@ -18,6 +18,7 @@ from service.store.tables.base import (
 from service.store.tables.campaigns import CampaignConfigRow, CampaignRow, EventRow, IdempotencyRow, RevisionRow
 from service.store.tables.decisions import ArtifactRow, DecisionRow, JobRow, ModelVersionRow, ProposalRow
 from service.store.tables.films import CompositionReadingRow, FilmRow, LeaseRow
+from service.store.tables.generations import GenerationRow
 from service.store.tables.instruments import CalibrationRow, SampleRow
 from service.store.tables.keys import AuditRow, GrantRow, KeyRow, WebSessionRow
 from service.store.tables.measurements import InstrumentRow, MeasurementBatchRow, MeasurementRow
@@ -48,6 +49,7 @@ __all__ = [
     "DecisionRow",
     "EventRow",
     "FilmRow",
+    "GenerationRow",
     "GrantRow",
     "IdempotencyRow",
     "InstrumentRow",

@@ -15,7 +15,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from service.store.tables.base import JOB_STATES, PROPOSAL_STATES, SOURCES, Base, one_of
+from service.store.tables.base import JOB_KINDS, JOB_STATES, PROPOSAL_STATES, SOURCES, Base, one_of
 
 
 class JobRow(Base):
@@ -38,7 +38,7 @@ class JobRow(Base):
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     __table_args__ = (
-        one_of("kind", ("decide",), "kind"),
+        one_of("kind", JOB_KINDS, "kind"),
         one_of("state", JOB_STATES, "state"),
         Index("uq_job_one_pending", "campaign_id", "kind", unique=True, postgresql_where=text("state = 'pending'")),
         Index("uq_job_one_leased", "campaign_id", "kind", unique=True, postgresql_where=text("state = 'leased'")),

@@ -43,6 +43,7 @@ class Advice:
     alternatives: tuple[Any, ...] = ()
     pairs: tuple[Any, ...] = ()
     cost: float | None = None
+    start: str | None = None
 
 
 class Loop:

@@ -106,6 +106,11 @@ def calibration(session: Session, campaign_id: str, after: str | None, limit: in
     ]
 
 
+def calibration_of(session: Session, version: ModelVersion) -> Calibration:
+    """Calibration of one model version."""
+    return _calibration(version, datasets.problem(session, version.campaign_id, version.config_revision))
+
+
 def stop_advice(session: Session, campaign_id: str, options: Stopping, limit: int) -> StopAdvice:
     """Judge from the last `limit` decisions whether another film is worth making.
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup, escape
 
-from service.web.colours import mixed
+from service.web.colours import element_colours
 
 MINUS = "\u2212"
 DASH = "\u2013"
@@ -65,20 +65,25 @@ def instant(when: datetime | str | None, kind: str = "full") -> Markup:
     return Markup('<time datetime="{}" data-time="{}">{}</time>').format(stamp, kind, shown)
 
 
-def gradient(film: Mapping[str, object], elements: Sequence[str], stops: int = 7) -> list[tuple[str, str]]:
-    """Offsets and colours along a film, from end A to end B.
+def bands(film: Mapping[str, object], elements: Sequence[str]) -> list[tuple[str, str, str]]:
+    """A film as bands of its elements, as high as each one's share, from end A to end B; 100 wide and high.
 
     Args:
         film: As a proposal has it, with ends `a` and `b`.
         elements: Of the campaign.
-        stops: How many.
+
+    Returns:
+        Element, colour and corners of the band of each element that the film has.
     """
     a, b = (_fractions(film[end]) for end in ("a", "b"))
-    found = []
-    for k in range(stops):
-        s = k / (stops - 1)
-        between = {e: (1 - s) * a.get(e, 0.0) + s * b.get(e, 0.0) for e in elements}
-        found.append((f"{100 * s:.0f}%", mixed(between, elements)))
+    colours = element_colours(elements)
+    found, top_a, top_b = [], 0.0, 0.0
+    for element in elements:
+        down_a, down_b = top_a + 100 * a.get(element, 0.0), top_b + 100 * b.get(element, 0.0)
+        if max(down_a - top_a, down_b - top_b) > SHOWN:
+            corners = f"0,{top_a:.2f} 100,{top_b:.2f} 100,{down_b:.2f} 0,{down_a:.2f}"
+            found.append((element, colours[element], corners))
+        top_a, top_b = down_a, down_b
     return found
 
 
@@ -86,6 +91,16 @@ def trade(film: Mapping[str, object]) -> Markup:
     """A film as from one end to the other."""
     a, b = (_fractions(film[end]) for end in ("a", "b"))
     return Markup('{}<span class="arrow" aria-hidden="true"> → </span>{}').format(formula(a), formula(b))
+
+
+def pointer(token: str) -> str:
+    """One reference token of a JSON Pointer (RFC 6901)."""
+    return token.replace("~", "~0").replace("/", "~1")
+
+
+def percent(share: float | None, digits: int = 0) -> str:
+    """A share as a percentage; a dash for none."""
+    return DASH if share is None else f"{100 * share:.{digits}f}\u202f%"
 
 
 def short_id(name: str | None) -> Markup:

@@ -13,6 +13,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import HTTPConnection
 
 from service.web import catalogue, colours, formats
+from service.web.events import event_text
+from service.web.navigation import main_pages
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -54,6 +56,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    found.policies["json.dumps_kwargs"] = {}  # as it was written: people read it
     found.filters |= {
         "number": formats.number,
         "pm": formats.plus_minus,
@@ -62,8 +65,10 @@ def environment() -> Environment:
         "instant": formats.instant,
         "trade": formats.trade,
         "short": formats.short_id,
-        "gradient": formats.gradient,
+        "bands": formats.bands,
         "mixed": colours.mixed,
+        "percent": formats.percent,
+        "pointer": formats.pointer,
         "path": functools.partial(quote, safe=""),
     }
     found.globals |= {
@@ -71,6 +76,8 @@ def environment() -> Environment:
         "has_words": catalogue.has,
         "languages": catalogue.LANGUAGES,
         "themes": THEMES,
+        "event_text": event_text,
+        "navigation": main_pages,
         "element_colours": colours.element_colours,
     }
     return found
@@ -94,7 +101,7 @@ def _surroundings(request: HTTPConnection) -> dict[str, Any]:
         "lang": language_of(request),
         "theme": theme if theme in THEMES else "auto",
         "here": here,
-        "visitor": getattr(request.state, "visitor", None),
+        "visitor": request.scope.get("state", {}).get("caller"),
     }
 
 

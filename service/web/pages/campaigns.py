@@ -2,19 +2,19 @@
 
 from fastapi import APIRouter, Request, Response
 
-from service.operations import campaigns
-from service.web.dependencies import SessionsDependency
+from service.operations import overview
+from service.web.dependencies import SessionsDependency, VisitorDependency
 from service.web.rendering import render
 
 router = APIRouter()
 
-SHOWN = 500
+SHOWN = 300
 """Campaigns on the page, the newest ones."""
 
 
 @router.get("/")
-def show_campaigns(request: Request, sessions: SessionsDependency) -> Response:
+def show_campaigns(request: Request, sessions: SessionsDependency, visitor: VisitorDependency) -> Response:
     """The first page."""
     with sessions() as session:
-        found = campaigns.page(session, None, SHOWN)
+        found = overview.page(session, SHOWN, visitor.campaigns)
     return render(request, "campaigns.html", campaigns=found)

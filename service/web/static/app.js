@@ -1,6 +1,7 @@
 /* What every page does: times in the reader's zone, dialogs, live parts, charts, messages. */
 import { drawAll } from "./charts.js";
 import { listen } from "./forms.js";
+import { say } from "./messages.js";
 
 const page = document.documentElement;
 const words = JSON.parse(document.getElementById("words").textContent);
@@ -23,28 +24,17 @@ function tell(root = document) {
   }
 }
 
-export function say(text, kind = "") {
-  const box = document.getElementById("messages");
-  const message = document.createElement("div");
-  message.className = kind;
-  message.textContent = text;
-  box.append(message);
-  setTimeout(() => message.remove(), kind === "bad" ? 9000 : 4500);
-}
-
 /* One stream per campaign page; a burst of events is one refresh of its parts. */
 function follow(root) {
   const campaign = root.dataset.live;
   const mark = document.getElementById("live");
-  let last = root.dataset.after;
   let waiting = null;
   const changed = () => { waiting = null; document.body.dispatchEvent(new CustomEvent("campaign-changed")); };
-  const stream = new EventSource(`/campaigns/${campaign}/events?after=${last}`);
+  const stream = new EventSource(`/v1/campaigns/${campaign}/events?after=${root.dataset.after}`);
   const show = (on) => { if (mark) { mark.className = `live ${on ? "on" : "off"}`; mark.textContent = on ? words.live : words.lost; } };
   stream.onopen = () => show(true);
   stream.onerror = () => show(false);
   stream.onmessage = (message) => {
-    last = message.lastEventId;
     document.body.dispatchEvent(new CustomEvent("campaign-event", { detail: JSON.parse(message.data) }));
     waiting ??= setTimeout(changed, 300);
   };

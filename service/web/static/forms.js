@@ -1,24 +1,28 @@
-/* Forms that are calls of the public API: <form data-api="POST /v1/campaigns/{id}/actions">.
+/* Forms that are calls of the public API: <form data-api="POST /v1/campaigns/{campaign}/actions">.
  *
- * Fields become JSON: name="budget.films" is {"budget": {"films": ...}}. data-as says of what kind a field is: number,
- * integer, boolean, json or text; an empty field is left out. Names in braces of the address are filled from fields
- * and not sent. After success: data-done is said, data-next is gone to (braces filled from the answer), else the page's
- * parts are fetched anew and the dialog is closed.
+ * A field whose name is a JSON Pointer is sent: name="/budget/films" is {"budget": {"films": ...}}. Any other field fills
+ * the braces of the address. data-as says of what kind a field is: number, integer, percent, boolean, json, time, list or
+ * text; an empty field is left out, and with data-changed one that was not changed. data-whole names the field that is
+ * the whole body, data-base what it begins with. data-etag is the address whose ETag is sent as If-Match. After success data-done is said, data-next is
+ * gone to (braces filled from the answer), else the page's parts are fetched anew and the dialog is closed.
  */
 const keys = new WeakMap();
+const etags = new WeakMap();
 
-function newKey() {
+export function newKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return `page-${[...bytes].map((b) => b.toString(16).padStart(2, "0")).join("")}`;
 }
 
-function valueOf(field) {
+export function valueOf(field) {
   if (field.type === "checkbox") return field.checked;
   if (field.type === "radio" && !field.checked) return undefined;
   const text = field.value.trim();
   if (text === "") return undefined;
   switch (field.dataset.as) {
     case "number": case "integer": return Number(text);
+    case "percent": return Number((Number(text) / 100).toPrecision(15));
+    case "list": return text.split(/[\s,]+/);
     case "boolean": return text === "true";
     case "json": return JSON.parse(text);
     case "time": return new Date(text).toISOString();
@@ -26,13 +30,18 @@ function valueOf(field) {
   }
 }
 
-export function bodyOf(form, without = new Set()) {
-  const body = {};
+function isChanged(field) {
+  return field.type === "select-one" ? !field.selectedOptions[0]?.defaultSelected : field.value !== field.defaultValue;
+}
+
+export function bodyOf(form) {
+  const body = JSON.parse(form.dataset.base ?? "{}");
   for (const field of form.elements) {
-    if (!field.name || field.disabled || without.has(field.name)) continue;
+    if (!field.name?.startsWith("/") || field.disabled) continue;
+    if ("changed" in field.dataset && !isChanged(field)) continue;
     const value = valueOf(field);
     if (value === undefined) continue;
-    const path = field.name.split(".");
+    const path = field.name.slice(1).split("/").map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
     let here = body;
     for (const step of path.slice(0, -1)) here = here[step] ??= {};
     here[path.at(-1)] = value;
@@ -53,8 +62,7 @@ function showErrors(form, problem, words) {
     }
     item.append(error.message);
     list.append(item);
-    const name = (error.pointer ?? "").slice(1).replaceAll("/", ".");
-    for (const field of form.elements) if (name && field.name === name) field.setAttribute("aria-invalid", "true");
+    for (const field of form.elements) if (error.pointer && field.name === error.pointer) field.setAttribute("aria-invalid", "true");
   }
   list.setAttribute("tabindex", "-1");
   list.focus();
@@ -70,11 +78,10 @@ export async function send(method, address, body, key, headers = {}) {
 
 async function submitted(form, say, words) {
   const [method, pattern] = form.dataset.api.split(" ");
-  const filled = new Set();
-  const address = pattern.replace(/\{(\w+)\}/g, (_, name) => { filled.add(name); return encodeURIComponent(form.elements[name].value); });
+  const address = pattern.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(form.elements[name].value));
   for (const field of form.elements) field.removeAttribute("aria-invalid");
   let body;
-  try { body = form.dataset.whole ? valueOf(form.elements[form.dataset.whole]) : bodyOf(form, filled); }
+  try { body = form.dataset.whole ? valueOf(form.elements[form.dataset.whole]) : bodyOf(form); }
   catch (error) { showErrors(form, { detail: error.message }, words); return; }
   const said = address + JSON.stringify(body);
   const kept = keys.get(form);
@@ -83,7 +90,7 @@ async function submitted(form, say, words) {
   const button = form.querySelector("[type=submit]");
   button?.setAttribute("aria-busy", "true");
   try {
-    const answer = await send(method, address, body, key, form.dataset.match ? { "If-Match": form.dataset.match } : {});
+    const answer = await send(method, address, body, key, etags.has(form) ? { "If-Match": etags.get(form) } : {});
     const told = answer.status === 204 ? {} : await answer.json();
     if (!answer.ok) { keys.delete(form); showErrors(form, told, words); return; }
     keys.delete(form);
@@ -97,7 +104,24 @@ async function submitted(form, say, words) {
   finally { button?.removeAttribute("aria-busy"); }
 }
 
+/* What is about to be changed is what was there when the page came: its name is asked for once. */
+async function tag(form) {
+  const answer = await fetch(form.dataset.etag);
+  if (answer.ok) etags.set(form, answer.headers.get("ETag"));
+}
+
+function sum(form) {
+  for (const place of form.querySelectorAll("[data-sum]")) {
+    const fields = [...form.elements].filter((f) => f.name?.startsWith(place.dataset.sum));
+    const total = fields.reduce((all, f) => all + (Number(f.value) || 0), 0);
+    place.textContent = `${Number(total.toFixed(4))} %`;
+    place.classList.toggle("bad", Math.abs(total - 100) > 1e-4);
+  }
+}
+
 export function listen(say, words) {
+  for (const form of document.querySelectorAll("form[data-etag]")) tag(form);
+  document.addEventListener("input", (event) => { if (event.target.form) sum(event.target.form); });
   document.addEventListener("submit", (event) => {
     if (!event.target.matches("form[data-api]")) return;
     event.preventDefault();

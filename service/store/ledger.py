@@ -1,0 +1,91 @@
+"""Readings as people leaf through them: newest first, by filters, page by page."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import func, literal, select, tuple_
+from sqlalchemy.orm import Session
+
+from service.store import retractions
+from service.store.tables import FilmRow, InstrumentRow, MeasurementRow, SampleRow
+
+
+class Filter(NamedTuple):
+    """Which readings; what is None does not matter."""
+
+    film_id: str | None = None
+    instrument: str | None = None
+    property: str | None = None
+    status: str | None = None
+    counts: bool | None = None
+    """Whether they count; those that do not were retracted."""
+
+
+class Line(NamedTuple):
+    """One reading."""
+
+    reading: MeasurementRow
+    instrument: str
+    sample: str | None
+    counts: bool
+
+
+def page(session: Session, campaign_id: str, wanted: Filter, after: str | None, limit: int) -> list[Line]:
+    """The first `limit` readings beyond one, the newest revision first, then film by film and device by device.
+
+    Args:
+        session: The open transaction.
+        campaign_id: The campaign.
+        wanted: Which readings.
+        after: Id of the last reading of the page before; None for the first page.
+        limit: How many.
+    """
+    row = MeasurementRow
+    order = (row.revision, func.coalesce(row.film_id, row.sample_id), -func.coalesce(row.device, 0), row.id)
+    query = (
+        select(row, InstrumentRow.name, SampleRow.name, retractions.counts_now())
+        .join(InstrumentRow, InstrumentRow.id == row.instrument_id)
+        .outerjoin(SampleRow, SampleRow.id == row.sample_id)
+        .where(row.campaign_id == campaign_id)
+        .order_by(*(column.desc() for column in order))
+        .limit(limit)
+    )
+    for column, value in ((row.film_id, wanted.film_id), (row.property, wanted.property), (row.status, wanted.status)):
+        if value is not None:
+            query = query.where(column == value)
+    if wanted.instrument is not None:
+        query = query.where(InstrumentRow.name == wanted.instrument)
+    if wanted.counts is not None:
+        query = query.where(retractions.counts_now() if wanted.counts else ~retractions.counts_now())
+    last = None if after is None else session.get(row, after)
+    if last is not None:
+        place = (last.revision, last.film_id or last.sample_id, -(last.device or 0), last.id)
+        # The revision alone, too: that is what an index finds.
+        query = query.where(row.revision <= last.revision, tuple_(*order) < tuple_(*(literal(v) for v in place)))
+    return [Line(*found) for found in session.execute(query)]
+
+
+def instruments(session: Session, campaign_id: str) -> list[str]:
+    """Names of all instruments of a campaign."""
+    query = select(InstrumentRow.name).where(InstrumentRow.campaign_id == campaign_id).order_by(InstrumentRow.name)
+    return list(session.scalars(query))
+
+
+def film_numbers(session: Session, campaign_id: str, film_ids: Collection[str]) -> dict[str, int]:
+    """Films by the order in which their making was started, from 1."""
+    number = func.row_number().over(order_by=(FilmRow.started_at, FilmRow.id)).label("number")
+    counted = select(FilmRow.id, number).where(FilmRow.campaign_id == campaign_id).subquery()
+    query = select(counted.c.id, counted.c.number).where(counted.c.id.in_(film_ids))
+    return {row[0]: row[1] for row in session.execute(query)}
+
+
+def films(session: Session, campaign_id: str, limit: int) -> Sequence[tuple[str, datetime, str]]:
+    """Id, start and state of the last `limit` films that were begun, newest first."""
+    query = (
+        select(FilmRow.id, FilmRow.started_at, FilmRow.state)
+        .where(FilmRow.campaign_id == campaign_id)
+        .order_by(FilmRow.started_at.desc(), FilmRow.id.desc())
+        .limit(limit)
+    )
+    return [(row[0], row[1], row[2]) for row in session.execute(query)]

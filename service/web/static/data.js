@@ -1,0 +1,104 @@
+/* The data page: choose rows to retract; check a file row by row before it is stored. */
+import { newKey } from "./forms.js";
+import { say } from "./messages.js";
+
+const TYPES = { csv: "text/csv", tsv: "text/csv", txt: "text/csv", ndjson: "application/x-ndjson", jsonl: "application/x-ndjson", parquet: "application/vnd.apache.parquet", json: "application/json" };
+const SHOWN = 30;
+const form = document.getElementById("upload");
+const report = document.getElementById("upload-report");
+const errors = form.querySelector(".errors");
+const store = document.getElementById("upload-store");
+const words = JSON.parse(document.getElementById("upload-words").textContent);
+const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+let key = newKey();
+
+function chosen() {
+  return [...document.querySelectorAll("[data-reading]:checked")].map((box) => box.value);
+}
+
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-reading]")) {
+    const ids = chosen();
+    document.getElementById("retract-chosen").disabled = ids.length === 0;
+    document.getElementById("chosen-count").textContent = ids.length;
+    document.querySelector('#retract-ids [name="/ids"]').value = ids.join(" ");
+  }
+  if (event.target.matches("[data-kind]")) {
+    for (const group of event.target.form.querySelectorAll("[data-of]")) {
+      group.hidden = group.dataset.of !== event.target.value;
+      for (const field of group.querySelectorAll("select, input")) field.disabled = group.hidden;
+    }
+  }
+});
+
+function row(number, faults) {
+  const item = document.createElement("li");
+  const where = document.createElement("b");
+  where.textContent = fill(words.row, { row: number + 1 });
+  item.append(where, " ", faults.map((fault) => fault.message).join("; "));
+  return item;
+}
+
+function told(lines) {
+  report.replaceChildren(...lines.map(([kind, text]) => {
+    const line = document.createElement("p");
+    line.className = `note ${kind}`;
+    line.textContent = text;
+    return line;
+  }));
+}
+
+async function sent(checkOnly) {
+  const file = form.elements.file.files[0];
+  if (!file) return null;
+  const type = TYPES[file.name.split(".").at(-1).toLowerCase()] ?? "text/csv";
+  const asked = new URLSearchParams({ atomic: String(!form.elements.partial.checked && !checkOnly), validate_only: String(checkOnly) });
+  if (type !== "application/json") asked.set("instrument", form.elements.instrument.value.trim());
+  const headers = { "Content-Type": type, "Idempotency-Key": checkOnly ? newKey() : key };
+  return fetch(`/v1/campaigns/${form.dataset.campaign}/measurement-batches?${asked}`, { method: "POST", headers, body: file });
+}
+
+function refused(problem) {
+  told([["bad", problem.detail ?? words.wrong]]);
+  errors.replaceChildren(...(problem.errors ?? []).slice(0, SHOWN).map((error) => {
+    if (error.row !== null && error.row !== undefined) return row(error.row, [error]);
+    const item = document.createElement("li");
+    item.textContent = error.message;
+    return item;
+  }));
+}
+
+async function check() {
+  store.disabled = true;
+  errors.replaceChildren();
+  if (!form.elements.file.files.length || !form.elements.instrument.value.trim()) return;
+  let answer;
+  let body;
+  try { answer = await sent(true); body = await answer.json(); } catch { told([["bad", words.lost]]); return; }
+  if (!answer.ok) { refused(body); return; }
+  const bad = (body.results ?? []).filter((result) => result.status === "refused");
+  const lines = [];
+  if (body.accepted) lines.push(["good", fill(words.ready, { n: body.accepted })]);
+  if (body.duplicates) lines.push(["", fill(words.duplicates, { n: body.duplicates })]);
+  if (body.refused) lines.push(["bad", fill(words.refused, { n: body.refused })]);
+  told(lines);
+  errors.replaceChildren(...bad.slice(0, SHOWN).map((result) => row(result.row, result.errors)));
+  store.disabled = body.accepted === 0 || (body.refused > 0 && !form.elements.partial.checked);
+  key = newKey();
+}
+
+form.addEventListener("submit", (event) => { event.preventDefault(); check(); });
+form.addEventListener("change", check);
+store.addEventListener("click", async () => {
+  store.disabled = true;
+  try {
+    const answer = await sent(false);
+    const body = await answer.json();
+    if (!answer.ok) { refused(body); return; }
+    told([["good", fill(words.stored, { n: body.accepted })]]);
+    say(fill(words.stored, { n: body.accepted }));
+    errors.replaceChildren();
+    form.elements.file.value = "";
+    document.body.dispatchEvent(new CustomEvent("campaign-changed"));
+  } catch { store.disabled = false; told([["bad", words.lost]]); }
+});

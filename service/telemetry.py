@@ -10,6 +10,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 import structlog
 from structlog.typing import Processor
@@ -66,6 +67,27 @@ def _last_steps(as_json: bool) -> list[Processor]:
     return [
         structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=structlog.dev.plain_traceback, pad_event_to=0)
     ]
+
+
+_told: ContextVar[dict[str, str] | None] = ContextVar("filmloop_told", default=None)
+
+
+@contextmanager
+def told() -> Iterator[dict[str, str]]:
+    """Collect what is said by `tell` inside, also in threads that work for it: for one line at the end."""
+    found: dict[str, str] = {}
+    token = _told.set(found)
+    try:
+        yield found
+    finally:
+        _told.reset(token)
+
+
+def tell(**values: str) -> None:
+    """Say something, such as the job that a request asked for, for the line that its `told` writes; if there is one."""
+    found = _told.get()
+    if found is not None:
+        found.update(values)
 
 
 @contextmanager

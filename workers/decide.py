@@ -9,10 +9,10 @@ from typing import Protocol
 import structlog
 import torch
 from celery import Task
-from celery.signals import worker_ready
+from celery.signals import worker_init, worker_ready
 
 from models.checkpoint import from_bytes, to_bytes
-from models.errors import FitFailed, IncompatibleCheckpoint, NotEnoughData, ScienceError
+from models.errors import FitFailed, IncompatibleCheckpoint, InvalidDataset, NotEnoughData, ScienceError
 from models.generators.base import Generator
 from models.policies.base import Recommendation
 from models.propose import propose
@@ -24,9 +24,10 @@ from service.operations import decisions
 from service.operations.decision_inputs import ModelReference
 from service.operations.decisions import DecisionInput, Making, ModelRecord
 from service.settings import Settings
+from service.store import schema
 from service.store.session import Sessions, make_engine, make_sessions
 from service.telemetry import bound
-from workers import loaded
+from workers import loaded, lookout
 from workers.app import app, settings
 from workers.insights import served_insights
 from workers.machine import processor
@@ -65,10 +66,24 @@ def take_up(sender: _Worker, **_: object) -> None:
         log.warning("gave back what the last process of this name was doing", jobs=given_back)
 
 
+@worker_init.connect  # type: ignore[untyped-decorator]  # Celery ships no types
+def look_out(sender: _Worker, **_: object) -> None:
+    """While there is no broker, do what waits in the record."""
+
+    def look() -> None:
+        for job_id in decisions.waiting(worker_sessions()):
+            with bound(job_id=job_id), pulse.working():
+                run(worker_sessions(), settings, job_id, worker=sender.hostname)
+
+    lookout.keep(settings.broker.url, settings.worker.sweep_s, look)
+
+
 @cache
 def worker_sessions() -> Sessions:
     """Of this process: one connection is enough for one decision at a time."""
-    return make_sessions(make_engine(settings.require_database_url(), pool_size=2))
+    engine = make_engine(settings.require_database_url(), pool_size=2)
+    schema.refuse_other(engine)
+    return make_sessions(engine)
 
 
 def run(sessions: Sessions, settings: Settings, job_id: str, worker: str) -> bool:
@@ -188,7 +203,7 @@ def _trained(
         return train(job.problem, job.dataset, seed=job.seed, previous=last, progress=progress), None
     except NotEnoughData:
         return None, None
-    except FitFailed as error:
+    except (FitFailed, InvalidDataset) as error:
         log.warning("the fit failed; space-filling films serve", error=str(error))
         return None, why_none(error)
 
@@ -234,7 +249,7 @@ def _kept(settings: Settings, job: DecisionInput, bundle: ModelBundle) -> ModelR
     )
 
 
-def why_none(error: FitFailed) -> str:
+def why_none(error: FitFailed | InvalidDataset) -> str:
     """Why there is no model, for people."""
     return f"the fit failed: {error}"
 

@@ -13,9 +13,11 @@ from typing import NoReturn
 import structlog
 from sqlalchemy.exc import OperationalError
 
+from service.errors import Unavailable
 from service.operations import generations, replays, trainings
 from service.operations.decisions import sweep
 from service.settings import Settings
+from service.store import schema
 from service.store.bell import (
     DECIDE_QUEUE,
     DECIDE_TASK,
@@ -53,13 +55,15 @@ def tick(sessions: Sessions, broker_url: str, summons: Path | None = None) -> in
 
 def run(settings: Settings) -> NoReturn:
     """Sweep for ever. A database that is away is reported once, and waited for."""
-    sessions = make_sessions(make_engine(settings.require_database_url()))
+    engine = make_engine(settings.require_database_url())
+    schema.refuse_other(engine)
+    sessions = make_sessions(engine)
     away = False
     while True:
         time.sleep(settings.worker.sweep_s)
         try:
             tick(sessions, settings.require_broker_url(), settings.worker.summons)
-        except OperationalError as error:
+        except (OperationalError, Unavailable) as error:
             if not away:
                 log.warning("database is away, waiting for it", error=str(error).splitlines()[0])
             away = True

@@ -6,6 +6,7 @@ it hung, from a thread of the interpreter that needs no lock; or, if it was stop
 
 import faulthandler
 import math
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ class Pulse:
             silent_s: Seconds of silence in the middle of a job after which the process is ended.
             file: Touched at each beat, there as long as a job is under way; none if nobody watches from outside.
         """
+        self._at_work = threading.Lock()
         self._silent_s = silent_s
         self._file = file
         self._beat_at: float | None = None
@@ -32,16 +34,17 @@ class Pulse:
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """A job is under way: it must `beat` until it ends."""
-        self._beat_at = -math.inf
-        self.beat()
-        try:
-            yield
-        finally:
-            self._beat_at = None
-            faulthandler.cancel_dump_traceback_later()
-            if self._file is not None:
-                self._file.unlink(missing_ok=True)
+        """A job is under way: it must `beat` until it ends. There is one at a time, whoever asked for it."""
+        with self._at_work:
+            self._beat_at = -math.inf
+            self.beat()
+            try:
+                yield
+            finally:
+                self._beat_at = None
+                faulthandler.cancel_dump_traceback_later()
+                if self._file is not None:
+                    self._file.unlink(missing_ok=True)
 
     def beat(self) -> None:
         """The job makes progress; nothing is said if there is none. Costs next to nothing: every step may say it."""

@@ -10,7 +10,7 @@ import structlog
 from celery import Task
 
 from models.checkpoint import from_bytes
-from models.errors import FitFailed, IncompatibleCheckpoint, NotEnoughData, ScienceError
+from models.errors import FitFailed, IncompatibleCheckpoint, InvalidDataset, NotEnoughData, ScienceError
 from models.policies.base import Recommendation
 from models.propose import propose
 from models.surrogates.base import ModelBundle
@@ -119,7 +119,7 @@ def _trained(
         fitted = train(training.problem, training.dataset, seed=training.seed, previous=previous, progress=progress)
     except NotEnoughData:
         return None, None
-    except FitFailed as error:
+    except (FitFailed, InvalidDataset) as error:
         return None, decide.why_none(error)
     return fitted, None
 

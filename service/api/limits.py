@@ -1,5 +1,6 @@
-"""Bounds on a request body, held before any route sees it: size while it streams in, JSON, finite numbers."""
+"""Bounds on a request body, held before any route sees it: size and time while it streams in, JSON, finite numbers."""
 
+import asyncio
 import json
 import math
 import zlib
@@ -18,12 +19,20 @@ MAX_BODY_BYTES = 8 * 1024 * 1024
 MAX_BATCH_BYTES = 32 * 1024 * 1024
 """Largest measurement batch that is not JSON, packed or unpacked, 32 MiB: 50,000 rows with all their fields. Also the
 largest archive of a campaign that is imported."""
+SILENT_S = 30.0
+"""Seconds without a byte of a body after which its sender is sent away."""
+LONGEST_S = 600.0
+"""Seconds that a body may take, however steadily it comes."""
 MAX_LISTED = 100
 """Non-finite numbers that one answer lists."""
 
 
 class BodyTooLarge(Exception):
     """More bytes came than are allowed; answered here, never seen by a route."""
+
+
+class BodyTooSlow(Exception):
+    """The body does not come; answered here, never seen by a route."""
 
 
 class BadEncoding(Exception):
@@ -41,13 +50,23 @@ class BoundedBody:
     No database connection waits for a slow sender, and nothing that is small when packed becomes large unseen.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int = MAX_BODY_BYTES, max_batch_bytes: int = MAX_BATCH_BYTES) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        max_bytes: int = MAX_BODY_BYTES,
+        max_batch_bytes: int = MAX_BATCH_BYTES,
+        *,
+        silent_s: float = SILENT_S,
+        longest_s: float = LONGEST_S,
+    ) -> None:
         self.app = app
+        self.silent_s = silent_s
+        self.longest_s = longest_s
         self.max_bytes = max_bytes
         self.max_batch_bytes = max_batch_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on a request whose body is within bounds; answer 400, 413, 415 or 422 to any other."""
+        """Pass on a request whose body is within bounds; answer 400, 408, 413, 415 or 422 to any other."""
         if scope["type"] != "http" or scope["method"] in {"GET", "HEAD", "OPTIONS"}:
             await self.app(scope, receive, send)
             return
@@ -59,6 +78,10 @@ class BoundedBody:
             body = await self._read(headers, receive, self.max_batch_bytes if is_batch else self.max_bytes)
         except BodyTooLarge as error:
             answer = problem(scope, 413, "body-too-large", str(error), headers={"Connection": "close"})
+            await answer(scope, receive, send)
+            return
+        except BodyTooSlow as error:
+            answer = problem(scope, 408, "body-too-slow", str(error), headers={"Connection": "close"})
             await answer(scope, receive, send)
             return
         except BadEncoding as error:
@@ -83,14 +106,27 @@ class BoundedBody:
         if packed not in {b"", b"identity", b"gzip", b"x-gzip"}:
             detail = f"Content-Encoding must be gzip or absent, got {packed.decode('latin-1')[:50]!r}"
             raise BadEncoding(415, "unsupported-media-type", detail)
-        unpacked, more = _Gzip(bound) if packed.endswith(b"gzip") else _Plain(bound), True
+        unpacked = _Gzip(bound) if packed.endswith(b"gzip") else _Plain(bound)
+        try:
+            async with asyncio.timeout(self.longest_s):
+                complete = await self._collect(receive, unpacked)
+        except TimeoutError as error:
+            raise BodyTooSlow(
+                f"the body did not come: {self.silent_s:g} s of silence are borne, {self.longest_s:g} s in all"
+            ) from error
+        return unpacked.whole() if complete else None
+
+    async def _collect(self, receive: Receive, unpacked: "_Plain") -> bool:
+        """Take all parts of the body; whether they came."""
+        more = True
         while more:
-            message = await receive()
+            async with asyncio.timeout(self.silent_s):
+                message = await receive()
             if message["type"] == "http.disconnect":
-                return None
+                return False
             unpacked.add(message.get("body", b""))
             more = message.get("more_body", False)
-        return unpacked.whole()
+        return True
 
 
 class _Plain:

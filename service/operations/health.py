@@ -6,7 +6,7 @@ from typing import Literal
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from service.errors import SchemaMismatch
+from service.errors import SchemaMismatch, Unavailable
 from service.store import schema
 from service.store.bell import broker_answers
 from service.store.session import Sessions
@@ -50,6 +50,8 @@ def _look(sessions: Sessions) -> tuple[str, str]:
             version = schema.current(session.connection())
     except SchemaMismatch as error:
         return "ok", str(error).removeprefix("the database's schema ")
+    except Unavailable as error:
+        return str(error), "unknown"
     except SQLAlchemyError as error:
         log.warning("database unreachable", error=type(error).__name__, cause=str(error.__cause__)[:500])
         return "unreachable", "unknown"

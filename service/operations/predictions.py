@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.composition import ProcessValues
@@ -28,6 +29,8 @@ LARGEST_LATTICE = 100_000
 """Most lattice points that are looked at for one grid, feasible or not."""
 SUM_TOLERANCE = 1e-6
 """Largest distance between 1 and the sum of a composition's fractions."""
+IN_ITS_PLACE = 3
+"""Models before the newest one that are tried if its file cannot be read."""
 KEPT = 4
 """Models kept ready by each process. One is rebuilt from its file in about the time of a Cholesky factorisation."""
 
@@ -80,11 +83,11 @@ def of_version(session: Session, model_version_id: str) -> PredictingModel:
         NotFound: If there is no such version.
     """
     row, _ = models.get(session, model_version_id)
+    if row.kind != models.SURROGATE:
+        raise NotFound("model version that predicts", model_version_id)
     return _model(session, row)
 
 
-    if row.kind != models.SURROGATE:
-        raise NotFound("model version that predicts", model_version_id)
 def newest(session: Session, campaign_id: str) -> PredictingModel:
     """The campaign's newest model version.
 
@@ -96,6 +99,16 @@ def newest(session: Session, campaign_id: str) -> PredictingModel:
     if row is None:
         raise NotFound("trained model yet in campaign", campaign_id)
     return _model(session, row)
+
+
+def before(session: Session, model: PredictingModel) -> list[PredictingModel]:
+    """Models of the same kind that serve in a model's place if its file is damaged, the newest first."""
+    kind = session.get_one(ModelVersionRow, model.id).kind
+    same = (ModelVersionRow.campaign_id == model.campaign_id, ModelVersionRow.kind == kind)
+    newer_first = (ModelVersionRow.revision.desc(), ModelVersionRow.id.desc())
+    query = select(ModelVersionRow).where(*same, ModelVersionRow.artifact_sha256 != model.sha256)
+    query = query.where(ModelVersionRow.revision <= model.revision).order_by(*newer_first).limit(IN_ITS_PLACE)
+    return [_model(session, row) for row in session.scalars(query)]
 
 
 def _model(session: Session, row: ModelVersionRow) -> PredictingModel:

@@ -15,6 +15,8 @@ from sqlalchemy.pool import NullPool
 import migrations
 from service.errors import SchemaMismatch, Unavailable
 
+FORGETFUL = "synchronous_commit is off, so a crash would lose what was acknowledged: set it to on"
+"""What is wrong with a database that answers before it has written."""
 _LOCK = "select pg_advisory_lock(hashtextextended('filmloop.migrate', 0))"
 _UNLOCK = "select pg_advisory_unlock(hashtextextended('filmloop.migrate', 0))"
 
@@ -85,12 +87,14 @@ def refuse_ahead(version: str | None) -> None:
 def refuse_other(engine: Engine) -> None:
     """Let no connection be opened that would work on another schema than this code's: each is asked once.
 
-    A statement that needs one then fails with SchemaMismatch, which says whether the schema is ahead or behind.
+    A statement that needs one then fails with SchemaMismatch, which says whether the schema is ahead or behind. A
+    database that acknowledges before it has written is refused as well: what was acknowledged must survive a crash.
     """
 
     @listens_for(engine, "connect")
     def ask(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own
         try:
+            _refuse_forgetful(connection)
             _refuse(mismatch(_version(connection)))
             connection.rollback()
         except BaseException:
@@ -101,6 +105,13 @@ def refuse_other(engine: Engine) -> None:
 def _refuse(wrong: str | None) -> None:
     if wrong is not None:
         raise SchemaMismatch(f"the database's schema {wrong}")
+
+
+def _refuse_forgetful(connection: Any) -> None:  # noqa: ANN401 - the driver's own
+    with connection.cursor() as cursor:
+        (value,) = cursor.execute("show synchronous_commit").fetchone()
+    if value == "off":
+        raise Unavailable(FORGETFUL)
 
 
 def _version(connection: Any) -> str | None:  # noqa: ANN401 - the driver's own

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from models.objective import Objective, Property
 from models.problem import Problem
 from service.store import campaigns, charts, datasets
-from service.store.charts import Standing
+from service.store.charts import DevicePair, Standing
 
 Array = NDArray[np.float64]
 
@@ -118,6 +118,13 @@ def cloud(session: Session, campaign_id: str, problem: Problem, sought: Property
     )
 
 
+def pairs(
+    session: Session, campaign_id: str, names: tuple[str, str], most: int = MOST_DEVICES
+) -> tuple[Sequence[DevicePair], int]:
+    """Devices that were read in both of two properties, or some of very many; and how many there are."""
+    return charts.device_pairs(session, campaign_id, names, most)
+
+
 def film_readings(session: Session, film_id: str) -> list[Reading]:
     """Every reading of a film that counts."""
     return [Reading(*row) for row in charts.film_readings(session, film_id, MOST_READINGS)]
@@ -126,3 +133,12 @@ def film_readings(session: Session, film_id: str) -> list[Reading]:
 def film_numbers(session: Session, campaign_id: str, film_ids: Sequence[str]) -> dict[str, int]:
     """The how manieth film of the campaign each one is."""
     return charts.film_numbers(session, campaign_id, film_ids)
+
+
+def problem_of(session: Session, campaign_id: str) -> Problem:
+    """What a campaign seeks, by the configuration in force.
+
+    Raises:
+        NotFound: If there is no such campaign.
+    """
+    return datasets.head(session, campaign_id).problem

@@ -3,11 +3,11 @@
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, asc, desc, func, or_, select
 from sqlalchemy.orm import Session
 
 from service.store import compositions, retractions
-from service.store.tables import CompositionReadingRow, DecisionRow, FilmRow, MeasurementRow
+from service.store.tables import CompositionReadingRow, DecisionRow, FilmRow, MeasurementRow, ModelVersionRow
 
 
 class Standing(NamedTuple):
@@ -130,13 +130,79 @@ def _real(value: float | None) -> float:
     return float("nan") if value is None else value
 
 
-def _read(campaign_id: str, name: str) -> tuple[ColumnElement[bool], ...]:
-    """Readings of films that have a value and count."""
+def _read(campaign_id: str, *names: str) -> tuple[ColumnElement[bool], ...]:
+    """Readings of films that have a value and count, of some properties."""
     row = MeasurementRow
     return (
         row.campaign_id == campaign_id,
-        row.property == name,
+        row.property.in_(names),
         row.film_id.is_not(None),
         row.value.is_not(None),
         retractions.counts_now(),
     )
+
+
+class VersionFigures(NamedTuple):
+    """One model version of the past, in a few numbers of its first property."""
+
+    id: str
+    revision: int
+    films: int | None
+    log_density: float | None
+    coverage_90: float | None
+
+
+def versions(session: Session, campaign_id: str, most: int) -> Sequence[VersionFigures]:
+    """The newest surrogates of a campaign, oldest first; only the numbers leave the database."""
+    row = ModelVersionRow
+    first = row.metrics["objectives"][0]
+    left_out = first["leave_film_out"]
+    query = (
+        select(
+            row.id,
+            row.revision,
+            first["films"].as_integer(),
+            left_out["log_density"].as_float(),
+            left_out["coverage_90"].as_float(),
+        )
+        .where(row.campaign_id == campaign_id, row.kind == "surrogate")
+        .order_by(row.revision.desc(), row.id.desc())
+        .limit(most)
+    )
+    return [VersionFigures(*found) for found in session.execute(query)][::-1]
+
+
+class DevicePair(NamedTuple):
+    """Mean readings of two properties at a device."""
+
+    film_id: str
+    device: int
+    first: float
+    second: float
+
+
+def device_pairs(
+    session: Session, campaign_id: str, names: tuple[str, str], most: int
+) -> tuple[Sequence[DevicePair], int]:
+    """Devices that were read in both of two properties, and how many there are.
+
+    Where there are more than `most`: an eighth each of them the highest and the lowest of either, and an even share.
+    """
+    row = MeasurementRow
+    first, second = (func.avg(row.value).filter(row.property == name) for name in names)
+    means = (
+        select(row.film_id, row.device, first.label("first"), second.label("second"))
+        .where(*_read(campaign_id, *names))
+        .group_by(row.film_id, row.device)
+        .having(first.is_not(None), second.is_not(None))
+        .subquery()
+    )
+    orders = [direction(column) for column in (means.c.first, means.c.second) for direction in (asc, desc)]
+    places = [func.row_number().over(order_by=order).label(f"place_{k}") for k, order in enumerate(orders)]
+    number = func.row_number().over(order_by=(means.c.film_id, means.c.device)).label("number")
+    c = select(means, *places, number, func.count().over().label("total")).subquery().c
+    extreme = most // 8
+    step = func.greatest(1, c.total / (most - 4 * extreme) + 1)
+    kept = or_(c.total <= most, *(c[f"place_{k}"] <= extreme for k in range(4)), func.mod(c.number, step) == 0)
+    found = session.execute(select(c.film_id, c.device, c.first, c.second, c.total).where(kept)).all()
+    return [DevicePair(*row[:4]) for row in found], int(found[0].total) if found else 0

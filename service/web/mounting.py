@@ -1,27 +1,61 @@
 """Puts the pages into the application."""
 
+from collections.abc import Sequence
+
 from fastapi import FastAPI
+from fastapi.params import Depends
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from service.web.guard import PageGuard
-from service.web.pages import campaign, campaigns, preferences
+from service.web.pages import (
+    campaign,
+    campaigns,
+    configuration,
+    data,
+    docs,
+    film,
+    keys,
+    login,
+    model,
+    new,
+    pareto,
+    preferences,
+    space,
+)
 from service.web.rendering import STATIC
 
 ROUTERS = (
     preferences.router,
     campaigns.router,
     campaign.router,
+    data.router,
+    configuration.router,
+    space.router,
+    pareto.router,
+    model.router,
+    film.router,
+    new.router,
+    keys.router,
+    docs.router,
+    login.router,
 )
 """Every page, in the order in which addresses are matched."""
+FOR_ALL = (preferences.router, login.router, docs.router)
+"""Pages for which nobody need be known."""
 FOR_EVER = "public, max-age=31536000, immutable"
 
 
-def install(app: FastAPI) -> None:
-    """Add every page, the static files, and what surrounds them. Last of all, so that it is outermost."""
+def install(app: FastAPI, guards: Sequence[Depends]) -> None:
+    """Add every page, the static files, and what surrounds them. Last of all, so that it is outermost.
+
+    Args:
+        app: The application.
+        guards: Dependencies of every page that is not for everybody: they let in who is known.
+    """
     for router in ROUTERS:
-        app.include_router(router, include_in_schema=False)
+        app.include_router(router, include_in_schema=False, dependencies=() if router in FOR_ALL else guards)
     app.mount("/static", StaticPart(directory=STATIC), name="static")
     app.add_middleware(PageGuard)
 

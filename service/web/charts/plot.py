@@ -89,6 +89,10 @@ class Plot:
         x, y = self.place(point)
         self._over.append(told(element("circle", cx=x, cy=y, r=radius, class_=kind, **attributes), words, link))
 
+    def area(self, drawn: Markup) -> None:
+        """Anything else inside the frame, under what comes later."""
+        self._inside.append(drawn)
+
     def interval(self, x: float, low: float, high: float, kind: str = "interval") -> None:
         """A vertical line from `low` to `high` at `x`."""
         self._inside.append(element("path", d=path([self.place((x, low)), self.place((x, high))]), class_=kind))

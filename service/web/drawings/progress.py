@@ -29,7 +29,7 @@ def progress_chart(found: Progress, t: Words) -> Figure | None:
     )
     x = Axis(whole(reach), t("progress.films"))
     values = [v for s in stood for v in _interval(s)] + [f.best for f in found.films]
-    plot = Plot(x, Axis(fitted(values), name, unit), width=720.0, height=340.0, grid_x=False)
+    plot = Plot(x, Axis(fitted(values), name, unit), width=620.0, height=310.0, grid_x=False)
     _expected(plot, stood, unit, t)
     _read(plot, found, unit, t)
     caption = t("progress.caption_volume" if not found.property else "progress.caption")

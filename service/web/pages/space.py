@@ -61,7 +61,7 @@ def show_space(
     t = words_of(request)
     with sessions() as session:
         campaign = campaigns.get(session, campaign_id)
-        problem = Problem.model_validate(campaign.problem)
+        problem = charts.problem_of(session, campaign_id)
         chosen = _chosen(session, campaign_id, problem, asked)
         cloud = _cloud(session, campaign_id, problem, chosen.property)
         numbers = charts.film_numbers(session, campaign_id, sorted(set(cloud.film)))
@@ -91,7 +91,7 @@ def show_triangle(
     """The triangle alone."""
     settings: Settings = request.app.state.settings
     with sessions() as session:
-        problem = Problem.model_validate(campaigns.get(session, campaign_id).problem)
+        problem = charts.problem_of(session, campaign_id)
         chosen = _chosen(session, campaign_id, problem, asked)
         cloud = _cloud(session, campaign_id, problem, chosen.property)
         numbers = charts.film_numbers(session, campaign_id, sorted(set(cloud.film)))

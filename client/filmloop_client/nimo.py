@@ -15,6 +15,7 @@ from statistics import fmean
 from typing import Any
 
 from filmloop_client.answers import Composition, Dataset, Proposal
+from filmloop_client.prior_data import PriorRow
 
 PERCENT = 100.0
 _DIGITS = 6
@@ -107,6 +108,30 @@ def read_candidates(problem: Mapping[str, Any], text: str) -> list[tuple[Composi
         (_fractions(row, elements), {name: float(row[name]) if row.get(name) else None for name in properties})
         for row in rows
     ]
+
+
+def prior_rows(problem: Mapping[str, Any], text: str) -> list[PriorRow]:
+    """Points of a `candidates.csv` that were read already, for `campaign.prior_data.add`: NIMO's data begin a campaign.
+
+    Args:
+        problem: The campaign's; the file's values are in its units. Process variables that the file does not have take
+            their middle or first choice.
+        text: The file.
+
+    Raises:
+        ValueError: If a column of an element is missing or a value is no number.
+    """
+    units = {p["property"]: p["unit"] for p in [*problem["objectives"], *problem.get("outcomes", ())]}
+    _, process, _ = _columns(problem)
+    lines = csv.DictReader(io.StringIO(text.lstrip("\ufeff"), newline=""))
+    found = []
+    for line, (composition, values) in zip(lines, read_candidates(problem, text), strict=True):
+        under = _middle(problem) | {name: float(line[name]) for name in process if line.get(name)}
+        for name, value in values.items():
+            if value is not None:
+                said = {"composition": composition, "process": under, "property": name, "unit": units[name]}
+                found.append(PriorRow(value=value, **said))
+    return found
 
 
 def _columns(problem: Mapping[str, Any]) -> tuple[list[str], list[str], list[str]]:

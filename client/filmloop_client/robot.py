@@ -1,6 +1,7 @@
 """A robot: asks which film to make, makes it, says what became of it."""
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -139,7 +140,7 @@ class Robot:
             try:
                 claim = self.claim(wait_s)
             except Conflict as refusal:
-                if refusal.type.endswith("budget-spent") or self._campaign_is_over():
+                if _is_over(refusal):
                     break
                 self.stopped.wait(_LOOK_S)
                 continue
@@ -199,10 +200,6 @@ class Robot:
         tell()
         return 1
 
-    def _campaign_is_over(self) -> bool:
-        state = self._transport.get(f"/v1/campaigns/{self.campaign_id}").json()["state"]
-        return state not in {"draft", "active", "paused"}
-
     def claim(self, wait_s: float = LONGEST_WAIT_S) -> Claim | None:
         """Ask for the next film.
 
@@ -227,3 +224,17 @@ class Robot:
             if time.monotonic() + pause >= deadline:
                 return None
             time.sleep(pause)
+
+
+def _is_over(refusal: Conflict) -> bool:
+    """Whether a refused claim means that this robot has nothing to wait for. A robot's key may not read the campaign.
+
+    Raises:
+        Conflict: The refusal, if it is none of the campaign's state.
+    """
+    if refusal.type.endswith("budget-spent"):
+        return True
+    told = re.search(r" is (\w+):", refusal.detail)
+    if told is None:
+        raise refusal
+    return told.group(1) not in {"draft", "active", "paused"}

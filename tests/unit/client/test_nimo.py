@@ -3,7 +3,7 @@
 import pytest
 
 from filmloop_client.answers import Dataset, Proposal
-from filmloop_client.nimo import candidates, proposals, read_candidates, read_proposals
+from filmloop_client.nimo import candidates, prior_rows, proposals, read_candidates, read_proposals
 
 PROBLEM = {
     "space": {
@@ -39,6 +39,15 @@ def test_candidates_hold_the_mean_of_each_device_and_what_was_not_tried():
         ({"Fe": 0.7, "Ga": 0.3}, {"signal": 5.0}),
         ({"Fe": 1.0}, {"signal": None}),
     ]
+
+
+def test_points_that_were_read_can_begin_a_campaign():
+    found = prior_rows(PROBLEM, "Fe,Ga,anneal_c,signal\n90,10,450,1.5\n70,30,,2.5\n50,50,300,\n")
+    assert [(r.composition, r.process, r.value) for r in found] == [
+        ({"Fe": 0.9, "Ga": 0.1}, PROCESS, 1.5),
+        ({"Fe": 0.7, "Ga": 0.3}, {"anneal_c": 400.0, "substrate": "Si"}, 2.5),
+    ]
+    assert {(r.property, r.unit) for r in found} == {("signal", "V")}
 
 
 def test_proposals_are_films_in_rows_of_devices():

@@ -147,7 +147,10 @@ def _built(space_json: str, geometry_json: str, seed: int, present: tuple[bytes,
     # Every graded choice goes with every category; they are numbered, as there may be too many to write down.
     order = np.arange(len(graded) * len(filled))
     if len(order) > MOST_STRUCTURES:
-        holds = np.array([any(not (known_mask & ~m).any() for known_mask in known) for m, _, _ in graded])
+        absent = ~np.array([m for m, _, _ in graded])
+        # How many elements of each known composition each choice lacks.
+        lacking = absent.astype(np.int64) @ np.array(known, dtype=np.int64).reshape(-1, space.dimension).T
+        holds = (lacking == 0).any(axis=1)
         order, complete = _ordered(np.repeat(holds, len(filled)), np.random.default_rng(seed)), False
     rules, key = FilmRules(space, geometry), (space_json, geometry_json)
     built: list[FilmStructure] = []
@@ -159,6 +162,25 @@ def _built(space_json: str, geometry_json: str, seed: int, present: tuple[bytes,
         fixed = filled[number % len(filled)]
         built += [FilmStructure(mask, pair, fixed, rules.free, region)] if region is not None else []
     return Structures(tuple(built), complete)
+
+
+def own_structure(
+    space: SearchSpace, geometry: FilmGeometry, present: Mask, rng: np.random.Generator
+) -> FilmStructure | None:
+    """A structure of films of just these elements (d), drawn among its gradings and categories.
+
+    Returns:
+        None if these elements may not be present together, or if the one drawn holds no film.
+    """
+    if not space.presence().allows(present) or not (graded := list(gradings(present, geometry))):
+        return None
+    pair, spanning = graded[rng.integers(len(graded))]
+    filled = list(categories(space))
+    key = (space.model_dump_json(), geometry.model_dump_json())
+    region = _region(*key, present.tobytes(), pair, spanning)
+    if region is None:
+        return None
+    return FilmStructure(present, pair, filled[rng.integers(len(filled))], _rules(*key).free, region)
 
 
 @lru_cache(maxsize=4)

@@ -22,7 +22,7 @@ from models.policies.base import Origin, Question
 from models.policies.film_acquisition import FilmAcquisition
 from models.policies.film_starts import FLAT, READ, STEPS, best_read, starting_films, through
 from models.policies.films_through import is_inside, multiples
-from models.structures import TRACE, Drawn, FilmStructure, film_structures
+from models.structures import TRACE, Drawn, FilmStructure, own_structure
 
 Array = NDArray[np.float64]
 
@@ -85,12 +85,17 @@ def generated(question: Question, count: int) -> dict[Origin, Array]:
         "generator": question.generator,
     }
     wanted = wishes(question)
-    each = -(-count // len(wanted))
     return {
-        origin: np.vstack([source.draw(w, each, seed=question.seed + k).X for k, w in enumerate(wanted)])
+        # Even draws heed no wish: one is as good as many.
+        origin: _drawn(source, wanted[:1] if origin == "uniform" else wanted, count, question.seed)
         for origin, source in sources.items()
         if source is not None
     }
+
+
+def _drawn(source: Generator, wanted: list[Wish], count: int, seed: int) -> Array:
+    each = -(-count // len(wanted))
+    return np.vstack([source.draw(w, each, seed=seed + k).X for k, w in enumerate(wanted)])
 
 
 def wishes(question: Question) -> list[Wish]:
@@ -137,17 +142,16 @@ def laid(question: Question, X: Array, s: Array, rng: np.random.Generator, each:
     Returns:
         Films by structure; compositions that no structure at hand holds are left out.
     """
-    items, rows = _holding_structures(question, X), dict[int, list[int]]()
-    supports = np.array([structure.support for structure in items]).reshape(len(items), -1)
+    holding = dict[tuple[int, bytes], tuple[FilmStructure, list[int]]]()
     for row, x in enumerate(X):
-        fitting = np.flatnonzero(~((x > TRACE) & ~supports).any(axis=1))
-        for k in rng.permutation(fitting)[:each]:
-            rows.setdefault(int(k), []).append(row)
+        for structure in _holding(question, x > TRACE, rng, each):
+            alike = (id(structure.region), structure.fixed.tobytes())  # of equal regions there is one: they are kept
+            holding.setdefault(alike, (structure, []))[1].append(row)
     process = best_read(question).X[:READ, question.problem.space.dimension :]
     films: Drawn = []
-    for k, here in rows.items():
+    for structure, here in holding.values():
         anchors = np.hstack([X[here], process[rng.integers(len(process), size=len(here))]])
-        films.append((items[k], _exactly(anchors, items[k], s, rng)))
+        films.append((structure, _exactly(anchors, structure, s, rng)))
     return films
 
 
@@ -173,8 +177,13 @@ def _exactly(anchors: Array, structure: FilmStructure, s: Array, rng: np.random.
     return np.where(good[:, None], films, near)
 
 
-def _holding_structures(question: Question, X: Array) -> tuple[FilmStructure, ...]:
-    """The problem's structures; where not all were built, some that hold the compositions (j x d)."""
+def _holding(
+    question: Question, present: NDArray[np.bool_], rng: np.random.Generator, each: int
+) -> list[FilmStructure]:
+    """Structures, at most `each`, that hold some elements (d): of the problem's where these are all, else their own."""
     if question.structures.complete:
-        return question.structures.items
-    return film_structures(question.problem.space, question.problem.film, question.seed, X).items
+        items = question.structures.items
+        fitting = [k for k, structure in enumerate(items) if not (present & ~structure.support).any()]
+        return [items[k] for k in rng.permutation(np.array(fitting, dtype=int))[:each]]
+    own = own_structure(question.problem.space, question.problem.film, present, rng)
+    return [] if own is None else [own] * each

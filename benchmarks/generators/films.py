@@ -33,9 +33,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest, ttest_1samp
 
-from benchmarks.generators.loops import LATTICE, Landscape, noted, played, wide
+from benchmarks.generators.loops import LATTICE, Landscape, noted, paired, played, wide
 from benchmarks.provenance import heading, markdown_table, provenance
 from models.catalog import ConditionalVAE, ExpectedImprovement, FilmGP, FilmSearch, RandomFilms
 from models.dataset import Dataset
@@ -214,22 +213,8 @@ def differences(runs: list[Run], arms: list[str]) -> list[dict[str, object]]:
             for name, figure in figures(runs).items():
                 one, two = ({run["seed"]: figure(run) for run in runs if run["arm"] == a} for a in (arm, other))
                 gap = np.array([one[seed] - two[seed] for seed in sorted(set(one) & set(two), key=str)])
-                rows.append({"arm": arm, "less": other, "figure": name} | _paired(gap))
+                rows.append({"arm": arm, "less": other, "figure": name} | paired(gap))
     return rows
-
-
-def _paired(gap: Array) -> dict[str, object]:
-    """Mean, standard error and both tests of paired differences."""
-    untied = gap[gap != 0.0]
-    if len(gap) < 2 or not len(untied):
-        return {"seeds": len(gap), "difference": "-", "p_t": "-", "p_sign": "-"}
-    error = gap.std(ddof=1) / np.sqrt(len(gap))
-    return {
-        "seeds": len(gap),
-        "difference": f"{gap.mean():.2f} ± {error:.2f}",
-        "p_t": f"{ttest_1samp(gap, 0.0).pvalue:.3f}",
-        "p_sign": f"{binomtest(int((untied < 0.0).sum()), len(untied)).pvalue:.3f}",
-    }
 
 
 def write(facts: dict[str, object], runs: list[Run], arms: list[str]) -> None:

@@ -33,7 +33,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.stats import binomtest, norm, ttest_1samp
 from sklearn.ensemble import ExtraTreesRegressor
 
 from benchmarks.decisions.data import data_file
@@ -222,6 +222,37 @@ def table(runs: list[dict[str, object]], arms: list[str]) -> list[dict[str, obje
     return rows
 
 
+def differences(runs: list[dict[str, object]], arms: list[str]) -> list[dict[str, object]]:
+    """Of the merged pool from each other one, paired by seed: negative where it is better."""
+    rows: list[dict[str, object]] = []
+    for other in (arm for arm in arms if arm != "mixed" and "mixed" in arms):
+        for name in ("regret", "rounds_to_goal", "rounds_to_near"):
+            one, two = (
+                {run["seed"]: _last(run[name]) for run in runs if run["arm"] == arm} for arm in ("mixed", other)
+            )
+            gap = np.array([one[seed] - two[seed] for seed in one if seed in two])
+            rows.append({"mixed less": other, "figure": name} | paired(gap))
+    return rows
+
+
+def _last(figure: object) -> float:
+    """A figure of a campaign; of one for each round, that after the last."""
+    return float(np.ravel(np.array(figure, dtype=float))[-1])
+
+
+def paired(gap: Array) -> dict[str, object]:
+    """Mean, standard error and both tests of paired differences."""
+    untied = gap[gap != 0.0]
+    if len(gap) < 2 or not len(untied):
+        return {"seeds": len(gap), "difference": "-", "p_t": "-", "p_sign": "-"}
+    return {
+        "seeds": len(gap),
+        "difference": _with_error(gap),
+        "p_t": f"{ttest_1samp(gap, 0.0).pvalue:.3f}",
+        "p_sign": f"{binomtest(int((untied < 0.0).sum()), len(untied)).pvalue:.3f}",
+    }
+
+
 def _with_error(values: Array) -> str:
     """Mean and standard error."""
     error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
@@ -252,8 +283,9 @@ def main() -> None:
                 noted(runs[-1], options.log)
         if options.write:  # after every seed: a study that is cut keeps what it has
             whole = [run for run in runs if int(str(run["seed"])) <= seed]
-            write(options.task, facts, table(whole, options.arms), whole)
+            write(options.task, facts, options.arms, whole)
     print(markdown_table(table(runs, options.arms)))
+    print(markdown_table(differences(runs, options.arms)))
 
 
 def played(log: Path | None) -> list[dict[str, object]]:
@@ -271,14 +303,17 @@ def noted(run: dict[str, object], log: Path | None) -> None:
             lines.write(json.dumps(run) + "\n")
 
 
-def write(task: str, facts: dict[str, object], rows: list[dict[str, object]], runs: list[dict[str, object]]) -> None:
-    """Keep the table as JSON and as Markdown."""
+def write(task: str, facts: dict[str, object], arms: list[str], runs: list[dict[str, object]]) -> None:
+    """Keep the tables as JSON and as Markdown."""
     RESULTS.mkdir(parents=True, exist_ok=True)
-    stored = {**facts, "task": task, "rows": rows, "campaigns": runs}
+    rows, gaps = table(runs, arms), differences(runs, arms)
+    stored = {**facts, "task": task, "rows": rows, "differences": gaps, "campaigns": runs}
     (RESULTS / f"loops_{task}.json").write_text(json.dumps(stored, indent=1) + "\n")
     where = "\n".join(f"- {key}: {value}" for key, value in facts.items())
     explained = (__doc__ or "").split("\n\n", 2)[2]
-    page = f"# Loops with generators: {task}\n\n{where}\n\n{explained}\n{markdown_table(rows)}\n"
+    page = (
+        f"# Loops with generators: {task}\n\n{where}\n\n{explained}\n{markdown_table(rows)}\n\n{markdown_table(gaps)}\n"
+    )
     (RESULTS / f"loops_{task}.md").write_text(page)
 
 

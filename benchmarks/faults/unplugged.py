@@ -129,6 +129,8 @@ def run(database_url: str, folder: Path, *, down_s: float, plugged_s: float = 1.
         time.sleep(down_s / 3)
         players[killed] = _play(cable.url, campaign_id, film_id, folder, killed)
         api.start()
+        resumed = _noted(folder, killed)
+        wait_for(lambda: _noted(folder, killed) > resumed, within_s=60)
         time.sleep(down_s / 3)
         through = sum(_stored(sessions).values()) - before
         cable.plug_in()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
 from filmloop_client import Campaign, NotFound
+from filmloop_client.answers import ProposedDevice
 from service.console.service import ask, asks, json_option, say, table, url_option
 from service.console.templates import TEMPLATES
 
@@ -137,6 +139,54 @@ def learn_command(*, campaign_id: str, file: Path, name: str | None, skip_unfit:
     say(source.model_dump(mode="json"), f"{source.id}: {source.rows} rows taken{left}", as_json=as_json)
 
 
+@click.command("next")
+@campaign_argument
+@asks
+def next_command(campaign_id: str, url: str, as_json: bool) -> None:
+    """Show which film would be made next, and why. Looking changes nothing."""
+    with ask(url) as client:
+        proposal = client.campaigns.get(campaign_id).next_proposal()
+    if proposal is None:
+        say({}, "no film is ready; a decision may be on its way", as_json=as_json)
+        return
+    head = ["device", *proposal.film.devices[0].composition, "expected"]
+    rows = [[d.index, *(f"{x:.3f}" for x in d.composition.values()), _expected(d)] for d in proposal.film.devices]
+    process = " ".join(f"{name}={value}" for name, value in proposal.film.process.items())
+    lines = [
+        f"{proposal.id}, {proposal.source}: {proposal.reason}",
+        *([process] if process else []),
+        *table(rows, head),
+    ]
+    say(proposal.model_dump(mode="json"), lines, as_json=as_json)
+
+
+@click.command("make")
+@campaign_argument
+@click.option("--robot", default="by hand", show_default=True, help="Who makes it.")
+@click.option("--readings", type=click.Path(path_type=Path, dir_okay=False), help="Write a table to fill in here.")
+@click.option("--wait", type=click.FloatRange(min=0.0), default=60.0, show_default=True, help="Seconds for a decision.")
+@asks
+def make_command(*, campaign_id: str, robot: str, readings: Path | None, wait: float, url: str, as_json: bool) -> None:
+    """Take the next film and say that it was made as proposed: for a lab without a robot.
+
+    With --readings a CSV file is written with a row per device; fill in its values and post it with `measure`.
+    """
+    with ask(url) as client:
+        campaign = client.campaigns.get(campaign_id)
+        claim = campaign.robot(robot).claim(wait)
+        if claim is None:
+            raise click.ClickException(f"no film was decided within {wait:g} s; `filmloop doctor` and the log say why")
+        claim.start()
+        film = claim.complete()
+    if readings is not None:
+        sought = [*campaign.latest.problem["objectives"], *(campaign.latest.problem.get("outcomes") or ())]
+        rows = [[film.id, d.index, p["property"], p["unit"], ""] for p in sought for d in film.devices]
+        header = ["film_id", "device", "property", "unit", "value"]
+        readings.write_text("\n".join(",".join(map(str, row)) for row in [header, *rows]) + "\n", encoding="utf-8")
+    line = f"film {film.id} is made, {len(film.devices)} devices"
+    say(film.model_dump(mode="json"), line if readings is None else f"{line}; fill in {readings}", as_json=as_json)
+
+
 @click.command("measure")
 @campaign_argument
 @table_argument
@@ -147,9 +197,14 @@ def learn_command(*, campaign_id: str, file: Path, name: str | None, skip_unfit:
 def measure_command(
     *, campaign_id: str, file: Path, instrument: str, skip_bad: bool, check: bool, url: str, as_json: bool
 ) -> None:
-    """Post a table of readings of CAMPAIGN's films: CSV, NDJSON or Parquet, at most 50,000 rows."""
+    """Post a table of readings of CAMPAIGN's films: CSV, NDJSON or Parquet, at most 50,000 rows.
+
+    A CSV file without a column measured_at was measured when it was last written.
+    """
+    given, kind = _with_time(file) if file.suffix.lower() == ".csv" else (file, None)
     with ask(url, patience_s=60.0) as client:
-        batch = client.instrument(campaign_id, instrument).upload(file, atomic=not skip_bad, validate_only=check)
+        sender = client.instrument(campaign_id, instrument)
+        batch = sender.upload(given, kind, atomic=not skip_bad, validate_only=check)
     verb = "would be stored" if check else "stored"
     lines = [f"{batch.accepted} rows {verb}, {batch.duplicates} known already, {batch.refused} refused"]
     for row in (row for row in batch.results or [] if row.status == "refused"):
@@ -186,6 +241,27 @@ def _read(path: Path | None) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise click.UsageError(f"{path} holds no problem, which is a JSON object")
     return found
+
+
+def _with_time(path: Path) -> tuple[bytes, Literal["csv"]]:
+    """A table with the time of its file in every row, unless it has times of its own."""
+    content = path.read_bytes()
+    lines = content.decode("utf-8-sig", errors="replace").splitlines()
+    if not lines or "measured_at" in lines[0]:
+        return content, "csv"
+    between = next((d for d in "\t;" if d in lines[0]), ",")
+    written = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat()
+    head, *rows = lines
+    timed = [f"{head}{between}measured_at", *(f"{row}{between}{written}" for row in rows if row.strip())]
+    return "\n".join(timed).encode(), "csv"
+
+
+def _expected(device: ProposedDevice) -> str:
+    """What the model expects there, of one property or of several."""
+    if device.predicted is None:
+        return ""
+    several = device.predicted if isinstance(device.predicted, dict) else {"": device.predicted}
+    return "  ".join(f"{name} {p.mean:.4g} ± {p.sd:.2g}".strip() for name, p in several.items())
 
 
 def _sought(problem: dict[str, Any]) -> str:

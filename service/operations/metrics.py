@@ -21,6 +21,7 @@ class Standing:
     proposals: dict[str, int]
     leases: int
     overdue_lease_s: float
+    leases_ended: dict[str, int]
     campaigns: dict[str, int]
     readings: dict[str, int]
     behind: dict[str, int]
@@ -38,6 +39,7 @@ def standing(sessions: Sessions) -> Standing | None:
                 proposals=metrics.proposals(session),
                 leases=leases,
                 overdue_lease_s=overdue_s,
+                leases_ended=metrics.leases_ended(session),
                 campaigns=metrics.campaigns(session),
                 readings=metrics.readings(session),
                 behind=metrics.behind(session),

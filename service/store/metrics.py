@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from service.store.jobs import DECIDE
 from service.store.tables import (
+    LEASE_STATES,
     OUTSTANDING,
     CampaignRow,
     JobRow,
@@ -87,6 +88,14 @@ def leases(session: Session) -> tuple[int, float]:
     query = select(func.count(), _age_s(func.min(LeaseRow.expires_at))).where(LeaseRow.state == "live")
     held, over_s = session.execute(query).one()
     return held, float(over_s)
+
+
+def leases_ended(session: Session) -> dict[str, int]:
+    """How the leases ended that ended within `RECENT`."""
+    recent = LeaseRow.ended_at > func.now() - RECENT
+    query = select(LeaseRow.state, func.count()).where(recent).group_by(LeaseRow.state)
+    counted = {row[0]: row[1] for row in session.execute(query)}
+    return {state: counted.get(state, 0) for state in LEASE_STATES if state != "live"}
 
 
 def campaigns(session: Session) -> dict[str, int]:

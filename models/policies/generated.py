@@ -36,14 +36,13 @@ THROUGH = 2
 """Films that are laid through each draw."""
 
 Starts = Literal["systematic", "merged", "generated"]
+AUTO: Starts = "systematic"
+"""Until a benchmark shows films that are found sooner, nothing else is begun from unasked."""
 
 
-def starts_of(question: Question, options: FilmSearch) -> Starts:
-    """Where a search begins; `auto` was settled by `benchmarks/generators/films.py`."""
-    if options.starts != "auto":
-        return options.starts
-    many = question.problem.generator is not None and not question.structures.complete
-    return "merged" if many else "systematic"
+def starts_of(options: FilmSearch) -> Starts:
+    """Where a search begins; what `auto` is was settled by `benchmarks/generators/films.py`."""
+    return AUTO if options.starts == "auto" else options.starts
 
 
 def starting_pools(
@@ -62,7 +61,7 @@ def starting_pools(
         s: Shares of end B at the devices, `K`.
         rng: For every draw of a systematic film; others have a stream of their own, and change none of these.
     """
-    starts, pools = starts_of(question, options), dict[Origin, Drawn]()
+    starts, pools = starts_of(options), dict[Origin, Drawn]()
     if starts != "systematic":
         count = options.raw_films // (SHARE if starts == "merged" else SHARE - 1)
         drawn = generated(question, count // THROUGH)

@@ -3,12 +3,22 @@
 import numpy as np
 import pytest
 
-from models.catalog import ConditionalVAE, NeighbourJitter, RandomFilms, UniformSimplex
+from models.catalog import (
+    ConditionalVAE,
+    ExpectedImprovement,
+    InverseDesign,
+    NeighbourJitter,
+    RandomFilms,
+    UniformSimplex,
+)
 from models.composition import ElementBounds, GroupRule, LinearRule, SearchSpace
+from models.dataset import Dataset
 from models.generation import train_generator
 from models.generators.base import Examples, Wish
 from models.generators.legal import legal
-from tests.oracles.film_rules import broken_composition_rules
+from models.propose import propose
+from tests.oracles import film_lab
+from tests.oracles.film_rules import broken_composition_rules, broken_rules
 from tests.oracles.random_campaigns import random_problem
 
 CAMPAIGNS = 40
@@ -87,3 +97,41 @@ def test_draws_that_obey_stay_as_they_are():
     brought, moved = legal(X, TWELVE, seed=0)
     np.testing.assert_array_equal(brought, X)
     assert moved.tolist() == [0.0] * 50
+
+
+FILMS_OF = 10
+"""Random campaigns of which films are sought."""
+
+
+def sought(problem, number):
+    """Films from generated starts, climbed and not, after three random ones were read."""
+    random = problem.model_copy(update={"policy": RandomFilms()})
+    width = problem.space.dimension + len(problem.space.process_columns)
+    none = Dataset.empty(width, len(problem.properties))
+    made = [a.film for a in propose(random, None, none, pending=[], count=3, seed=number)]
+    data = film_lab.measured(problem, made, seed=number)
+    if len(np.unique(data.X[:, : problem.space.dimension], axis=0)) < 8:
+        return []
+    small = ConditionalVAE(steps=30, width=8, latent=2, pool=2, batch=8)
+    generator = train_generator(small, Examples.of(problem, data), seed=number).generator
+    climbed = ExpectedImprovement(mc_samples=16, raw_films=24, restarts=1, starts="generated")
+    found = []
+    for policy in (climbed, InverseDesign(draws=16, top=2, mc_samples=16)):
+        known = problem.model_copy(update={"policy": policy, "initial_films": 1, "generator": small})
+        bundle = film_lab.bundle(known, data)
+        (answer,) = propose(known, bundle, data, pending=[], count=1, seed=number, generator=generator)
+        assert answer.source == "model"
+        found.append(answer)
+    return found
+
+
+def test_films_from_generated_starts_obey_the_rules_of_random_campaigns():
+    rng, broken, origins = np.random.default_rng(11), [], set()
+    for number in range(FILMS_OF):
+        problem = random_problem(rng, RandomFilms())
+        if problem is not None:
+            for answer in sought(problem, number):
+                origins.add(answer.start)
+                broken += [(number, rule) for rule in broken_rules(problem, answer.film)]
+    assert broken == []
+    assert origins >= {"generator", "jitter"}

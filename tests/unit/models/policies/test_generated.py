@@ -73,17 +73,9 @@ def top(d):
     return np.arange(1.0, d + 1.0) / np.arange(1.0, d + 1.0).sum()
 
 
-def test_auto_is_systematic_unless_there_is_a_generator_and_too_much_to_enumerate():
-    for space, generator, wanted in (
-        (FEW, None, "systematic"),
-        (FEW, ConditionalVAE(), "systematic"),
-        (MANY, None, "systematic"),
-        (MANY, ConditionalVAE(), "merged"),
-    ):
-        problem, data = campaign(space, ExpectedImprovement(), generator=generator)
-        question = question_of(problem, data)
-        assert starts_of(question, ExpectedImprovement()) == wanted
-        assert starts_of(question, ExpectedImprovement(starts="generated")) == "generated"
+def test_nothing_is_begun_from_generated_compositions_unasked():
+    assert starts_of(ExpectedImprovement()) == "systematic"
+    assert starts_of(ExpectedImprovement(starts="merged")) == "merged"
 
 
 def test_a_generator_that_is_not_asked_changes_no_bit_of_a_decision():

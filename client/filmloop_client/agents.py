@@ -84,8 +84,7 @@ class FilmAgent:
         """
         said: dict[str, Any] = {"film_id": x} if isinstance(x, str) else dict(x)
         film_id = str(said["film_id"])
-        claim = self._held.pop(film_id, None)
-        if claim is not None:
+        if (claim := self._held.pop(film_id, None) or self._found_again(film_id)) is not None:
             claim.complete(said.get("compositions"))
         values = y if isinstance(y, Mapping) else {self._properties()[0]["property"]: y}
         rows = [row for name, read in values.items() for row in self._readings(film_id, name, read, sd)]
@@ -116,6 +115,17 @@ class FilmAgent:
     def held(self) -> list[Film]:
         """Films that were asked for and not told of yet."""
         return [self._campaign.film(film_id) for film_id in self._held]
+
+    def _found_again(self, film_id: str) -> Claim | None:
+        """The claim of a film in the making that an agent before this one asked for: its robot gets its own film."""
+        film = self._campaign.film(film_id)
+        if film.state not in {"running", "overdue"} or film.robot is None:
+            return None
+        claim = self._campaign.robot(film.robot).claim(0)
+        if claim is None or claim.film_id != film_id:
+            return None
+        claim.start()
+        return claim
 
     def _readings(self, film_id: str, name: str, values: Sequence[float | None], sd: float | None) -> Iterable[Reading]:
         unit = next((p["unit"] for p in self._properties() if p["property"] == name), None)

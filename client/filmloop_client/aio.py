@@ -15,6 +15,7 @@ from filmloop_client.answers import Composition
 from filmloop_client.campaign import Campaign
 from filmloop_client.client import Campaigns, Client
 from filmloop_client.exports import Exports
+from filmloop_client.generations import Generations
 from filmloop_client.history import History
 from filmloop_client.instrument import Instrument
 from filmloop_client.offline import OfflineInstrument
@@ -155,6 +156,12 @@ class AsyncHistory(Awaited[History]):
     replays = each(History.replays)
 
 
+class AsyncGenerations(Awaited[Generations]):
+    """Compositions that were, or shall be, asked for."""
+
+    ask, get, all = awaited(Generations.ask), awaited(Generations.get), each(Generations.all)
+
+
 class AsyncRecord(Awaited[Record]):
     """Retractions, instruments and calibration samples."""
 
@@ -226,6 +233,11 @@ class AsyncCampaign(Awaited[Campaign]):
     def history(self) -> AsyncHistory:
         """What its films come from."""
         return AsyncHistory(self.sync.history, self._threads)
+
+    @property
+    def generations(self) -> AsyncGenerations:
+        """Compositions for wanted properties."""
+        return AsyncGenerations(self.sync.generations, self._threads)
 
     @property
     def exports(self) -> AsyncExports:

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import click
 
 from filmloop_client.mapping import Mapping
-from filmloop_client.offline import OfflineInstrument
 from filmloop_client.watcher import Watcher
+from filmloop_client.watching import SPOOL, Standing, look_on, look_once
 from service.console.service import ask, json_option, say, url_option
-
-LOOK_S = 1.0
-"""Pause between two looks at the folder."""
-FLUSH_S = 60.0
-"""How long `--once` waits for what it found to be stored."""
 
 
 @click.command("watch")
@@ -52,52 +46,17 @@ def watch_command(
     campaign_id = campaign or mapping.campaign
     if campaign_id is None:
         raise click.UsageError("name the campaign: --campaign, or `campaign = …` in the mapping")
+
+    def tell(standing: Standing) -> None:
+        say(standing.as_json(), standing.lines(with_rows=once), as_json=as_json)
+
     with (
         ask(url) as client,
-        client.offline_instrument(campaign_id, mapping.instrument, spool or folder / ".filmloop") as instrument,
+        client.offline_instrument(campaign_id, mapping.instrument, spool or folder / SPOOL) as instrument,
     ):
         watcher = Watcher(folder, mapping, instrument.spool, campaign_id)
         if once:
-            _once(watcher, instrument, as_json=as_json)
-            return
+            tell(found := look_once(watcher, instrument))
+            raise SystemExit(int(not found.all_well))
         click.echo(f"watching {folder} for {mapping.instrument}; Ctrl-C ends it", err=True)
-        _on(watcher, instrument, as_json=as_json)
-
-
-def _once(watcher: Watcher, instrument: OfflineInstrument, *, as_json: bool) -> None:
-    watcher.look(settled=True)
-    instrument.flush(FLUSH_S)
-    _tell(watcher, instrument, as_json=as_json)
-    for entry in instrument.aside():
-        click.echo(f"  aside {entry.number}: {entry.reason}  {entry.row}", err=True)
-    for name, reason in watcher.unreadable.items():
-        click.echo(f"  {name}: {reason}", err=True)
-    if instrument.waiting or instrument.aside() or watcher.unreadable:
-        raise SystemExit(1)
-
-
-def _on(watcher: Watcher, instrument: OfflineInstrument, *, as_json: bool) -> None:
-    """Look again and again; say a line whenever something changed."""
-    before: tuple[object, ...] = ()
-    while True:
-        watcher.look()
-        now = (instrument.waiting, len(instrument.aside()), instrument.trouble, tuple(watcher.unreadable.items()))
-        if now != before:
-            _tell(watcher, instrument, as_json=as_json)
-            before = now
-        time.sleep(LOOK_S)
-
-
-def _tell(watcher: Watcher, instrument: OfflineInstrument, *, as_json: bool) -> None:
-    told = {
-        "waiting": instrument.waiting,
-        "aside": len(instrument.aside()),
-        "trouble": instrument.trouble,
-        "unreadable": dict(watcher.unreadable),
-    }
-    line = f"{told['waiting']} readings wait, {told['aside']} set aside"
-    if told["trouble"] and told["waiting"]:
-        line += f"; {instrument.trouble}"
-    if watcher.unreadable:
-        line += f"; unreadable: {', '.join(watcher.unreadable)}"
-    say(told, line, as_json=as_json)
+        look_on(watcher, instrument, tell)

@@ -79,7 +79,7 @@ def _standing(watcher: Watcher, instrument: OfflineInstrument) -> Standing:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command `filmloop-watch`; exit status 0 if all is well, 1 if rows were not taken, 2 if it was called wrongly."""
+    """The command `filmloop-watch`; ends with 0 if all is well, 1 if rows were not taken, 2 if called wrongly."""
     parser = argparse.ArgumentParser("filmloop-watch", description=__doc__)
     parser.add_argument("folder", type=Path, help="where the instrument's software writes its tables")
     parser.add_argument("--mapping", "-m", type=Path, required=True, help="TOML: which column is what")

@@ -24,6 +24,8 @@ from service.store.session import Sessions
 SILENT_S = 3
 """After so long without a byte of a body the API hangs up, here."""
 SLACK_S = 4.0
+LATEST_CUT = 12_000
+"""Bytes: a batch is some 1,700 of them."""
 QUICK_S = 2.0
 """In which a batch is taken while others dribble; it is milliseconds on a quiet machine."""
 IN_USE = text(
@@ -76,7 +78,7 @@ class Wire:
         source, sink = await asyncio.open_connection("127.0.0.1", self._port)
         bounds: list[float] = [float("inf"), float("inf")]
         if self._chance.random() < self._cut:
-            bounds[self._chance.randrange(2)] = self._chance.randrange(1, 2500)
+            bounds[self._chance.randrange(2)] = self._chance.randrange(1, LATEST_CUT)
         ways = [self._carry(client, sink, bounds[0]), self._carry(source, back, bounds[1])]
         tasks = [asyncio.ensure_future(way) for way in ways]
         try:
@@ -118,7 +120,7 @@ def run(database_url: str, folder: Path, *, batches: int, slow: int, seed: int, 
         wrong = _beside_the_slow(sessions, api.port, path, film_id, slow)
         cuts = 0
         if naive is None:
-            with Wire(api.port, slice_bytes=97, pause_s=0.004, cut=0.4, seed=seed) as wire:
+            with Wire(api.port, slice_bytes=97, pause_s=0.004, cut=0.9, seed=seed) as wire:
                 transport = Transport(wire.url, patience=300, timeout=30)
                 for number in range(1, batches + 1):
                     transport.post(path, body(film_id, number), headers={"Idempotency-Key": f"wire-{number}"})

@@ -127,8 +127,8 @@ async def play(lab: Lab, args: argparse.Namespace, stack: Stack) -> float:
     """All of them for as long as was asked; how long it took."""
     seen = {campaign: 0 for campaign, *_ in lab.films}
     for campaign in seen:
-        _, body = await lab.door.ask("GET", f"/v1/campaigns/{campaign}")
-        seen[campaign] = json.loads(body).get("last_event_seq", 0) or 0
+        _, body = await lab.door.ask("GET", f"/v1/campaigns/{campaign}/events?limit=1000")
+        seen[campaign] = json.loads(body)["items"][-1]["seq"]
     began = time.perf_counter()
     until = began + 60.0 * args.minutes
     await asyncio.gather(

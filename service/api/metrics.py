@@ -89,6 +89,7 @@ def _of_record(now: Standing) -> Iterator[Metric]:
     yield _labelled("proposals", "Films that wait or are on their way", "state", now.proposals)
     yield _gauge("leases", "Films that robots hold", now.leases)
     yield _gauge("lease_overdue_seconds", "Time since the oldest lapse of a robot's lease", now.overdue_lease_s)
+    yield _labelled("leases_ended_last_hour", "How robots' leases ended", "state", now.leases_ended)
     yield _labelled("campaigns", "Campaigns", "state", now.campaigns)
     yield _labelled("readings", "Readings accepted, of campaigns that go on", "campaign", now.readings)
     yield _labelled("revisions_behind", "Revisions that no decision has seen yet", "campaign", now.behind)

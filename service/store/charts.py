@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, asc, desc, func, or_, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from service.store import compositions, retractions
@@ -43,7 +44,7 @@ def standings(session: Session, campaign_id: str) -> Sequence[Standing]:
     row = DecisionRow
     query = (
         select(row.films, row.best_mean, row.best_sd, row.expected_gain)
-        .distinct(row.films)
+        .ext(distinct_on(row.films))
         .where(row.campaign_id == campaign_id)
         .order_by(row.films, row.revision.desc(), row.created_at.desc())
     )

@@ -13,8 +13,9 @@ How a page is made, so that several people can add theirs beside each other:
 - **A part that lives** is `<section id="part-..." data-part>`, rendered by a template of its own under
   `templates/campaign/`, and named in `pages/campaign.py:PARTS` with the function that reads what it shows. Whenever
   something happens in the campaign, all its parts are fetched in one request and swapped.
-- **A chart** is `<figure data-chart="name">` with its numbers in `<script type="application/json">`; `static/charts.js`
-  loads `static/charts/<name>.js` and calls its `draw(figure, data)` at first, after each swap and when the theme
-  changes. Colours come from the custom properties of `static/tokens.css`. No inline script, no inline style: the
+- **A chart** is SVG, drawn here by `charts/` from what an operation found: `drawings/<noun>.py` returns a `Figure`, and
+  `figures.html` shows it with its caption and its numbers as a table. Marks have classes that `static/charts.css`
+  colours from the tokens; each tells its numbers in a `<title>`, which `static/charts.js` shows at once. What takes
+  longer than a page may is a part that the page fetches by itself. No inline script, no inline style: the
   Content-Security-Policy refuses both; attributes of SVG and `element.style` from a script are allowed.
 """

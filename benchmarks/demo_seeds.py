@@ -67,7 +67,8 @@ def run_missing(lines: Path, wanted: Sequence[tuple[str, int]], *, films: int, d
     ):
         for policy, seed in missing:
             lab = Lab(wafer, seed=seed, deposition_s=0.0)
-            outcome = explore(filmloop.url, lab, films=films, devices=devices, policy=policy, say=lambda _: None)
+            how = {"films": films, "devices": devices, "policy": policy}
+            outcome = explore(filmloop.url, lab, **how, say=lambda _: None, key=filmloop.key)
             figures = {**outcome.figures(), "devices": devices, "commit": commit}
             with lines.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(figures) + "\n")

@@ -22,6 +22,7 @@ import numpy as np
 import orjson
 import psycopg
 
+from benchmarks.keys import HEADERS
 from benchmarks.provenance import heading, markdown_table, provenance, write_study
 from benchmarks.record_size import DEVICES, new_campaign, served
 from service.embedded import start_postgres
@@ -57,7 +58,7 @@ def readings(film_ids: list[str], first: int, rows: int) -> list[Row]:
 def post(connection: http.client.HTTPConnection, campaign: str, rows: list[Row]) -> float:
     """Seconds of one batch through HTTP, its writing as JSON included."""
     began = time.perf_counter()
-    headers = {"Idempotency-Key": os.urandom(8).hex(), "Content-Type": "application/json"}
+    headers = {"Idempotency-Key": os.urandom(8).hex(), "Content-Type": "application/json", **HEADERS}
     body = orjson.dumps({"instrument": "squid-1", "measurements": rows})
     connection.request("POST", f"/v1/campaigns/{campaign}/measurement-batches", body, headers)
     response = connection.getresponse()

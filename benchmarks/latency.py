@@ -24,7 +24,7 @@ from filmloop_client.answers import ProposedDevice
 from service.settings import Settings
 from service.simulation.campaign import PROPERTY, UNIT, fe_ga_pd_problem
 from service.simulation.wafer import Wafer
-from service.supervisor import running
+from service.supervisor import Running, running
 
 Rng = np.random.Generator
 Row = dict[str, float | str]
@@ -62,9 +62,9 @@ def post(instrument: Instrument, film_id: str, wafer: Wafer, devices: Sequence[P
     return len(devices)
 
 
-def keep_training(url: str, campaign_id: str, film_id: str, stop: threading.Event) -> None:
+def keep_training(stack: Running, campaign_id: str, film_id: str, stop: threading.Event) -> None:
     """Post one more reading every 2 s: a decision takes longer, so each is out of date when it ends."""
-    with Client(url) as client:
+    with Client(stack.url, key=stack.key) as client:
         instrument = client.campaigns.get(campaign_id).instrument("squid")
         rng = np.random.default_rng(7)
         while not stop.wait(2.0):
@@ -102,10 +102,10 @@ def summary(name: str, taken: list[float]) -> Row:
     return {"call": name, "calls": len(taken), "p50_ms": statistics.median(taken), "p99_ms": p99, "max_ms": max(taken)}
 
 
-def under_training(campaign: Campaign, url: str, film_id: str, calls: int) -> tuple[list[Row], dict[str, object]]:
+def under_training(campaign: Campaign, stack: Running, film_id: str, calls: int) -> tuple[list[Row], dict[str, object]]:
     """Time both calls while another client keeps the worker training."""
     before, stop, began = len(list(campaign.model_versions())), threading.Event(), time.perf_counter()
-    poster = threading.Thread(target=keep_training, args=(url, campaign.id, film_id, stop))
+    poster = threading.Thread(target=keep_training, args=(stack, campaign.id, film_id, stop))
     poster.start()
     try:
         looks = milliseconds(campaign.next_proposal, calls)
@@ -127,13 +127,13 @@ def measure(readings: int, calls: int) -> tuple[list[Row], dict[str, object]]:
     with (
         tempfile.TemporaryDirectory() as folder,
         running(Settings(data_dir=Path(folder))) as stack,
-        Client(stack.url) as client,
+        Client(stack.url, key=stack.key) as client,
     ):
         problem = fe_ga_pd_problem(wafer).model_dump(mode="json") | {"initial_films": 1 + readings // 13}
         campaign = client.campaigns.create("latency", problem, queue_depth=3)
         campaign.activate()
         film_id = fill(campaign, readings, wafer, rng)
-        rows, facts = under_training(campaign, stack.url, film_id, calls)
+        rows, facts = under_training(campaign, stack, film_id, calls)
         return rows, {"readings": readings, **facts}
 
 

@@ -31,6 +31,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
+from benchmarks.keys import HEADERS, admit
 from benchmarks.provenance import heading, markdown_table, provenance, write_study
 from service.embedded import start_postgres
 from service.store import films
@@ -54,9 +55,10 @@ def served(url: str) -> Iterator[tuple[httpx.Client, psutil.Process]]:
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "uvicorn", "--factory", "service.app:create_app", "--port", str(port)]
     environment = os.environ | {"FILMLOOP_DATABASE__URL": url, "FILMLOOP_LOG__LEVEL": "ERROR"}
+    admit(url)
     with subprocess.Popen([*command, "--log-level", "error"], env=environment) as process:
         try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=600) as client:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=600, headers=HEADERS) as client:
                 while not answers(client):
                     time.sleep(0.2)
                 yield client, psutil.Process(process.pid)

@@ -21,7 +21,7 @@ from service.settings import Settings
 from service.simulation.demo import explore
 from service.simulation.lab import Lab
 from service.simulation.wafer import Wafer
-from service.supervisor import running
+from service.supervisor import Running, running
 
 
 def main() -> None:
@@ -38,8 +38,9 @@ def main() -> None:
         running(Settings(data_dir=Path(directory))) as filmloop,
     ):
         lab = Lab(Wafer.load(), seed=options.seed, deposition_s=0.0)
-        outcome = explore(filmloop.url, lab, films=options.films, devices=13, policy=options.policy, say=lambda _: None)
-        rows = replay(filmloop.url, outcome.campaign_id, options.proposals)
+        how = {"films": options.films, "devices": 13, "policy": options.policy}
+        outcome = explore(filmloop.url, lab, **how, say=lambda _: None, key=filmloop.key)
+        rows = replay(filmloop, outcome.campaign_id, options.proposals)
     table = summary(rows)
     print(markdown_table(table))
     facts = {
@@ -52,10 +53,10 @@ def main() -> None:
     write_study("replay", facts, table)
 
 
-def replay(url: str, campaign_id: str, most: int) -> list[dict[str, object]]:
+def replay(filmloop: Running, campaign_id: str, most: int) -> list[dict[str, object]]:
     """Replay the newest `most` proposals of a campaign, one after the other."""
     rows: list[dict[str, object]] = []
-    with Client(url, patience=600.0) as client:
+    with Client(filmloop.url, key=filmloop.key, patience=600.0) as client:
         campaign = client.campaigns.get(campaign_id)
         for proposal in list(campaign.proposals())[-most:]:
             began = time.monotonic()

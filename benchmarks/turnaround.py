@@ -70,7 +70,7 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         running(Settings(data_dir=Path(folder))) as stack,
-        Client(stack.url) as client,
+        Client(stack.url, key=stack.key) as client,
     ):
         rows = [row(client, n, args.repeats) for n in args.sizes]
     print(markdown_table(rows))

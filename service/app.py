@@ -2,12 +2,14 @@
 
 import functools
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from sqlalchemy.exc import OperationalError
 
 from service.api import (
+    access,
     attachments,
     campaigns,
     capabilities,
@@ -18,10 +20,11 @@ from service.api import (
     events,
     exports,
     films,
+    generations,
     health,
     insights,
-    generations,
     instruments,
+    keys,
     leases,
     lineage,
     measurements,
@@ -35,15 +38,20 @@ from service.api import (
     replays,
     retractions,
     samples,
+    web_sessions,
 )
+from service.api.callers import Callers
+from service.api.gate import Gate
 from service.api.limits import BoundedBody
 from service.api.metrics import Metrics
 from service.api.requests import RequestContext
 from service.api.streams import EventStreams
+from service.errors import Unavailable
+from service.operations import keys as key_operations
 from service.settings import Settings
 from service.store import schema
 from service.store.bell import Bell
-from service.store.session import make_engine, make_sessions
+from service.store.session import Sessions, make_engine, make_sessions
 from service.telemetry import configure_logging
 from service.web import mounting
 
@@ -65,15 +73,17 @@ ROUTERS = (
     clones.router,
     datasets.router,
     models.router,
+    generations.router,
     replays.router,
     lineage.router,
     exports.router,
     predictions.router,
     insights.router,
     events.router,
+    keys.router,
+    web_sessions.router,
 )
 """Every noun under `/v1`."""
-    generations.router,
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -97,19 +107,22 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         generate_unique_id_function=_operation_id,
     )
     app.state.settings = settings
-    app.add_middleware(BoundedBody)
+    app.state.callers = Callers(lambda: app.state.sessions)
     app.state.metrics = Metrics()
+    app.add_middleware(BoundedBody, silent_s=settings.api.body_silent_s, longest_s=settings.api.body_s)
+    app.add_middleware(Gate, settings=settings.api, callers=app.state.callers)
     # Added last, so outermost: a refused body has an id and a log line, too.
     app.add_middleware(RequestContext, metrics=app.state.metrics)
     problems.install(app)
+    access.check((health.router, metrics.router, *ROUTERS))
     app.include_router(health.router)
-    app.include_router(metrics.router)
+    app.include_router(metrics.router, dependencies=access.AUTHORISED)
     for router in ROUTERS:
-        app.include_router(router, prefix="/v1")
+        app.include_router(router, prefix="/v1", dependencies=access.AUTHORISED)
     described = app.openapi
     whole = functools.cache(lambda: openapi.describe(described(), (*measurements.BODIES, *prior_data.BODIES)))
     app.openapi = whole  # type: ignore[method-assign]
-    mounting.install(app)
+    mounting.install(app, access.PAGE)
     return app
 
 
@@ -119,6 +132,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     engine = make_engine(settings.require_database_url(), settings.database.pool_size)
     schema.refuse_other(engine)
     app.state.sessions = make_sessions(engine)
+    if not settings.api.on_loopback:
+        _refuse_without_keys(app.state.sessions, settings.api.host)
     app.state.streams = EventStreams(app.state.sessions)
     app.state.metrics.watch(app.state.sessions, app.state.streams)
     with Bell(settings.broker.url) as bell:
@@ -126,6 +141,16 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with app.state.streams.running():
             yield
     engine.dispose()
+
+
+def _refuse_without_keys(sessions: Sessions, host: str) -> None:
+    """Let nobody listen beyond this machine before there are keys; a database that is away is waited for, as always.
+
+    Raises:
+        NoKeys: If there is none that may make others.
+    """
+    with suppress(OperationalError, Unavailable), sessions() as session:
+        key_operations.refuse_without(session, host)
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -83,8 +83,36 @@ class IdempotencyMismatch(ServiceError):
     """The Idempotency-Key was used before with another request. The caller must draw a new key for a new request."""
 
 
+class Unauthenticated(ServiceError):
+    """Nobody is known who asks: no key, or one that is good no longer. Retry with a key that is."""
+
+
 class NotAllowed(ServiceError):
-    """The caller does not hold what the action needs, e.g. the lease's token. Retrying does not help."""
+    """The caller does not hold what the action needs: a key's scope, a lease's token. Retrying does not help."""
+
+
+class NoKeys(NotAllowed):
+    """Others could reach the service, and nobody could be told from a stranger. An operator must make a key first."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"refusing to listen on {host}: there is no valid key yet that may make others; make one first with "
+            "`filmloop key create --name me --role admin`, or listen on 127.0.0.1"
+        )
+
+
+class CrossOrigin(NotAllowed):
+    """A browser was told by a foreign page to change something here. Nobody should retry."""
+
+
+class Misdirected(ServiceError):
+    """The request was sent to a name that is not ours. Retry under an address or a name of the service."""
+
+
+class TooManyRequests(ServiceError):
+    """The caller asks more often than it may. Retry after a short while, with the same Idempotency-Key."""
+
+    retry_after_s = 1
 
 
 class LeaseLost(ServiceError):

@@ -6,11 +6,13 @@ Postgres and the broker under `data_dir` and hands their addresses to its childr
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 from typing import Literal
+from urllib.parse import quote
 
 from platformdirs import user_data_path
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 POSTGRES_SCHEMES = ("postgresql+psycopg", "postgresql", "postgres")
@@ -21,6 +23,22 @@ def _begins(url: str) -> str:
     """The scheme of a refused address and no more of it: the rest may hold a password."""
     scheme, separator, _ = url.partition("://")
     return f"with {scheme[:30]!r}" if separator else "has no scheme"
+
+
+def with_password(given: object) -> object:
+    """Put the password of `password_file` into `url`, unless that holds one: a secret in a file is seen by fewer."""
+    if not isinstance(given, dict) or not given.get("password_file") or not given.get("url"):
+        return given
+    scheme, separator, rest = str(given["url"]).partition("://")
+    place, slash, path = rest.partition("/")
+    user, _, host = place.rpartition("@")
+    if ":" in user:
+        return given
+    try:
+        password = Path(str(given["password_file"])).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ValueError(f"the password_file cannot be read: {error.strerror}") from error
+    return given | {"url": f"{scheme}{separator}{user}:{quote(password, safe='')}@{host}{slash}{path}"}
 
 
 class MissingSetting(RuntimeError):
@@ -38,8 +56,12 @@ class DatabaseSettings(Section):
 
     url: str | None = Field(default=None, repr=False)
     """`postgresql+psycopg://…`; none means the embedded Postgres. May hold a password, so it is never printed."""
+    password_file: Path | None = None
+    """File that holds the password which the address leaves out."""
     pool_size: int = Field(default=10, ge=1, le=200)
     """Connections that one process keeps open at most."""
+
+    _with_password = model_validator(mode="before")(with_password)
 
     @field_validator("url")
     @classmethod
@@ -57,6 +79,10 @@ class BrokerSettings(Section):
 
     url: str | None = Field(default=None, repr=False)
     """`redis://…` (Redis or Valkey); none means the embedded Valkey. May hold a password, so it is never printed."""
+    password_file: Path | None = None
+    """File that holds the password which the address leaves out."""
+
+    _with_password = model_validator(mode="before")(with_password)
 
     @field_validator("url")
     @classmethod
@@ -74,6 +100,22 @@ class ApiSettings(Section):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
+    body_silent_s: float = Field(default=30.0, gt=0.0, le=600.0)
+    """Seconds without a byte of a request's body after which its sender is sent away."""
+    body_s: float = Field(default=600.0, gt=0.0, le=86_400.0)
+    """Seconds that a request's body may take, however steadily it comes."""
+    names: str = ""
+    """Names under which browsers and programs reach it, with commas between; addresses and `localhost` need none."""
+    rate_per_s: float = Field(default=500.0, gt=0.0, le=1e6)
+    """Requests that one key's holder may send in a second, on average."""
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine itself can reach it."""
+        try:
+            return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
 
 
 class LogSettings(Section):
@@ -98,8 +140,14 @@ class WorkerSettings(Section):
     """Where a worker computes: `auto` takes the first GPU if there is one, `cuda:1` the second."""
     silent_s: float = Field(default=120.0, ge=1.0, le=3600.0)
     """Seconds without any progress after which a worker in the middle of a job hangs, and is ended and started anew."""
+    memory_mb: int | None = Field(default=None, ge=256, le=1_048_576)
+    """Most memory that a training may take, of the machine or, where it computes on one, of the GPU; none: no bound."""
+    deterministic: bool = False
+    """Let a GPU compute a training the same way every time, which is slower; a processor always does."""
     pulse: Path | None = None
     """File that the worker touches while it works, for whoever watches it from outside; `filmloop up` sets it."""
+    summons: Path | None = None
+    """File that housekeeping touches when a training waits, for whoever starts workers; `filmloop up` sets it."""
     sweep_s: float = Field(default=2.0, gt=0, le=10)
     """Seconds between two sweeps of the housekeeping: the longest that work waits if its message was lost."""
 
@@ -140,14 +188,8 @@ class Settings(BaseSettings):
 
     @property
     def exports_dir(self) -> Path:
-    memory_mb: int | None = Field(default=None, ge=256, le=1_048_576)
-    """Most memory that a training may take, of the machine or, where it computes on one, of the GPU; none: no bound."""
-    deterministic: bool = False
-    """Let a GPU compute a training the same way every time, which is slower; a processor always does."""
         """Where exports are written while they are sent; nothing stays there."""
         return self.data_dir / "exports"
-    summons: Path | None = None
-    """File that housekeeping touches when a training waits, for whoever starts workers; `filmloop up` sets it."""
 
     def require_database_url(self) -> str:
         """The database's address, for a process that is not told to start one.

@@ -42,13 +42,15 @@ def server_url() -> Iterator[URL]:
 
 @pytest.fixture(scope="session")
 def template(server_url: URL) -> Iterator[str]:
-    """Name of a database with the schema that the migrations make."""
+    """Name of a database with the schema that the migrations make, and with the key of the tests."""
+    from benchmarks.keys import admit  # noqa: PLC0415 - as above
     from service.store.schema import upgrade  # noqa: PLC0415 - as above
 
     name = f"filmloop_template_{uuid.uuid4().hex[:12]}"
     with administer(server_url).connect() as connection:
         connection.execute(text(f"create database {name}"))
         upgrade(rendered(server_url.set(database=name)))
+        admit(rendered(server_url.set(database=name)))
         yield name
         connection.execute(text(f"drop database {name} with (force)"))
 

@@ -13,16 +13,19 @@ from typing import Any
 import orjson
 import uvicorn
 from fastapi import FastAPI
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from benchmarks.keys import Introduced
+from service.api import limits
 from service.app import create_app
 from service.operations import leases as under_lease
-from service.store import campaigns, events, idempotency, leases, proposals
+from service.store import artifacts, campaigns, events, idempotency, leases, proposals, schema
+from service.store import session as store_session
 from service.store.session import Sessions
 from service.store.tables import IdempotencyRow, ProposalRow
 
@@ -123,7 +126,9 @@ def checks_then_inserts() -> ASGIApp:
     def always(session: Session, scope: str, key: str) -> bool:  # noqa: ARG001 - what it stands for takes them
         return True
 
-    def keep(session: Session, scope: str, key: str, *, request_hash: str, status: int, body: dict[str, Any]) -> None:
+    def keep(
+        session: Session, scope: str, key: str, *, request_hash: str, status: int, body: dict[str, Any], **_: object
+    ) -> None:
         values = {"scope": scope, "key": key, "request_hash": request_hash, "status": status, "body": body}
         session.execute(insert(IdempotencyRow).values(values).on_conflict_do_nothing())
 
@@ -209,6 +214,41 @@ def starts_at_now() -> ASGIApp:
     return app
 
 
+def hurries_commits() -> ASGIApp:
+    """Asks for commits that are answered before they are written."""
+    store_session._OPTIONS += " -c synchronous_commit=off"
+    schema.refuse_other = lambda engine: None  # noqa: ARG005
+    return create_app()
+
+
+def believes_files() -> ASGIApp:
+    """Reads a model's file without looking at its hash."""
+    artifacts.load = lambda folder, sha256: artifacts._path(folder, sha256).read_bytes()
+    return create_app()
+
+
+def begins_early() -> ASGIApp:
+    """Takes a connection of the database before it reads the body, and waits for the body however long it takes."""
+    limits.SILENT_S = limits.LONGEST_S = 3600.0
+    defaults = limits.BoundedBody.__init__.__kwdefaults__
+    defaults.update(silent_s=3600.0, longest_s=3600.0)
+    inner = create_app()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if not _is_batch(scope):
+            await inner(scope, receive, send)
+            return
+        session = await run_in_threadpool(inner.state.sessions)
+        try:
+            await run_in_threadpool(session.connection)
+            await run_in_threadpool(session.execute, text("select 1"))
+            await inner(scope, receive, send)
+        finally:
+            await run_in_threadpool(session.close)
+
+    return app
+
+
 VARIANTS: dict[str, Callable[[], ASGIApp]] = {
     variant.__name__: variant
     for variant in (
@@ -219,13 +259,18 @@ VARIANTS: dict[str, Callable[[], ASGIApp]] = {
         selects_then_updates,
         believes_every_lease,
         starts_at_now,
+        hurries_commits,
+        believes_files,
+        begins_early,
     )
 }
 
 
 def main(name: str, descriptor: int) -> None:
     """Serve a variant until SIGTERM."""
-    config = uvicorn.Config(VARIANTS[name], factory=True, access_log=False, timeout_graceful_shutdown=5)
+    config = uvicorn.Config(
+        lambda: Introduced(VARIANTS[name]()), factory=True, access_log=False, timeout_graceful_shutdown=5
+    )
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=descriptor)])
 
 

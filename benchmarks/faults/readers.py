@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from benchmarks.faults.found import Found
 from benchmarks.faults.loop import Loop, record
 from benchmarks.faults.served import Served, served
+from benchmarks.keys import HEADERS
 from service.store import events
 from service.store.session import Sessions
 from service.store.tables import EventRow
@@ -61,7 +62,8 @@ class Reader:
         await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", self.port))
         source, sink = await asyncio.open_connection(sock=connection, limit=buffer or 2**16)
         resume = f"Last-Event-ID: {self.seen[-1]}\r\n" if self.seen else ""
-        head = f"GET /v1/campaigns/{self.campaign}/events HTTP/1.1\r\nHost: test\r\nAccept: text/event-stream\r\n"
+        head = f"GET /v1/campaigns/{self.campaign}/events HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n"
+        head += f"Authorization: {HEADERS['Authorization']}\r\n"
         sink.write(f"{head}{resume}\r\n".encode())
         self.connected += 1
         try:

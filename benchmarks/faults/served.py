@@ -7,13 +7,14 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 
 from benchmarks.faults import naive as naive_variants
+from benchmarks.keys import admit
 from service.supervisor import serve
 
 
@@ -29,7 +30,7 @@ CONTEXT = multiprocessing.get_context("forkserver")
 """Processes are forked from one that has loaded everything: an API is killed and started hundreds of times here."""
 MAIN = "pytest" if "pytest" in sys.modules else "__main__"
 """What every such process loads besides, since it is the main module here."""
-CONTEXT.set_forkserver_preload([MAIN, "benchmarks.faults.naive", "benchmarks.faults.claims"])
+CONTEXT.set_forkserver_preload([MAIN, "benchmarks.keys", "benchmarks.faults.naive", "benchmarks.faults.claims"])
 
 
 def _serve(listener: socket.socket, settings: dict[str, str], log: Path, naive: str | None) -> None:
@@ -39,7 +40,7 @@ def _serve(listener: socket.socket, settings: dict[str, str], log: Path, naive: 
         for stream in (1, 2):
             os.dup2(file.fileno(), stream)
     if naive is None:
-        serve.main(listener.detach())
+        serve.main(listener.detach(), "benchmarks.keys:introduced_app")
     else:
         naive_variants.main(naive, listener.detach())
 
@@ -47,13 +48,16 @@ def _serve(listener: socket.socket, settings: dict[str, str], log: Path, naive: 
 class Served:
     """An API process, the real one or a naive variant of it."""
 
-    def __init__(self, database_url: str, folder: Path, naive: str | None = None) -> None:
+    def __init__(
+        self, database_url: str, folder: Path, naive: str | None = None, more: Mapping[str, str] | None = None
+    ) -> None:
         """Open the socket, start nothing.
 
         Args:
             database_url: Where its record is.
             folder: Its data directory; its log is kept there, too.
             naive: A variant of `benchmarks.faults.naive`.
+            more: Further settings, as environment variables.
         """
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1000)
         self._naive = naive
@@ -61,11 +65,12 @@ class Served:
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / "api.log"
         addresses = {"FILMLOOP_DATABASE__URL": database_url, "FILMLOOP_DATA_DIR": str(folder)}
-        self._settings = addresses | {"FILMLOOP_LOG__LEVEL": "WARNING"}
+        self._settings = addresses | {"FILMLOOP_LOG__LEVEL": "WARNING"} | dict(more or {})
         self.process: multiprocessing.context.ForkServerProcess | None = None
 
     def start(self) -> None:
         """Start it, first or again, and wait until it answers."""
+        admit(self._settings["FILMLOOP_DATABASE__URL"])
         given = (self._listener, self._settings, self.log, self._naive)
         self.process = CONTEXT.Process(target=_serve, args=given, daemon=True)
         self.process.start()
@@ -100,10 +105,12 @@ class Served:
 
 
 @contextmanager
-def served(database_url: str, folder: Path, naive: str | None = None) -> Iterator[Served]:
+def served(
+    database_url: str, folder: Path, naive: str | None = None, more: Mapping[str, str] | None = None
+) -> Iterator[Served]:
     """An API for the length of a `with` block."""
     folder.mkdir(parents=True, exist_ok=True)
-    api = Served(database_url, folder, naive)
+    api = Served(database_url, folder, naive, more)
     try:
         api.start()
         yield api

@@ -30,7 +30,7 @@ from benchmarks.fuzz.run import Outcome, fuzz
 from benchmarks.provenance import heading, markdown_table, provenance, write_study
 from service.settings import Settings
 from service.store import jobs, models
-from service.supervisor import running
+from service.supervisor import Running, running
 
 PHASES = ("examples", "coverage", "fuzzing", "stateful")
 DECIDED_S = 120.0
@@ -45,10 +45,11 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="store the tables under benchmarks/results")
     options = parser.parse_args()
     print(heading("Requests drawn from the description"), flush=True)
-    with tempfile.TemporaryDirectory(prefix="filmloop-") as directory, furnished(Path(directory)) as (url, ids):
+    with tempfile.TemporaryDirectory(prefix="filmloop-") as directory, furnished(Path(directory)) as (filmloop, ids):
         folder = Path(directory)
         began = time.monotonic()
-        found = fuzz(url, ids, folder, examples=options.examples, seed=options.seed, phases=options.phases)
+        how = {"examples": options.examples, "seed": options.seed, "phases": options.phases}
+        found = fuzz(filmloop.url, ids, folder, key=filmloop.key or "", **how)
         seconds = time.monotonic() - began
         shown = (folder / "output.txt").read_text()
     if found.failures or found.errors:
@@ -64,13 +65,15 @@ def main() -> None:
 
 
 @contextmanager
-def furnished(folder: Path) -> Iterator[tuple[str, dict[str, list[str]]]]:
-    """A Filmloop with a lab: its address, and the ids of what is there."""
+def furnished(folder: Path) -> Iterator[tuple[Running, dict[str, list[str]]]]:
+    """A Filmloop with a lab, and the ids of what is there."""
     with running(Settings(data_dir=folder / "data")) as filmloop:
         facts = json.loads((folder / "data" / "run.json").read_text())
-        with httpx.Client(base_url=filmloop.url, timeout=60) as client:
+        with httpx.Client(
+            base_url=filmloop.url, timeout=60, headers={"Authorization": f"Bearer {filmloop.key}"}
+        ) as client:
             ids = furnish(client, _decided(facts["database"]))
-        yield filmloop.url, ids
+        yield filmloop, ids
 
 
 def _decided(database: str) -> Callable[[str], None]:

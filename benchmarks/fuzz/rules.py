@@ -97,6 +97,8 @@ RULES = (
     ),
     Rule("elements named in rules", "^rules name .* which are not among the elements", _TWO_MEMBERS),
     Rule("one entry per name", "more than one entry in|names repeat$|is named more often$|has more$", "within a list"),
+    Rule("keys that end later", "^must be in the future$", "time goes on"),
+    Rule("scopes of the whole service", "is of every campaign: the key", _TWO_MEMBERS),
     Rule("lower below upper", "lower .* (must be below|is not below|is above) upper", _TWO_MEMBERS),
     Rule("spans in order", "^span_min .* is above span_max", _TWO_MEMBERS),
     Rule("steps within the range", "a step of .* does not divide", _TWO_MEMBERS),

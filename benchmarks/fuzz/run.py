@@ -84,7 +84,7 @@ class Outcome:
 
 
 def fuzz(
-    url: str, ids: Ids, folder: Path, *, examples: int, seed: int, phases: str, only: str | None = None
+    url: str, ids: Ids, folder: Path, *, key: str, examples: int, seed: int, phases: str, only: str | None = None
 ) -> Outcome:
     """Run Schemathesis with every check against a Filmloop.
 
@@ -92,6 +92,7 @@ def fuzz(
         url: Of the API.
         ids: Of its lab.
         folder: For what the run reads and writes.
+        key: To ask with, good for everything.
         examples: Cases per operation of the phases that draw.
         seed: Of all draws.
         phases: Comma separated.
@@ -100,11 +101,14 @@ def fuzz(
     document = httpx.get(f"{url}/openapi.json", timeout=30).raise_for_status().json()
     (folder / "openapi.json").write_text(json.dumps(with_ids_of(ids, _without_files(document))))
     (folder / "ids.json").write_text(json.dumps(ids))
-    archive = httpx.get(f"{url}/v1/campaigns/{ids['cmp'][0]}/exports/archive", timeout=60).raise_for_status()
+    said = {"Authorization": f"Bearer {key}"}
+    archive = httpx.get(f"{url}/v1/campaigns/{ids['cmp'][0]}/exports/archive", headers=said, timeout=60)
+    archive.raise_for_status()
     (folder / "campaign.zip").write_bytes(archive.content)
     (folder / "schemathesis.toml").write_text(CONFIG + _dictionaries(ids))
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(folder / "schemathesis.toml"), "run"]
     command += [str(folder / "openapi.json"), "--url", url, "--phases", phases, "--max-examples", str(examples)]
+    command += ["--header", f"Authorization: {said['Authorization']}"]
     command += ["--seed", str(seed), "--no-color", "--generation-database", "none", "--report", "ndjson,json"]
     command += ["--report-ndjson-path", str(folder / "run.ndjson"), "--report-json-path", str(folder / "run.json")]
     command += [] if only is None else ["--include-path-regex", only]

@@ -119,16 +119,20 @@ class Campaigns:
 class Client:
     """A Filmloop service. Use it in a `with` block, or call `close()`. Threads may share it."""
 
-    def __init__(self, base_url: str | None = None, *, timeout: float = 10.0, patience: float = 60.0) -> None:
+    def __init__(
+        self, base_url: str | None = None, *, key: str | None = None, timeout: float = 10.0, patience: float = 60.0
+    ) -> None:
         """Name the service; nothing is sent yet.
 
         Args:
             base_url: Where it listens. If not given: the environment's `FILMLOOP_URL`, else port 8000 of this machine.
+            key: Says who asks. If not given: the environment's `FILMLOOP_KEY`, else, for a service on this machine, the
+                key that `filmloop up` keeps in its data directory.
             timeout: Seconds to wait for one answer.
             patience: Seconds for which a call keeps trying; a restart of the service is then a delay, not an error.
         """
         address = base_url or os.environ.get("FILMLOOP_URL") or "http://127.0.0.1:8000"
-        self.transport = Transport(address, timeout=timeout, patience=patience)
+        self.transport = Transport(address, key=key, timeout=timeout, patience=patience)
         self.campaigns = Campaigns(self.transport)
 
     def __enter__(self) -> Self:

@@ -43,6 +43,14 @@ class BadRequest(FilmloopError):
     """400: the request could not be understood. Mend the caller; sending it again is pointless."""
 
 
+class KeyRefused(FilmloopError):
+    """401: no key, or one that is not known, has expired or was revoked. See `filmloop key`."""
+
+
+class NotAllowed(FilmloopError):
+    """403: the key has none of the scopes that this needs, or the lease's token is not the one that was given."""
+
+
 class NotFound(FilmloopError):
     """404: no such campaign, film, proposal or lease."""
 
@@ -84,6 +92,8 @@ class Unreachable(FilmloopError):
 
 _BY_STATUS: dict[int, type[FilmloopError]] = {
     400: BadRequest,
+    401: KeyRefused,
+    403: NotAllowed,
     404: NotFound,
     409: Conflict,
     412: Stale,

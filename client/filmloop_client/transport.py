@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from filmloop_client import keys
 from filmloop_client.errors import Unreachable, from_response
 
 logger = logging.getLogger("filmloop.client")
@@ -21,7 +22,6 @@ logger = logging.getLogger("filmloop.client")
 _RETRIED = frozenset({429, 502, 503, 504})
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Transport:
@@ -33,12 +33,19 @@ class Transport:
     """
 
     def __init__(
-        self, base_url: str, *, timeout: float = 10.0, patience: float = 60.0, headers: Mapping[str, str] | None = None
+        self,
+        base_url: str,
+        *,
+        key: str | None = None,
+        timeout: float = 10.0,
+        patience: float = 60.0,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         """Open a connection pool; nothing is sent yet.
 
         Args:
             base_url: Where the service listens, e.g. `http://127.0.0.1:8000`.
+            key: Says who asks; see `filmloop_client.keys`.
             timeout: Seconds to wait for one answer.
             patience: Seconds after which a call that found no answer is given up.
             headers: Sent with every request.
@@ -46,8 +53,11 @@ class Transport:
         self.patience = patience
         self.timeout = timeout
         # A proxy from the environment must not swallow requests to this very machine.
-        trust_env = httpx.URL(base_url).host not in _LOOPBACK
-        self._http = httpx.Client(base_url=base_url, timeout=timeout, headers=headers, trust_env=trust_env)
+        host = httpx.URL(base_url).host
+        found = keys.find(host, key)
+        sent = {**({} if found is None else {"Authorization": f"Bearer {found}"}), **(headers or {})}
+        trust_env = host not in keys.LOOPBACK
+        self._http = httpx.Client(base_url=base_url, timeout=timeout, headers=sent, trust_env=trust_env)
 
     def close(self) -> None:
         """Close the connections."""

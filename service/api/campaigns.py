@@ -9,11 +9,13 @@ from fastapi import APIRouter, Header, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy.orm import Session
 
+from service.api.access import CallerDependency
 from service.api.dependencies import (
     TAGS_PATTERN,
     After,
     AfterNumber,
     BellDependency,
+    CallersDependency,
     CampaignId,
     ConfigurationNumber,
     Limit,
@@ -32,7 +34,7 @@ from service.api.schemas.campaigns import (
 )
 from service.api.schemas.fields import Page
 from service.errors import MalformedRequest, PreconditionMissing
-from service.operations import campaigns, configurations
+from service.operations import campaigns, configurations, keys
 from service.operations.idempotency import Body
 
 router = APIRouter(tags=["researcher"])
@@ -42,7 +44,9 @@ _TAG = re.compile(r'"(\d{1,9})\.[0-9a-f]{32}"')
 
 
 @router.post("/campaigns", status_code=201, response_model=CampaignRead)
-def create_campaign(campaign: CampaignCreate, once: OnceDependency, sessions: SessionsDependency) -> Response:
+def create_campaign(
+    campaign: CampaignCreate, once: OnceDependency, sessions: SessionsDependency, callers: CallersDependency
+) -> Response:
     """Create a draft campaign. Nothing is proposed before it is activated."""
 
     def effect(session: Session) -> tuple[int, Body]:
@@ -57,13 +61,15 @@ def create_campaign(campaign: CampaignCreate, once: OnceDependency, sessions: Se
             lease_ttl_s=campaign.lease.ttl_s,
             lease_overdue_s=campaign.lease.overdue_s,
         )
+        keys.grant(session, once.door.caller, created.id)
         for source in campaign.prior_data:
-            taken(session, created.id, source)
+            taken(session, created.id, source, once.door.caller)
         if campaign.prior_data:
             created = campaigns.get(session, created.id)
         return 201, CampaignRead.of(created).model_dump(mode="json")
 
     answer = answer_once(sessions, once, effect)
+    callers.forget_if_granted(once.door.caller)
     response = reply(answer)
     response.headers["ETag"] = etag(answer.body)
     response.headers["Location"] = f"/v1/campaigns/{answer.body['id']}"
@@ -71,10 +77,12 @@ def create_campaign(campaign: CampaignCreate, once: OnceDependency, sessions: Se
 
 
 @router.get("/campaigns")
-def list_campaigns(sessions: SessionsDependency, after: After = None, limit: Limit = 100) -> Page[CampaignRead]:
-    """Campaigns, oldest first."""
+def list_campaigns(
+    caller: CallerDependency, sessions: SessionsDependency, after: After = None, limit: Limit = 100
+) -> Page[CampaignRead]:
+    """Campaigns that the key is good for, oldest first."""
     with sessions() as session:
-        found = [CampaignRead.of(c) for c in campaigns.page(session, after, limit + 1)]
+        found = [CampaignRead.of(c) for c in campaigns.page(session, after, limit + 1, among=caller.campaigns)]
     return Page(items=found[:limit], next=found[limit - 1].id if len(found) > limit else None)
 
 

@@ -7,11 +7,12 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
+from service.api.access import StillKnownDependency
 from service.api.dependencies import BellDependency, CampaignId, Once, OnceDependency, SessionsDependency
 from service.api.replies import answer_once, reply
 from service.api.schemas.claims import ClaimCreate, ClaimRead, LeaseRead
 from service.api.schemas.proposals import ProposalRead
-from service.errors import NothingReady
+from service.errors import NothingReady, Unauthenticated
 from service.operations import claims
 from service.operations.idempotency import Answer, Body
 from service.store.session import Sessions
@@ -43,6 +44,7 @@ async def claim_film(
     once: OnceDependency,
     sessions: SessionsDependency,
     bell: BellDependency,
+    still_known: StillKnownDependency,
 ) -> Response:
     """Lease the next film to a robot. A claim computes nothing.
 
@@ -61,6 +63,8 @@ async def claim_film(
             # A robot that has hung up must not be given a film: asked after the pause, in which it may have done so.
             if left_s <= 0 or await request.is_disconnected():
                 return Response(status_code=204, headers={"Retry-After": str(nothing.retry_after_s)})
+            if (caller := await still_known()) is None or not caller.sees(campaign_id):
+                raise Unauthenticated("the key was good when the waiting began, and is no longer") from None
             pause_s = min(1.5 * pause_s, LONGEST_PAUSE_S)
         else:
             bell.ring(job_id)

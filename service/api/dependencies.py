@@ -7,8 +7,11 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Path, Query, Request
 
+from service.api.access import caller_of, operation_of
+from service.api.callers import Callers
 from service.api.streams import EventStreams
 from service.errors import MalformedRequest
+from service.operations.idempotency import Door
 from service.settings import Settings
 from service.store.bell import Bell
 from service.store.session import Sessions
@@ -29,8 +32,8 @@ LARGEST_REVISION = 2**31 - 1
 class Once:
     """What makes a POST safe to repeat: its key, the door it knocked at and a hash of what it asked."""
 
-    scope: str
-    """Method and path: the same key may be used on another door."""
+    door: Door
+    """Who asks, and where: the same key may be used at another door."""
     key: str
     request_hash: str
     """SHA-256 of the body with its fields sorted, so that a client may write the same request in another way."""
@@ -79,9 +82,24 @@ async def _once(request: Request, key: Key) -> Once:
     except (ValueError, RecursionError) as error:
         raise MalformedRequest(f"the body is not JSON: {error}") from error
     digest = hashlib.sha256(canonical.encode()).hexdigest()
-    return Once(scope=f"{request.method} {request.url.path}", key=key, request_hash=digest)
+    return Once(door=door_of(request), key=key, request_hash=digest)
 
 
+def door_of(request: Request) -> Door:
+    """Who asks for what to be done to what."""
+    ids = {name.removesuffix("_id"): str(value) for name, value in request.path_params.items() if name.endswith("_id")}
+    campaign_id = ids.pop("campaign", None)
+    noun, subject = next(iter(ids.items()), (None, None))
+    address = f"{request.method} {request.url.path}"
+    return Door(caller_of(request), operation_of(request), address, campaign_id, noun, subject)
+
+
+async def _callers(request: Request) -> Callers:
+    callers: Callers = request.app.state.callers
+    return callers
+
+
+CallersDependency = Annotated[Callers, Depends(_callers)]
 SettingsDependency = Annotated[Settings, Depends(_settings)]
 SessionsDependency = Annotated[Sessions, Depends(_sessions)]
 BellDependency = Annotated[Bell, Depends(_bell)]
@@ -97,6 +115,7 @@ ConfigurationNumber = Annotated[int, Path(ge=1, le=LARGEST_REVISION, description
 ModelVersionId = Annotated[str, Path(pattern=_ID, description="Id of a model version.")]
 ReplayId = Annotated[str, Path(pattern=_ID, description="Id of a replay.")]
 ProposalId = Annotated[str, Path(pattern=_ID, description="Id of a proposal.")]
+GenerationId = Annotated[str, Path(pattern=_ID, description="Id of a generation.")]
 FilmId = Annotated[str, Path(pattern=_ID, description="Id of a film.")]
 InstrumentId = Annotated[str, Path(pattern=_ID, description="Id of an instrument.")]
 CalibrationId = Annotated[str, Path(pattern=_ID, description="Id of a calibration.")]
@@ -110,4 +129,3 @@ After = Annotated[str | None, Query(pattern=_ID, description="`next` of the page
 AfterNumber = Annotated[int, Query(ge=0, le=LARGEST_REVISION, description="`next` of the page before.")]
 AfterSeq = Annotated[int, Query(ge=0, le=LARGEST_SEQ, description="Number of the last event already seen.")]
 AtRevision = Annotated[int | None, Query(ge=0, le=LARGEST_REVISION, description="A revision; the newest if left out.")]
-GenerationId = Annotated[str, Path(pattern=_ID, description="Id of a generation.")]

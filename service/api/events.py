@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Response
 from starlette.concurrency import run_in_threadpool
 
+from service.api.access import StillKnownDependency
 from service.api.dependencies import (
     LARGEST_SEQ,
     AfterSeq,
@@ -37,6 +38,7 @@ async def list_events(
     campaign_id: CampaignId,
     sessions: SessionsDependency,
     streams: StreamsDependency,
+    still_known: StillKnownDependency,
     after: AfterSeq = 0,
     limit: Limit = 100,
     last_event_id: LastEventId = None,
@@ -48,7 +50,12 @@ async def list_events(
     again with the `Last-Event-ID` that was seen last gets every event once.
     """
     if wants_stream(accept):
-        return await streams.open(campaign_id, after if last_event_id is None else last_event_id)
+
+        async def allowed() -> bool:
+            caller = await still_known()
+            return caller is not None and caller.sees(campaign_id)
+
+        return await streams.open(campaign_id, after if last_event_id is None else last_event_id, allowed)
     page = await run_in_threadpool(_page, sessions, campaign_id, after, limit)
     return Response(page.model_dump_json(), media_type="application/json", headers={"Vary": "Accept"})
 

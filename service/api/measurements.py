@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.orm import Session
 
 from service.api import readers
-from service.api.dependencies import BellDependency, CampaignId, Key, Once, SessionsDependency
+from service.api.dependencies import BellDependency, CampaignId, Key, Once, SessionsDependency, door_of
 from service.api.media import CSV, NDJSON, PARQUET, body_of, media_type_of
 from service.api.replies import answer_once, reply
 from service.api.schemas.fields import Label
@@ -22,7 +22,7 @@ from service.api.schemas.measurements import (
     RowResultRead,
 )
 from service.operations import measurements
-from service.operations.idempotency import Body
+from service.operations.idempotency import Body, Door
 from service.operations.measurements import Recorded, RowResult
 
 router = APIRouter(tags=["instrument"])
@@ -41,7 +41,7 @@ _BODY = body_of(MeasurementBatchCreate.__name__, _ROWS_AS)
 class Upload:
     """A batch as it came."""
 
-    scope: str
+    door: Door
     key: str
     media_type: str
     body: bytes
@@ -52,7 +52,7 @@ class Upload:
     def once(self, said: bytes) -> Once:
         """What makes sending it again harmless; `said` is what it says, however it was written."""
         digest = hashlib.sha256(f"{self.media_type} {self.instrument} {self.atomic} ".encode() + said)
-        return Once(scope=self.scope, key=self.key, request_hash=digest.hexdigest())
+        return Once(door=self.door, key=self.key, request_hash=digest.hexdigest())
 
 
 async def _upload(
@@ -64,7 +64,7 @@ async def _upload(
     validate_only: Annotated[bool, Query(description="True: check everything, store nothing.")] = False,
 ) -> Upload:
     return Upload(
-        scope=f"{request.method} {request.url.path}",
+        door=door_of(request),
         key=key,
         media_type=media_type_of(request),
         body=await request.body(),

@@ -11,7 +11,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from service.api.access import ANY_KEY, OPERATIONS
 from service.api.dependencies import KEY_PATTERN, TAGS_PATTERN
+from service.api.gate import COOKIE
 from service.api.problems import ProblemRead, answers
 
 EXAMPLES = Path(__file__).with_name("examples.json")
@@ -31,6 +33,8 @@ _HEADERS = {
 _SENT: dict[tuple[str, str], tuple[str, ...]] = {
     ("create_campaign", "201"): ("ETag", "Location"),
     ("clone_campaign", "201"): ("ETag", "Location"),
+    ("create_key", "201"): ("Location",),
+    ("rotate_key", "201"): ("Location",),
     ("read_campaign", "200"): ("ETag",),
     ("change_campaign", "200"): ("ETag",),
     ("read_dataset", "200"): ("ETag",),
@@ -38,6 +42,12 @@ _SENT: dict[tuple[str, str], tuple[str, ...]] = {
 """Headers of good answers, beside those of whole families of routes."""
 _NEEDED: dict[str, str] = {KEY: KEY_PATTERN, "If-Match": TAGS_PATTERN}
 """Headers whose absence has a problem of its own, so that for FastAPI they are optional, and what they look like."""
+_FOR_ALL = {name for name, scopes in OPERATIONS.items() if not scopes}
+"""Operations that ask for no key."""
+_SECURITY = {
+    "key": {"type": "http", "scheme": "bearer", "description": "A key, `flp_...`: `filmloop key create` makes one."},
+    "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "Of a browser that was let in."},
+}
 _GIVES: dict[str, dict[str, str]] = {
     "create_campaign": {"campaign_id": "/id"},
     "clone_campaign": {"campaign_id": "/id"},
@@ -52,6 +62,7 @@ _GIVES: dict[str, dict[str, str]] = {
     "attach": {"attachment_id": "/attachment_ids/0"},
     "retract_readings": {"retraction_id": "/id"},
     "replay_proposal": {"replay_id": "/id"},
+    "create_key": {"key_id": "/id"},
 }
 """Where an answer has what other calls ask for."""
 
@@ -68,6 +79,7 @@ def describe(openapi: dict[str, Any], bodies: Iterable[type[BaseModel]] = ()) ->
         bodies: Request bodies that routes read themselves.
     """
     _add_schemas(openapi, bodies)
+    openapi["components"]["securitySchemes"] = _SECURITY
     for path, method, operation in operations(openapi):
         for parameter in operation.get("parameters", ()):
             _complete(parameter)
@@ -76,6 +88,7 @@ def describe(openapi: dict[str, Any], bodies: Iterable[type[BaseModel]] = ()) ->
             responses |= answers(*_problems(path, method, operation))
         operation["responses"] = {status: responses[status] for status in sorted(responses, key=str)}
         _add_headers(operation)
+        _add_security(operation)
         _add_examples(operation)
     _add_links(openapi)
     return openapi
@@ -96,7 +109,7 @@ def is_keyed(operation: dict[str, Any]) -> bool:
 
 def _problems(path: str, method: str, operation: dict[str, Any]) -> set[str]:
     """Statuses of what may go wrong with an operation, beside what its route itself declares."""
-    found = {"500", "503"}
+    found = {"500", "503"} if operation["operationId"] in _FOR_ALL else {"401", "403", "421", "429", "500", "503"}
     if "{" in path:
         found.add("404")
     if operation.get("parameters"):
@@ -166,6 +179,14 @@ def _add_headers(operation: dict[str, Any]) -> None:
             headers["Retry-After"] = _WAIT
         if headers:
             response.setdefault("headers", {}).update(headers)
+
+
+def _add_security(operation: dict[str, Any]) -> None:
+    """Say which scopes a key must have, one of them at least."""
+    scopes = OPERATIONS.get(operation["operationId"], frozenset())
+    if scopes:
+        operation["security"] = [{"key": []}, {"cookie": []}]
+        operation["x-scopes"] = sorted(scopes) if scopes != ANY_KEY else []
 
 
 def _add_links(openapi: dict[str, Any]) -> None:

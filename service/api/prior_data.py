@@ -19,6 +19,7 @@ from service.api.dependencies import (
     OnceDependency,
     PriorDataId,
     SessionsDependency,
+    door_of,
 )
 from service.api.media import CSV, NDJSON, PARQUET, body_of, media_type_of
 from service.api.readers import prior
@@ -33,7 +34,8 @@ from service.api.schemas.prior_data import (
     Reason,
 )
 from service.operations import prior_data
-from service.operations.idempotency import Body
+from service.operations.idempotency import Body, Door
+from service.operations.keys import Caller
 from service.operations.prior_data import Done, Reading, Unfit
 from service.store.bell import Bell
 from service.store.session import Sessions
@@ -56,7 +58,7 @@ Pair = Annotated[str, Query(pattern=_PAIR)]
 class Upload:
     """A file as it came."""
 
-    scope: str
+    door: Door
     key: str
     media_type: str
     body: bytes
@@ -67,7 +69,7 @@ class Upload:
         """What makes sending it again harmless."""
         how = (self.how.name, sorted(self.how.properties.items()), sorted(self.how.process.items()), self.how.unfit)
         digest = hashlib.sha256(f"{self.media_type} {how} ".encode() + self.body)
-        return Once(scope=self.scope, key=self.key, request_hash=digest.hexdigest())
+        return Once(door=self.door, key=self.key, request_hash=digest.hexdigest())
 
 
 async def _upload(
@@ -87,7 +89,7 @@ async def _upload(
     validate_only: Annotated[bool, Query(description="True: check everything, store nothing.")] = False,
 ) -> Upload:
     return Upload(
-        scope=f"{request.method} {request.url.path}",
+        door=door_of(request),
         key=key,
         media_type=media_type_of(request),
         body=await request.body(),
@@ -109,7 +111,9 @@ def take_prior_data(
     The readings are copied, as they count there at a revision. They are no films of this campaign: none of its budget,
     none of its best. A decision that heeds them is asked for.
     """
-    return _answer(sessions, once, bell, lambda session: taken(session, campaign_id, said), status=201)
+    return _answer(
+        sessions, once, bell, lambda session: taken(session, campaign_id, said, once.door.caller), status=201
+    )
 
 
 @router.post(
@@ -209,10 +213,10 @@ def reinstate_prior_data(
     return _answer(sessions, once, bell, lambda session: prior_data.reinstate(session, prior_data_id, said.reason))
 
 
-def taken(session: Session, campaign_id: str, said: PriorDataCreate) -> Done:
-    """Take what another campaign has read, as it was asked."""
+def taken(session: Session, campaign_id: str, said: PriorDataCreate, caller: Caller) -> Done:
+    """Take what another campaign has read, as it was asked by somebody who may see that one, too."""
     how = Reading(said.name, said.properties, said.process, said.unfit)
-    return prior_data.take_from_campaign(session, campaign_id, said.campaign_id, said.revision, how)
+    return prior_data.take_from_campaign(session, campaign_id, said.campaign_id, said.revision, how, sees=caller.sees)
 
 
 def _answer(

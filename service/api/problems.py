@@ -65,7 +65,9 @@ class ProblemRead(BaseModel):
 _TABLE: Mapping[type[Exception], tuple[int, str]] = {
     errors.MalformedRequest: (400, "malformed-request"),
     errors.NothingReady: (204, "nothing-ready"),
+    errors.Unauthenticated: (401, "unauthenticated"),
     errors.NotAllowed: (403, "not-allowed"),
+    errors.CrossOrigin: (403, "cross-origin"),
     errors.NotFound: (404, "not-found"),
     errors.Conflict: (409, "conflict"),
     errors.IllegalTransition: (409, "illegal-transition"),
@@ -73,9 +75,11 @@ _TABLE: Mapping[type[Exception], tuple[int, str]] = {
     errors.InFlight: (409, "in-flight"),
     errors.LeaseLost: (409, "lease-lost"),
     errors.PreconditionFailed: (412, "precondition-failed"),
+    errors.Misdirected: (421, "misdirected"),
     errors.InvalidInput: (422, "invalid-content"),
     errors.IdempotencyMismatch: (422, "idempotency-mismatch"),
     errors.PreconditionMissing: (428, "precondition-missing"),
+    errors.TooManyRequests: (429, "too-many-requests"),
     errors.ArtifactDamaged: (500, "artifact-damaged"),
     errors.SchemaMismatch: (503, "unavailable"),
     errors.Unavailable: (503, "unavailable"),
@@ -88,14 +92,17 @@ _TABLE: Mapping[type[Exception], tuple[int, str]] = {
 _SCHEMA = {"$ref": f"#/components/schemas/{ProblemRead.__name__}"}
 _MEANINGS = {
     400: "The request cannot be read",
+    401: "Nobody is known who asks: no key, or one that is good no longer",
     403: "The caller does not hold what the action needs",
     404: "There is no such thing",
     409: "The request contradicts what is recorded",
     412: "It has changed since the caller read it",
     413: "The body is too large",
     415: "The body is of a kind, or packed in a way, that is not taken here",
+    421: "The request was sent to a name that is not the service's",
     422: "The content breaks a rule; nothing was stored",
     428: "The request does not say which state it changes",
+    429: "The caller asks more often than it may",
     500: "Something went wrong on the service's side; nothing was stored",
     503: "The service cannot answer now; repeat the request with the same Idempotency-Key",
 }
@@ -152,7 +159,8 @@ def escaped(token: str) -> str:
     return token.replace("~", "~0").replace("/", "~1")
 
 
-async def _foreseen(request: Request, error: Exception) -> Response:
+def answer_to(scope: Mapping[str, Any], error: Exception) -> Response:
+    """The answer to an error of the table; `scope` is the request's."""
     status, kind = next(_TABLE[c] for c in type(error).__mro__ if c in _TABLE)
     if isinstance(error, DBAPIError | PoolTimeout):
         log.warning("database unavailable", error=type(error).__name__, cause=str(error.__cause__ or error)[:500])
@@ -164,9 +172,15 @@ async def _foreseen(request: Request, error: Exception) -> Response:
     found = [FieldProblem(pointer=v.pointer, row=v.row, message=v.message) for v in violations]
     wait_s = getattr(error, "retry_after_s", RETRY_AFTER_S if status == 503 else None)
     headers = {} if wait_s is None else {"Retry-After": str(wait_s)}
+    if status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="filmloop"'
     if status == 204:  # nothing is wrong: there is only nothing to give yet
         return Response(status_code=status, headers=headers)
-    return problem(request.scope, status, kind, detail, errors=found, headers=headers)
+    return problem(scope, status, kind, detail, errors=found, headers=headers)
+
+
+async def _foreseen(request: Request, error: Exception) -> Response:
+    return answer_to(request.scope, error)
 
 
 async def _http(request: Request, error: Exception) -> Response:

@@ -10,13 +10,16 @@ from service.operations.idempotency import Answer, Body, run_once
 from service.store.session import Sessions
 
 
-def answer_once(sessions: Sessions, once: Once, effect: Callable[[Session], tuple[int, Body]]) -> Answer:
+def answer_once(
+    sessions: Sessions, once: Once, effect: Callable[[Session], tuple[int, Body]], *, noted: bool = True
+) -> Answer:
     """Run `effect` in one transaction together with its answer, unless this request was served before.
 
     Args:
         sessions: Where to write.
         once: The request's key and content.
         effect: Does the work in the given transaction and returns status and JSON body.
+        noted: Whether the audit is told here; False if the operation itself has more to tell it.
 
     Raises:
         ServiceError: What `effect` raises; nothing is stored then.
@@ -24,7 +27,8 @@ def answer_once(sessions: Sessions, once: Once, effect: Callable[[Session], tupl
         IdempotencyMismatch: If the key was served with another request.
     """
     with sessions.begin() as session:
-        return run_once(session, once.scope, once.key, once.request_hash, lambda: effect(session))
+        door = once.door if noted else None
+        return run_once(session, once.door.scope, once.key, once.request_hash, lambda: effect(session), door=door)
 
 
 def reply(answer: Answer) -> JSONResponse:

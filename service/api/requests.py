@@ -4,14 +4,24 @@ import logging
 import re
 import time
 import uuid
+from collections.abc import Iterable
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.metrics import Metrics
 from service.api.problems import unexpected
+from service.telemetry import told
 
 log = structlog.get_logger("filmloop.api")
+_OF_PAGES = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin"))
+_OF_DATA = (
+    *_OF_PAGES,
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cache-control", b"private, no-cache"),
+)
+"""Data are no document: nothing in them runs, no foreign page shows them, nobody keeps them for others."""
 _ACCEPTED = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 
 
@@ -35,10 +45,11 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", []), (b"x-request-id", request_id.encode())]
+                headers = [*message.get("headers", []), (b"x-request-id", request_id.encode())]
+                message["headers"] = [*headers, *_missing(headers)]
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        with structlog.contextvars.bound_contextvars(request_id=request_id), told() as said:
             try:
                 await self.app(scope, receive, send_marked)
             except Exception:
@@ -51,7 +62,15 @@ class RequestContext:
             elapsed_ms = round(1e3 * elapsed_s, 1)
             # Whoever only looks, as supervisors do every second, must not fill the log.
             level = logging.DEBUG if scope["method"] == "GET" and status < 400 else logging.INFO
-            log.log(level, "request", method=scope["method"], path=scope["path"], status=status, elapsed_ms=elapsed_ms)
+            told_of = {"method": scope["method"], "path": scope["path"], "status": status, "elapsed_ms": elapsed_ms}
+            log.log(level, "request", **told_of, **said)
+
+
+def _missing(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """What a browser must be told that the answer does not say. Pages say for themselves what they may load."""
+    said = dict(headers)
+    wanted = _OF_PAGES if said.get(b"content-type", b"").startswith(b"text/html") else _OF_DATA
+    return [(name, value) for name, value in wanted if name not in said]
 
 
 def _request_id(scope: Scope) -> str:

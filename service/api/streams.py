@@ -13,7 +13,7 @@ import functools
 import signal
 import threading
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from types import FrameType
 
@@ -29,11 +29,16 @@ from service.store.session import Sessions
 
 log = structlog.get_logger("filmloop.streams")
 
+Allowed = Callable[[], Awaitable[bool]]
+"""Whether a reader may see the events still."""
+
 MEDIA_TYPE = "text/event-stream"
 PAUSE_S = 0.2
 """Between two looks of the process for new events: the longest that one stays unseen is this and the look itself."""
 HEARTBEAT_S = 15.0
 """Longest silence on a stream: proxies keep it open, and a reader that vanished is found out."""
+LOOK_S = 2.5
+"""How often it is looked whether the reader of a silent stream may see it still."""
 RETRY_MS = 2000
 """How long a browser should wait before it connects again."""
 MOST_READERS = 1000
@@ -111,8 +116,8 @@ class EventStreams:
         for tail in self._tails.values():
             tail.grown.set()
 
-    async def open(self, campaign_id: str, after: int) -> "EventStream":
-        """A stream of all events with numbers above `after`, those to come included.
+    async def open(self, campaign_id: str, after: int, allowed: Allowed) -> "EventStream":
+        """A stream of all events with numbers above `after`, those to come included, while its reader may see them.
 
         Raises:
             NotFound: If there is no such campaign.
@@ -127,22 +132,27 @@ class EventStreams:
             self._followed.set()
         tail = self._tails[campaign_id]
         tail.readers += 1  # now, not with the first event: a tail without readers is let go
-        return EventStream(self, campaign_id, tail, after)
+        return EventStream(self, campaign_id, tail, after, allowed)
 
-    async def follow(self, campaign_id: str, tail: _Tail, after: int) -> AsyncGenerator[bytes]:
+    async def follow(self, campaign_id: str, tail: _Tail, after: int, allowed: Allowed) -> AsyncGenerator[bytes]:
         """What one reader is sent: every event once, and a sign of life where there is none."""
         yield f"retry: {RETRY_MS}\n\n".encode()
-        while not self._closing:
+        silent_s, pause_s = 0.0, min(LOOK_S, HEARTBEAT_S)
+        while not self._closing and await allowed():
             grown = tail.grown
             fresh = await self._missed(campaign_id, after) if after < tail.begin else tail.after(after)
             if fresh:
                 after = fresh[-1][0]
                 yield b"".join(written for _, written in fresh)
+                silent_s = 0.0
                 continue
             try:
-                await asyncio.wait_for(grown.wait(), HEARTBEAT_S)
+                await asyncio.wait_for(grown.wait(), pause_s)
             except TimeoutError:
+                silent_s += pause_s
+            if silent_s >= HEARTBEAT_S:
                 yield b": nothing new\n\n"
+                silent_s = 0.0
 
     def leave(self, campaign_id: str, tail: _Tail) -> None:
         """Forget a reader; with the last one its campaign's tail goes."""
@@ -186,9 +196,9 @@ class EventStreams:
 class EventStream(StreamingResponse):
     """One reader's answer."""
 
-    def __init__(self, streams: EventStreams, campaign_id: str, tail: _Tail, after: int) -> None:
+    def __init__(self, streams: EventStreams, campaign_id: str, tail: _Tail, after: int, allowed: Allowed) -> None:
         self._leave = functools.partial(streams.leave, campaign_id, tail)
-        self._sent = streams.follow(campaign_id, tail, after)
+        self._sent = streams.follow(campaign_id, tail, after, allowed)
         headers = {"Cache-Control": "no-store", "Vary": "Accept", "X-Accel-Buffering": "no"}
         super().__init__(self._sent, media_type=MEDIA_TYPE, headers=headers)
 

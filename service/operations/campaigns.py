@@ -1,5 +1,6 @@
 """Campaigns: create them, read them, move them from state to state."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -94,9 +95,9 @@ def get(session: Session, campaign_id: str) -> Campaign:
     return _seen(row, config, campaigns.films_made(session, [campaign_id])[campaign_id])
 
 
-def page(session: Session, after: str | None, limit: int) -> list[Campaign]:
-    """The first `limit` campaigns after the id `after`, oldest first."""
-    rows = campaigns.page(session, after, limit)
+def page(session: Session, after: str | None, limit: int, *, among: Collection[str] | None = None) -> list[Campaign]:
+    """The first `limit` campaigns after the id `after`, oldest first; all, or those among some ids."""
+    rows = campaigns.page(session, after, limit, among=among)
     made = campaigns.films_made(session, [row.id for row, _ in rows])
     return [_seen(row, config, made[row.id]) for row, config in rows]
 

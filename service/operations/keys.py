@@ -11,7 +11,7 @@ from typing import Literal, get_args
 
 from sqlalchemy.orm import Session
 
-from service.errors import Conflict, InvalidInput, Violation
+from service.errors import Conflict, InvalidInput, NoKeys, Violation
 from service.store import audit, keys
 from service.store.tables import KeyRow
 
@@ -28,6 +28,8 @@ Scope = Literal[
 ]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 ADMIN: Scope = "keys:admin"
+OF_ALL: frozenset[Scope] = frozenset({"keys:admin", "metrics:read"})
+"""Scopes of those who look after the service as a whole."""
 Role = Literal["instrument", "robot", "researcher", "monitor", "admin"]
 ROLES: dict[Role, tuple[Scope, ...]] = {
     "instrument": ("measurements:write", "calibrations:write"),
@@ -125,6 +127,21 @@ def first(session: Session) -> Made | None:
     return None if keys.any_made(session) else create(session, "first", ROLES["admin"])
 
 
+def refuse_without(session: Session, host: str) -> None:
+    """Let nobody listen beyond this machine where nobody could be told from a stranger.
+
+    Raises:
+        NoKeys: If there is no valid key that may make others.
+    """
+    if not administered(session):
+        raise NoKeys(host)
+
+
+def administered(session: Session) -> bool:
+    """Whether there is a valid key that may make others."""
+    return keys.usable(session, ADMIN)
+
+
 def rotate(
     session: Session, key_id: str, *, overlap: timedelta, expires_at: datetime | None = None, by: str | None = None
 ) -> Made:
@@ -193,6 +210,7 @@ def caller_in(session: Session, cookie: str) -> Caller | None:
 
 def let_in(session: Session, caller: Caller) -> str:
     """Open a browser's session for whoever has presented a key; returns the cookie's value, which is kept nowhere."""
+    keys.forget_sessions(session)
     cookie = secrets.token_urlsafe(32)
     keys.open_session(session, digest(cookie), caller.key_id, SESSION_LASTS)
     _note(session, "open_session", None, caller.key_id, None)
@@ -246,8 +264,8 @@ def _check(
     if not scopes:
         raise _refused("scopes", "a key without a scope is good for nothing")
     if campaigns is not None:
-        if ADMIN in scopes:
-            raise _refused("campaigns", f"a key with {ADMIN} makes keys for every campaign: it cannot have only some")
+        if whole := OF_ALL & set(scopes):
+            raise _refused("campaigns", f"the scope {min(whole)} is of every campaign: the key cannot have only some")
         if absent := keys.missing(session, campaigns):
             raise _refused("campaigns", f"there is no campaign {', '.join(map(repr, absent))}")
     _check_end(expires_at)

@@ -1,6 +1,6 @@
 """Prior data: take readings from another campaign or a file, withdraw them, take them back; nothing is ever deleted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -90,7 +90,15 @@ class Done:
     superseded: tuple[str, ...] = ()
 
 
-def take_from_campaign(session: Session, campaign_id: str, source_id: str, revision: int | None, how: Reading) -> Done:
+def take_from_campaign(
+    session: Session,
+    campaign_id: str,
+    source_id: str,
+    revision: int | None,
+    how: Reading,
+    *,
+    sees: Callable[[str], bool] = lambda _: True,
+) -> Done:
     """Copy what another campaign has read on its own films.
 
     Properties that are not sought here and dead devices are left out and counted.
@@ -101,6 +109,7 @@ def take_from_campaign(session: Session, campaign_id: str, source_id: str, revis
         source_id: The campaign that was read.
         revision: Of the latter's dataset; the newest if None.
         how: What its readings mean here.
+        sees: Whether a campaign exists for whoever asks.
 
     Raises:
         NotFound: If there is no such campaign to take for.
@@ -110,10 +119,13 @@ def take_from_campaign(session: Session, campaign_id: str, source_id: str, revis
     problem = _open_to(session, campaign_id)
     if source_id == campaign_id:
         raise _refused("campaign_id", "a campaign has its own data already")
+    absent = _refused("campaign_id", f"there is no campaign {source_id!r}")
+    if not sees(source_id):
+        raise absent
     try:
         head = datasets.head(session, source_id)
     except NotFound as error:
-        raise _refused("campaign_id", f"there is no campaign {source_id!r}") from error
+        raise absent from error
     there = head.revision if revision is None else revision
     if there > head.revision:
         raise _refused("revision", f"campaign {source_id} is at revision {head.revision} yet")

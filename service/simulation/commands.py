@@ -13,7 +13,7 @@ from typing import Any, NoReturn, Protocol
 
 import click
 
-from filmloop_client import Client, FilmloopError
+from filmloop_client import Client
 from models.catalog import policies_for
 from service.settings import Settings
 from service.simulation.campaign import PROPERTY, UNIT
@@ -34,6 +34,10 @@ class Running(Protocol):
     @property
     def log_file(self) -> Path:
         """What its processes say."""
+
+    @property
+    def key(self) -> str | None:
+        """What to ask it with."""
 
 
 Start = Callable[[Settings], AbstractContextManager[Running]]
@@ -123,7 +127,7 @@ def _demonstrate(
     start: Start, settings: Settings, lab: Lab, plot_file: Path | None, options: dict[str, Any]
 ) -> Outcome:
     click.echo(introduction(lab))
-    with _filmloop(settings, start) as filmloop, _plain_errors():
+    with _filmloop(settings, start) as filmloop:
         keep = options["keep_running"]
         outcome = explore(
             filmloop.url,
@@ -134,6 +138,7 @@ def _demonstrate(
             say=click.echo,
             finish=not keep,
             generator=options["generator"],
+            key=filmloop.key,
         )
         click.echo(summary(outcome))
         if plot_file is not None:
@@ -153,6 +158,7 @@ def _demonstrate(
 @seed_option
 @click.option("--report-uncertainty", is_flag=True, help="Instruments state the noise of their readings.")
 @click.option("--overlap", is_flag=True, help="Robots claim the next film before the last one was measured.")
+@click.option("--json", "as_json", is_flag=True, help="Say what was found as one JSON object on the last line.")
 @_lab_options
 def simulate(
     *,
@@ -164,6 +170,7 @@ def simulate(
     seed: int,
     report_uncertainty: bool,
     overlap: bool,
+    as_json: bool,
     **lab_options: float,
 ) -> None:
     """Play the robots and instruments of a lab against a running Filmloop, over HTTP only.
@@ -171,12 +178,15 @@ def simulate(
     The lab makes films on a real Fe-Ga-Pd wafer and reads their magnetisation in V; so must the campaign.
     """
     lab = _lab(seed, lab_options)
-    with _plain_errors():
-        with Client(url, patience=5.0) as client:
-            _check_within_reach(client.campaigns.get(campaign_id).latest.problem)
-        click.echo(HEADER)
-        order = Order(url, campaign_id, films, lab, robots, instruments, report_uncertainty, overlap)
-        play(order, Progress(lab.wafer), click.echo)
+    with Client(url, patience=5.0) as client:
+        _check_within_reach(client.campaigns.get(campaign_id).latest.problem)
+    click.echo(HEADER)
+    order = Order(url, campaign_id, films, lab, robots, instruments, report_uncertainty, overlap)
+    progress = Progress(lab.wafer)
+    play(order, progress, click.echo)
+    if as_json:
+        best = [None if value != value else round(float(value), 4) for value in progress.best_true()]  # noqa: PLR0124 - NaN
+        click.echo(json.dumps({"campaign_id": campaign_id, "films": len(best), "best_true_by_film": best}))
 
 
 def _check_within_reach(problem: dict[str, Any]) -> None:
@@ -209,15 +219,6 @@ def _filmloop(settings: Settings, start: Start) -> Iterator[Running]:
         except (KeyboardInterrupt, SystemExit):
             click.echo(f"\nStopping; what was measured so far is kept in {settings.data_dir}")
             raise
-
-
-@contextmanager
-def _plain_errors() -> Iterator[None]:
-    """Tell a refusal of the service as a sentence, not as a traceback."""
-    try:
-        yield
-    except FilmloopError as error:
-        raise click.ClickException(str(error)) from error
 
 
 def _draw(path: Path, outcome: Outcome) -> None:

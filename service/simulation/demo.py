@@ -63,8 +63,16 @@ class Outcome:
 
 
 def explore(
-    url: str, lab: Lab, *, films: int, devices: int, policy: str, say: Callable[[str], None], finish: bool = True,
+    url: str,
+    lab: Lab,
+    *,
+    films: int,
+    devices: int,
+    policy: str,
+    say: Callable[[str], None],
+    finish: bool = True,
     generator: bool = False,
+    key: str | None = None,
 ) -> Outcome:
     """Create a campaign, let one robot and one instrument work it off, ask what was learned.
 
@@ -77,19 +85,20 @@ def explore(
         say: Is told the head line and one line per film.
         finish: Whether to complete the campaign at the end.
         generator: Whether a generator learns beside the surrogate, and films are sought from its draws as well.
+        key: To ask with; the client finds one if none is given.
 
     Raises:
         FilmloopError: If the service refuses or cannot be reached for ten minutes.
     """
     began = time.monotonic()
     progress = Progress(lab.wafer)
-    with Client(url, patience=PATIENCE_S) as client:
+    with Client(url, key=key, patience=PATIENCE_S) as client:
         learning = GENERATOR if generator else None
         problem = fe_ga_pd_problem(lab.wafer, devices=devices, policy=policy, seed=lab.seed, generator=learning)
         campaign = client.campaigns.create(f"Fe-Ga-Pd demo, seed {lab.seed}, {policy}", problem)
         campaign.activate()
         say(HEADER)
-        play(Order(url, campaign.id, films, lab), progress, say)
+        play(Order(url, campaign.id, films, lab, key=key), progress, say)
         belief = newest_belief(campaign)
         learned = _learned(campaign) if generator else None
         if finish:

@@ -37,6 +37,8 @@ class Order:
     """Whether instruments state the noise of a reading, or leave it to the model to infer."""
     overlap: bool = False
     """Whether a robot asks for its next film before its last one was measured. Faster, but decided on less."""
+    key: str | None = None
+    """To ask with; the client finds one if none is given."""
     stop: threading.Event = field(default_factory=threading.Event)
     robots_done: threading.Event = field(default_factory=threading.Event)
     waits: dict[str, float] = field(default_factory=dict)
@@ -68,7 +70,7 @@ class RobotPlayer:
 
     def run(self) -> None:
         """Make films until the order is done, the campaign ends, or somebody says stop."""
-        with Client(self.order.url, patience=PATIENCE_S) as client:
+        with Client(self.order.url, key=self.order.key, patience=PATIENCE_S) as client:
             campaign = client.campaigns.get(self.order.campaign_id)
             robot = campaign.robot(self.name)
             while not self.order.stop.is_set() and self.order.take_substrate():
@@ -127,7 +129,7 @@ class InstrumentPlayer:
 
     def run(self) -> None:
         """Read films until the robots are done and none is left, or somebody says stop."""
-        with Client(self.order.url, patience=PATIENCE_S) as client:
+        with Client(self.order.url, key=self.order.key, patience=PATIENCE_S) as client:
             campaign = client.campaigns.get(self.order.campaign_id)
             while not self.order.stop.is_set():
                 nothing_more_comes = self.order.robots_done.is_set()  # asked before looking, so that no film slips by

@@ -1,12 +1,24 @@
 """Who changed what: rows that are only ever added."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.store.tables import AuditRow, table_of
+
+
+class Change(NamedTuple):
+    """Who made a change by a call of the API."""
+
+    key_id: str
+    operation: str
+    campaign_id: str | None
+    """None if it is the subject's."""
+    noun: str | None
+    """Of the subject."""
+    subject: str | None
 
 
 def add(session: Session, values: Mapping[str, Any]) -> None:

@@ -57,12 +57,16 @@ def add_config(session: Session, campaign_id: str, values: dict[str, Any]) -> in
     return number
 
 
-def page(session: Session, after: str | None, limit: int) -> Sequence[tuple[CampaignRow, CampaignConfigRow]]:
-    """Campaigns with an id above `after`, each with the configuration in force."""
+def page(
+    session: Session, after: str | None, limit: int, *, among: Collection[str] | None = None
+) -> Sequence[tuple[CampaignRow, CampaignConfigRow]]:
+    """Campaigns with an id above `after`, each with the configuration in force; all, or those among some ids."""
     in_force = (CampaignConfigRow.campaign_id == CampaignRow.id) & (
         CampaignConfigRow.number == CampaignRow.config_revision
     )
     query = select(CampaignRow, CampaignConfigRow).join(CampaignConfigRow, in_force)
+    if among is not None:
+        query = query.where(CampaignRow.id.in_(among))
     return [(row[0], row[1]) for row in session.execute(after_id(query, CampaignRow.id, after, limit))]
 
 

@@ -1,12 +1,15 @@
-"""Answers kept under their Idempotency-Key."""
+"""Answers kept under their Idempotency-Key, and who made the change that they tell of."""
 
+import functools
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, delete, func, insert, select, text
+from sqlalchemy import Insert, Text, bindparam, delete, func, insert, select, text
 from sqlalchemy.orm import Session
 
-from service.store.tables import IdempotencyRow, table_of
+from service.store.audit import Change
+from service.store.owners import IN_CAMPAIGNS, campaign_of_subject
+from service.store.tables import AuditRow, IdempotencyRow, table_of
 
 
 def try_lock(session: Session, scope: str, key: str) -> bool:
@@ -36,13 +39,39 @@ _KEPT = select(IdempotencyRow.request_hash, IdempotencyRow.status, IdempotencyRo
 )
 
 
-def keep(session: Session, scope: str, key: str, *, request_hash: str, status: int, body: dict[str, Any]) -> None:
-    """Keep an answer in the transaction of its effect."""
+def keep(
+    session: Session,
+    scope: str,
+    key: str,
+    *,
+    request_hash: str,
+    status: int,
+    body: dict[str, Any],
+    change: Change | None = None,
+) -> None:
+    """Keep an answer in the transaction of its effect; in the same statement note who made the change."""
     values = {"scope": scope, "key": key, "request_hash": request_hash, "status": status, "body": body}
-    session.connection().execute(_KEEP, values)
+    if change is None:
+        session.connection().execute(_KEEP, values)
+        return
+    noted = {"by_key": change.key_id, "operation": change.operation, "subject": change.subject}
+    of_subject = change.campaign_id is None and change.noun in IN_CAMPAIGNS
+    if not of_subject:
+        noted["campaign"] = change.campaign_id
+    session.connection().execute(_keep_noting(change.noun if of_subject else None), values | noted)
 
 
 _KEEP = insert(table_of(IdempotencyRow))
+
+
+@functools.cache
+def _keep_noting(noun: str | None) -> Insert:
+    """The statement that keeps an answer and notes the change; if a noun is given, in the campaign of the subject."""
+    campaign = bindparam("campaign", type_=Text) if noun is None else campaign_of_subject(noun)
+    noted = {"key_id": bindparam("by_key", type_=Text), "campaign_id": campaign}
+    noted |= {name: bindparam(name, type_=Text) for name in ("operation", "subject")}
+    note = insert(table_of(AuditRow)).from_select(list(noted), select(*noted.values())).cte("noted")
+    return insert(table_of(IdempotencyRow)).add_cte(note)
 
 
 def forget(session: Session, older_than: timedelta) -> None:

@@ -104,7 +104,7 @@ def lock_making(session: Session) -> None:
 
 def expire(session: Session, key_id: str, within: timedelta) -> KeyRow:
     """Let a key end after a while, or when it would have ended anyway."""
-    ends = func.least(func.coalesce(KeyRow.expires_at, "infinity"), func.now() + within)
+    ends = func.least(KeyRow.expires_at, func.now() + within)  # of a null and a time the time is the least
     change = update(KeyRow).where(KeyRow.id == key_id).values(expires_at=ends).returning(KeyRow)
     return session.scalars(change, execution_options=FRESH).one()
 

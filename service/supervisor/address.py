@@ -1,46 +1,31 @@
-"""Where the API listens: loopback only, on the wanted port or, if none was asked for, on a free one."""
+"""Where the API listens: on the wanted port or, if none was asked for, on a free one."""
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 
 from service.embedded import CannotStart
 from service.settings import ApiSettings
 
 
-def check_loopback(host: str) -> None:
-    """Refuse to listen where others could reach an API that asks nobody for a key.
-
-    Raises:
-        CannotStart: If `host` is not this machine itself.
-    """
-    try:
-        inside = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        inside = False
-    if not inside:
-        raise CannotStart(
-            f"refusing to listen on {host}: the API has no keys yet, so it serves this machine only; use 127.0.0.1 "
-            "(and a tunnel, such as ssh -L, to reach it from elsewhere)"
-        )
-
-
 def listen(api: ApiSettings) -> socket.socket:
-    """Open the API's socket: on the port of the settings, or on a free one if it is taken and was nobody's wish.
+    """Take the API's address: the port of the settings, or a free one if it is taken and was nobody's wish.
+
+    Beyond this machine nobody is heard before `open_to_all`.
 
     Raises:
         CannotStart: If a port that was asked for is taken.
     """
+    take = _listen if api.on_loopback else _taken
     try:
-        return _listen(api.host, api.port)
+        return take(api.host, api.port)
     except OSError as error:
         if "port" in api.model_fields_set:
             raise CannotStart(
                 f"cannot listen on port {api.port} of {api.host} ({error.strerror}); choose another --port, "
                 "or leave it out to get a free one"
             ) from error
-        return _listen(api.host, 0)
+        return take(api.host, 0)
 
 
 def base_url(host: str, port: int) -> str:
@@ -71,6 +56,26 @@ class Knock:
         self._connection.close()
 
 
+BACKLOG = 1024
+"""Callers that wait while the API restarts."""
+
+
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=1024)
+    return socket.create_server((host, port), family=family, backlog=BACKLOG)
+
+
+def open_to_all(listener: socket.socket) -> None:
+    """Let callers be heard from now on."""
+    listener.listen(BACKLOG)
+
+
+def _taken(host: str, port: int) -> socket.socket:
+    taken = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind((host, port))
+    except OSError:
+        taken.close()
+        raise
+    return taken

@@ -18,6 +18,7 @@ from service.store import schema
 from service.store.session import Sessions, make_engine, make_sessions
 from service.supervisor.commands import data_dir_option, read_settings
 from service.supervisor.database import database_at, told_plainly
+from service.supervisor.patience import shown
 
 as_json = click.option("--json", "json_wanted", is_flag=True, help="Say what was done as one JSON object.")
 
@@ -45,14 +46,15 @@ def export_command(
     if path.exists() and not overwrite:
         raise click.ClickException(f"{path} is there already; choose another --output, or say --overwrite")
     settings = read_settings(data_dir)
-    with told_plainly(), _record(settings) as sessions:
+    with told_plainly(), record(settings) as sessions:
         part = path.with_name(f".{path.name}.part")
         try:
             with sessions() as session, part.open("wb") as file:
                 session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
                 found = campaigns.get(session, campaign)
                 snapshot_hash = datasets.read(session, campaign, limit=1).snapshot_hash
-                pack(session, campaign, settings.artifacts_dir, file)
+                with shown(f"writing {path}", part):
+                    pack(session, campaign, settings.artifacts_dir, file)
                 file.flush()
                 os.fsync(file.fileno())
             part.replace(path)
@@ -75,8 +77,8 @@ def import_command(file: Path, json_wanted: bool, data_dir: Path | None) -> None
     campaign that is here already is refused, and so is a file that is damaged; then nothing is written.
     """
     settings = read_settings(data_dir)
-    with told_plainly(), _record(settings) as sessions, file.open("rb") as archive:
-        with sessions.begin() as session:
+    with told_plainly(), record(settings) as sessions, file.open("rb") as archive:
+        with sessions.begin() as session, shown(f"reading {file}"):
             found = unpack(session, archive, settings.artifacts_dir)
         with sessions.begin() as session:
             snapshot_hash = datasets.read(session, found.id, limit=1).snapshot_hash
@@ -90,7 +92,7 @@ def _say(told: dict[str, object], line: str, json_wanted: bool) -> None:
 
 
 @contextmanager
-def _record(settings: Settings) -> Iterator[Sessions]:
+def record(settings: Settings) -> Iterator[Sessions]:
     """Sessions on the database of a running Filmloop, on the one of the settings, or on the embedded one."""
     with database_at(settings) as url:
         engine = make_engine(url, pool_size=1)

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from service.embedded import CannotStart
 from service.settings import Settings
+from service.supervisor.key_file import key_file
 from service.supervisor.running import supervised
 from service.supervisor.stack import Stack
 
@@ -27,7 +28,7 @@ data_dir_option = click.option(
 
 @click.command()
 @data_dir_option
-@click.option("--host", help="Address to listen on; this machine only.  [default: 127.0.0.1]")
+@click.option("--host", help="Address to listen on; beyond this machine it takes a key.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port to listen on.  [default: 8000, or a free one]")
 @click.option("--workers", type=click.IntRange(0, 64), default=1, show_default=True, help="Worker processes.")
 @click.option("--log-json", is_flag=True, help="Write the log as one JSON object per line.")
@@ -61,11 +62,22 @@ def _welcome(stack: Stack) -> str:
     facts = {
         "API": f"{stack.url}  (it was ready after {stack.api_ready_s:.1f} s)",
         "data": str(stack.settings.data_dir),
+        "key": _about_key(stack),
         "log": str(stack.log_file),
         "to stop": f"press Ctrl-C here, or: kill {os.getpid()}",
     }
     lines = [f"  {name:<{width}} {text}" for name, text in facts.items()]
     return "\n".join(["", "Filmloop is running", *lines, ""])
+
+
+def _about_key(stack: Stack) -> str:
+    """The first key is shown once; of a later one only where it is."""
+    path = key_file(stack.settings.data_dir)
+    if stack.first_key is not None:
+        return f"{stack.first_key}  (shown this once; kept in {path})"
+    if path.exists():
+        return f"in {path}; `filmloop key show` prints it"
+    return f"none in {path}; `filmloop key create` makes one"
 
 
 def read_settings(

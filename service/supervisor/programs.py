@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 import sysconfig
@@ -12,11 +13,13 @@ from service.settings import Settings
 
 ROOT_WARNING = "You're running the worker with superuser privileges"
 """Celery's concern is unpickling, and our messages are JSON."""
+NO_KEYS = 3
+"""Exit status of the migration if the API must not listen where it was told to."""
 
 
 def migrate_command() -> list[str]:
-    """Bring the schema up to date, then end."""
-    return [sys.executable, "-P", "-m", "service.cli", "migrate"]
+    """Bring the schema up to date and make the first key, then end."""
+    return [sys.executable, "-P", "-m", "service.cli", "migrate", "--first-key"]
 
 
 def api_command(descriptor: int) -> list[str]:
@@ -44,13 +47,21 @@ def worker_command(name: str, application: str = "workers.app:app", queue: str =
     ]
 
 
-def housekeeping_command() -> list[str]:
-    """The sweep that finds whatever no message announced."""
+def hostname(settings: Settings, name: str) -> str:
+    """A worker's name among all that share a database: another data directory has workers of the same short names.
+
+    It outlives a restart, so that a new process can give back what the last one of its name was doing.
+    """
+    return f"{name}-{hashlib.sha256(os.fsencode(settings.data_dir)).hexdigest()[:8]}"
+
+
 def summons(settings: Settings) -> Path:
     """The file by which housekeeping says that a training waits."""
     return settings.data_dir / "trainer.wanted"
 
 
+def housekeeping_command() -> list[str]:
+    """The sweep that finds whatever no message announced."""
     return [sys.executable, "-P", "-m", "workers.housekeeping"]
 
 
@@ -68,11 +79,11 @@ def child_environment(settings: Settings, database_url: str, broker_url: str, po
         "FILMLOOP_LOG__JSON": str(settings.log.as_json).lower(),
         "FILMLOOP_WORKER__THREADS": threads,
         "FILMLOOP_WORKER__DEVICE": settings.worker.device,
-        "FILMLOOP_WORKER__SILENT_S": str(settings.worker.silent_s),
-        "FILMLOOP_WORKER__SWEEP_S": str(settings.worker.sweep_s),
         "FILMLOOP_WORKER__DETERMINISTIC": str(settings.worker.deterministic).lower(),
         **({} if settings.worker.memory_mb is None else {"FILMLOOP_WORKER__MEMORY_MB": str(settings.worker.memory_mb)}),
         "FILMLOOP_WORKER__SUMMONS": str(summons(settings)),
+        "FILMLOOP_WORKER__SILENT_S": str(settings.worker.silent_s),
+        "FILMLOOP_WORKER__SWEEP_S": str(settings.worker.sweep_s),
         "OMP_NUM_THREADS": threads,
         "MKL_NUM_THREADS": threads,
         "OPENBLAS_NUM_THREADS": threads,

@@ -11,6 +11,7 @@ from typing import TextIO
 
 from service.embedded import CannotStart
 from service.settings import Settings
+from service.supervisor.key_file import read_key
 from service.supervisor.stack import Stack
 
 
@@ -22,6 +23,8 @@ class Running:
     """Base URL of the API, such as `http://127.0.0.1:8000`."""
     log_file: Path
     """The log of all its processes."""
+    key: str | None
+    """What to ask it with; none if its data directory has no key."""
 
 
 @contextmanager
@@ -40,13 +43,13 @@ def running(settings: Settings, *, workers: int = 1, terminal: TextIO | None = N
     """
     stack = Stack(settings, workers=workers, terminal=terminal)
     if (url := stack.runs_elsewhere()) is not None:
-        yield Running(url, stack.log_file)
+        yield Running(url, stack.log_file, read_key(settings.data_dir))
         return
     with supervised(stack):
         while not stack.ready.wait(0.1):
             if stack.ended.is_set():
                 raise CannotStart("Filmloop did not start")  # replaced by the reason when the block ends
-        yield Running(stack.url, stack.log_file)
+        yield Running(stack.url, stack.log_file, read_key(settings.data_dir))
 
 
 @contextmanager

@@ -15,9 +15,9 @@ GRACE_S = 5
 """How long requests under way may take when the API is asked to stop."""
 
 
-def main(descriptor: int) -> None:
-    """Serve until SIGTERM."""
-    config = uvicorn.Config("service.app:create_app", factory=True, access_log=False, timeout_graceful_shutdown=GRACE_S)
+def main(descriptor: int, app: str = "service.app:create_app") -> None:
+    """Serve until SIGTERM what a function makes."""
+    config = uvicorn.Config(app, factory=True, access_log=False, timeout_graceful_shutdown=GRACE_S)
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=descriptor)])
 
 

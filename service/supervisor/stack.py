@@ -14,10 +14,12 @@ from typing import Any, TextIO
 
 from service.embedded import AlreadyRunning, CannotStart, PostgresServer, ValkeyServer
 from service.embedded.process import DirectoryLock
+from service.errors import NoKeys
 from service.settings import Settings
 from service.supervisor import programs
-from service.supervisor.address import Knock, base_url, check_loopback, listen
+from service.supervisor.address import Knock, base_url, listen, open_to_all
 from service.supervisor.child import Child, Program, Startable
+from service.supervisor.key_file import read_key
 from service.supervisor.run_file import run_file, write_run_file
 from service.supervisor.stream import Stream, StreamHandler
 
@@ -30,11 +32,11 @@ OUTSIDE = 1.25
 """Of the silence after which a worker ends itself and says where it hangs: so much later it is killed from here."""
 WORKER_NICENESS = 10
 """A training model must not slow down the robot's call."""
-
-
 TRAINER = "trainer"
 TRAINER_NICENESS = 15
 """And a training generator no decision."""
+
+
 class Stopping(Exception):
     """Raised out of a wait when the stack is told to stop while it is still starting."""
 
@@ -51,9 +53,10 @@ class Stack:
             terminal: Where the log is shown beside its file.
 
         Raises:
-            CannotStart: If it would listen beyond this machine.
+            CannotStart: If it would listen beyond this machine where there can be no keys yet.
         """
-        check_loopback(settings.api.host)
+        if not settings.api.on_loopback and settings.database.url is None and not _has_record(settings.data_dir):
+            raise CannotStart(str(NoKeys(settings.api.host)))
         self.settings = settings
         self.url = ""
         self.ready = threading.Event()
@@ -62,6 +65,8 @@ class Stack:
         self.hurry = threading.Event()
         self.ended = threading.Event()
         self.api_ready_s = 0.0
+        self.first_key: str | None = None
+        """The key that was made by this start, if it made one."""
         self._workers = workers
         self._terminal = terminal
         self._lock = DirectoryLock(settings.data_dir / "up.lock")
@@ -69,13 +74,13 @@ class Stack:
         self._handler: logging.Handler | None = None
         self._children: dict[str, Child] = {}
         self._addresses: dict[str, str] = {}
+        self._env: dict[str, str] = {}
+        """Of the children that serve, once the addresses are known."""
         self._listener: socket.socket | None = None
 
     @property
     def log_file(self) -> Path:
         """The log of all processes together."""
-        self._env: dict[str, str] = {}
-        """Of the children that serve, once the addresses are known."""
         return self.settings.data_dir / "log" / "filmloop.log"
 
     def run(self) -> None:
@@ -147,27 +152,23 @@ class Stack:
         host, port = self._listener.getsockname()[:2]
         self.url = base_url(host, port)
         self._lock.write(json.dumps({"pid": os.getpid(), "url": self.url}).encode())
+        programs.summons(self.settings).unlink(missing_ok=True)
         database_url, broker_url = self._start_servers()
         self._addresses = {"database": database_url, "broker": broker_url}
         env = programs.child_environment(self.settings, database_url, broker_url, port)
+        known = read_key(self.settings.data_dir)
         self._migrate(env)
+        kept = read_key(self.settings.data_dir)
+        self.first_key = kept if known is None else None
+        open_to_all(self._listener)
         descriptor = self._listener.fileno()
-        programs.summons(self.settings).unlink(missing_ok=True)
         self._begin_program("api", programs.api_command(descriptor), env, keep=[descriptor])
         for number in range(1, self._workers + 1):
             name = f"worker-{number}"
-            self._begin(name, self._worker(name, programs.worker_command(name), env, WORKER_NICENESS))
+            command = programs.worker_command(programs.hostname(self.settings, name))
+            self._begin(name, self._worker(name, command, env, WORKER_NICENESS))
         self._await_api(host, port)
         self._begin_program("housekeeping", programs.housekeeping_command(), env)
-
-    def _start_servers(self) -> tuple[str, str]:
-        """Start what no address was given for; returns the addresses of database and broker."""
-        directory, pipe = self.settings.data_dir, self._pipe
-        database_url, broker_url = self.settings.database.url, self.settings.broker.url
-        if database_url is None:
-            postgres = PostgresServer(directory, output=pipe("postgres"), pause=self._pause)
-            self._begin("postgres", postgres)
-            database_url = postgres.url
         self._env = env
 
     def _worker(self, name: str, command: list[str], env: dict[str, str], niceness: int) -> Program:
@@ -178,10 +179,19 @@ class Stack:
     def _summon_trainer(self) -> None:
         """Start the worker that trains generators once a training waits: most campaigns have none."""
         if self._workers and TRAINER not in self._children and programs.summons(self.settings).exists():
-            command = programs.worker_command(TRAINER, "workers.trainer:app", "train")
+            command = programs.worker_command(programs.hostname(self.settings, TRAINER), "workers.trainer:app", "train")
             child = Child(TRAINER, self._worker(TRAINER, command, self._env, TRAINER_NICENESS))
             self._children[TRAINER] = child
             self._restart(child)
+
+    def _start_servers(self) -> tuple[str, str]:
+        """Start what no address was given for; returns the addresses of database and broker."""
+        directory, pipe = self.settings.data_dir, self._pipe
+        database_url, broker_url = self.settings.database.url, self.settings.broker.url
+        if database_url is None:
+            postgres = PostgresServer(directory, output=pipe("postgres"), pause=self._pause)
+            self._begin("postgres", postgres)
+            database_url = postgres.url
         if broker_url is None:
             valkey = ValkeyServer(directory, output=pipe("valkey"), pause=self._pause)
             self._begin("valkey", valkey)
@@ -196,6 +206,8 @@ class Stack:
                 self._pause(0.02)
         finally:
             program.stop()
+        if program.process is not None and program.process.returncode == programs.NO_KEYS:
+            raise self._cannot_start(str(NoKeys(self.settings.api.host)))
         if program.process is not None and program.process.returncode != 0:
             raise self._cannot_start(
                 f"the database could not be migrated; see the lines of `migrate` in {self.log_file}"
@@ -238,6 +250,7 @@ class Stack:
     def _watch(self) -> None:
         """Start again whatever ends, until told to stop."""
         while not self.stopping.wait(0.1):
+            self._summon_trainer()
             for child in self._children.values():
                 if (reason := child.died()) is not None:
                     self.say(f"{child.name} {reason}")
@@ -249,7 +262,6 @@ class Stack:
 
     def _end_if_silent(self, child: Child) -> None:
         """Kill what hangs in the middle of its work and did not end by itself; it is started again like any other."""
-            self._summon_trainer()
         bound = OUTSIDE * self.settings.worker.silent_s
         if isinstance(child.runs, Program) and child.pid is not None and (silent := child.runs.silent_s()) > bound:
             self.say(f"{child.name} has made no progress for {silent:.0f} s and is killed")
@@ -315,6 +327,11 @@ class Stack:
         pids = {name: child.pid for name, child in self._children.items()}
         facts = {"url": self.url, "pid": os.getpid(), "log": str(self.log_file), "pids": pids}
         write_run_file(self.settings.data_dir, facts | self._addresses)
+
+
+def _has_record(data_dir: Path) -> bool:
+    """Whether the embedded database was ever started here."""
+    return any(data_dir.glob("pg[0-9]*/PG_VERSION"))
 
 
 def _who_runs(lock: Path) -> str:

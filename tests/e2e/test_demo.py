@@ -45,7 +45,9 @@ def blocks(document):
 @pytest.fixture(scope="module")
 def url(tmp_path_factory) -> Iterator[str]:
     """A whole Filmloop of this module's own."""
-    with running(Settings(data_dir=tmp_path_factory.mktemp("up"))) as filmloop:
+    data_dir = tmp_path_factory.mktemp("up")
+    with running(Settings(data_dir=data_dir)) as filmloop, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("FILMLOOP_DATA_DIR", str(data_dir))  # where clients and commands find the key
         yield filmloop.url
 
 

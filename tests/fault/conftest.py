@@ -25,6 +25,7 @@ class Stack:
     url: str
     data_dir: Path
     log_file: Path
+    key: str | None
 
     def facts(self) -> dict[str, Any]:
         """Addresses and process ids at this moment."""
@@ -55,4 +56,4 @@ def stack() -> Iterator[Stack]:
         tempfile.TemporaryDirectory(prefix="filmloop-fault-") as folder,
         running(Settings(data_dir=Path(folder))) as filmloop,
     ):
-        yield Stack(filmloop.url, Path(folder), filmloop.log_file)
+        yield Stack(filmloop.url, Path(folder), filmloop.log_file, filmloop.key)

@@ -36,9 +36,11 @@ def embedded(data_dir):
 class Stack:
     """A Filmloop in this process' care, and what a client does with it."""
 
-    def __init__(self, data_dir, url):
+    def __init__(self, data_dir, filmloop):
         self.data_dir = data_dir
-        self.client = httpx.Client(base_url=url, timeout=WAIT_S)
+        self.client = httpx.Client(
+            base_url=filmloop.url, timeout=WAIT_S, headers={"Authorization": f"Bearer {filmloop.key}"}
+        )
 
     def pid(self, name):
         return (read_run_file(self.data_dir) or {"pids": {}})["pids"].get(name)
@@ -91,7 +93,7 @@ def stack(tmp_path_factory):
     data_dir = tmp_path_factory.mktemp("fault") / "data"
     start_postgres(data_dir, durable=False).stop()  # a cluster made quickly; it runs with all its safety below
     with running(embedded(data_dir)) as filmloop:
-        stack = Stack(data_dir, filmloop.url)
+        stack = Stack(data_dir, filmloop)
         with stack.client:
             yield stack
 
@@ -151,7 +153,7 @@ def test_everything_is_down_afterwards_and_up_again_with_its_data(tmp_path):
     start_postgres(data_dir, durable=False).stop()
     settings = embedded(data_dir)
     with running(settings, workers=0) as filmloop:
-        stack = Stack(data_dir, filmloop.url)
+        stack = Stack(data_dir, filmloop)
         with stack.client:
             campaign_id = stack.campaign()
         pids = read_run_file(data_dir)["pids"].values()
@@ -160,6 +162,6 @@ def test_everything_is_down_afterwards_and_up_again_with_its_data(tmp_path):
         assert httpx.get(f"{filmloop.url}/healthz").is_success
     assert not [pid for pid in pids if psutil.pid_exists(pid)]
     with running(settings, workers=0) as filmloop:
-        stack = Stack(data_dir, filmloop.url)
+        stack = Stack(data_dir, filmloop)
         with stack.client:
             assert stack.state(campaign_id) == "active"

@@ -25,7 +25,7 @@ def impatient() -> Iterator[Stack]:
     with tempfile.TemporaryDirectory(prefix="filmloop-fault-") as folder:
         settings = Settings(data_dir=Path(folder), worker=WorkerSettings(silent_s=SILENT_S))
         with running(settings) as filmloop:
-            yield Stack(filmloop.url, Path(folder), filmloop.log_file)
+            yield Stack(filmloop.url, Path(folder), filmloop.log_file, filmloop.key)
 
 
 def stop_in_the_middle(stack: Stack, stopped: list[int], over: threading.Event) -> None:

@@ -22,7 +22,9 @@ pytestmark = pytest.mark.fault
 def loop(stack: Stack) -> Outcome:
     """One campaign on the wafer by seed, with one robot and one instrument."""
     lab = Lab(Wafer.load(), seed=SEED, deposition_s=0.0)
-    return explore(stack.url, lab, films=FILMS, devices=13, policy="expected_improvement", say=lambda _line: None)
+    return explore(
+        stack.url, lab, films=FILMS, devices=13, policy="expected_improvement", say=lambda _line: None, key=stack.key
+    )
 
 
 def kill_workers(stack: Stack, known: set[str], killed: list[str], stop: threading.Event) -> None:
@@ -41,7 +43,7 @@ def kill_workers(stack: Stack, known: set[str], killed: list[str], stop: threadi
 
 def films_of(stack: Stack, campaign_id: str) -> np.ndarray:
     """Composition and reading of every device, in the order in which they were made, `n x 4`."""
-    with Client(stack.url) as client:
+    with Client(stack.url, key=stack.key) as client:
         campaign = client.campaigns.get(campaign_id)
         films = sorted(campaign.films(), key=lambda film: film.started_at)
         order = {film.id: number for number, film in enumerate(films)}

@@ -13,6 +13,7 @@ import pytest
 import uvicorn
 from sqlalchemy import func, insert, select
 
+from benchmarks.keys import HEADERS, KEY
 from models.problem import Problem
 from service.app import create_app
 from service.settings import DatabaseSettings, Settings
@@ -47,7 +48,7 @@ PROVENANCE = {
 
 @contextmanager
 def serving(app: Any) -> Iterator[httpx.Client]:
-    """Serve `app` with uvicorn in a thread, on a socket that is bound before the first request."""
+    """Serve `app` with uvicorn in a thread, on a socket that is bound before the first request; ask with a key."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on"))
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
@@ -55,7 +56,8 @@ def serving(app: Any) -> Iterator[httpx.Client]:
     try:
         where = f"http://127.0.0.1:{listener.getsockname()[1]}"
         # Whatever a test asks, the answer must be one that the API's description declares.
-        with httpx.Client(base_url=where, timeout=30, event_hooks={"response": [check_declared]}) as client:
+        hooks = {"response": [check_declared]}
+        with httpx.Client(base_url=where, timeout=30, event_hooks=hooks, headers=HEADERS) as client:
             yield client
     finally:
         server.should_exit = True
@@ -182,6 +184,7 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def api(settings: Settings) -> Iterator[Api]:
+def api(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+    monkeypatch.setenv("FILMLOOP_KEY", KEY)  # where clients and commands look
     with serving(create_app(settings)) as client:
         yield Api(client)

@@ -5,13 +5,14 @@ import pytest
 from benchmarks.fuzz.lab import furnish, with_ids_of
 from benchmarks.fuzz.rules import GONE, REFUSED, RULES, rule_of
 from benchmarks.fuzz.run import fuzz
+from benchmarks.keys import KEY
 from tests.integration.walk import deciding
 
 
 def test_what_the_description_says_is_so(api, sessions, settings, tmp_path):
     ids = furnish(api.client, deciding(sessions, settings))
     url = str(api.client.base_url).rstrip("/")
-    found = fuzz(url, ids, tmp_path, examples=1, seed=1, phases="examples,fuzzing")
+    found = fuzz(url, ids, tmp_path, key=KEY, examples=1, seed=1, phases="examples,fuzzing")
     assert not found.failures, (tmp_path / "output.txt").read_text()
     assert not found.errors
     assert sum(found.cases.values()) > 300

@@ -18,8 +18,9 @@ import psutil
 import pytest
 
 from service.embedded import CannotStart, start_valkey
+from service.settings import Settings
 from service.store.schema import head
-from service.supervisor.address import check_loopback
+from service.supervisor import Stack
 
 ROOT = Path(__file__).parents[2]
 READY_S = 90
@@ -246,23 +247,59 @@ def test_a_port_that_was_asked_for_is_not_replaced_and_any_other_is(first):
 EVERYWHERE = str(ipaddress.IPv4Address(0))
 
 
-def test_it_listens_to_this_machine_only(tmp_path):
-    refused = filmloop("up", "--data-dir", tmp_path / "data", "--host", EVERYWHERE)
-    assert refused.returncode == 1
-    assert EVERYWHERE in refused.stderr
-    assert "no keys yet" in refused.stderr
+@pytest.mark.parametrize("host", [EVERYWHERE, "192.0.2.1", "::", "example.org", "localhost.example.org", ""])
+def test_nobody_listens_beyond_this_machine_before_there_can_be_keys(tmp_path, host):
+    with pytest.raises(CannotStart, match="refusing to listen"):
+        Stack(Settings(data_dir=tmp_path / "data", database={"url": None}, api={"host": host}))
     assert not (tmp_path / "data").exists()
 
 
-@pytest.mark.parametrize("host", [EVERYWHERE, "192.0.2.1", "::", "example.org", "localhost.example.org", ""])
-def test_addresses_that_others_reach_are_refused(host):
-    with pytest.raises(CannotStart, match="refusing to listen"):
-        check_loopback(host)
-
-
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "::1", "localhost"])
-def test_addresses_of_this_machine_are_taken(host):
-    check_loopback(host)
+def test_this_machine_itself_needs_no_key_to_start(tmp_path, host):
+    Stack(Settings(data_dir=tmp_path / "data", database={"url": None}, api={"host": host}))
+
+
+def test_it_listens_beyond_this_machine_once_there_is_a_key(tmp_path, empty_database_url):
+    with start_valkey(tmp_path / "broker") as broker:
+        settings = {"FILMLOOP_DATABASE__URL": empty_database_url, "FILMLOOP_BROKER__URL": broker.url}
+        arguments = ("--host", EVERYWHERE, "--workers", "0")
+        refused = filmloop("up", "--data-dir", tmp_path / "data", *arguments, **settings)
+        assert refused.returncode == 1
+        assert f"refusing to listen on {EVERYWHERE}" in refused.stderr
+        assert "filmloop key create" in refused.stderr
+        made = filmloop("key", "create", "--name", "me", "--role", "admin", "--data-dir", tmp_path / "data", **settings)
+        assert made.returncode == 0, made.stderr
+        assert re.fullmatch(r"flp_[0-9a-z]{8}_[\w-]{43}\n", made.stdout)
+        with up(tmp_path / "data", *arguments, **settings) as run:
+            assert run.get("/v1/campaigns").status_code == 401
+            said = {"Authorization": f"Bearer {made.stdout.strip()}"}
+            assert httpx.get(f"{run.facts()['url']}/v1/campaigns", headers=said, timeout=30).status_code == 200
+            assert "`filmloop key create` makes one" in run.text()
+
+
+def test_the_first_key_is_shown_once_and_found_by_whoever_may_read_it(first):
+    """On this machine everything works as it comes: commands and clients find the key."""
+    key = (first.data_dir / "key").read_text().strip()
+    assert first.text().count(key) == 1
+    assert (first.data_dir / "key").stat().st_mode & 0o777 == 0o600
+    assert key not in (first.data_dir / "log" / "filmloop.log").read_text()
+    shown = filmloop("key", "show", "--data-dir", first.data_dir)
+    assert (shown.returncode, shown.stdout) == (0, f"{key}\n")
+    with up(first.data_dir, "--workers", "0") as run:
+        assert key not in run.text()
+        assert "`filmloop key show` prints it" in run.text()
+        listed = json.loads(filmloop("key", "list", "--json", "--data-dir", first.data_dir).stdout)
+        assert [(k["id"], k["state"]) for k in listed] == [(key.split("_")[1], "valid")]
+        rotated = filmloop("key", "rotate", listed[0]["id"], "--overlap", "0s", "--data-dir", first.data_dir)
+        assert rotated.returncode == 0, rotated.stderr
+        new = rotated.stdout.strip()
+        assert filmloop("key", "show", "--data-dir", first.data_dir).stdout == f"{new}\n"
+        url = f"{run.facts()['url']}/v1/session"
+        answers = [httpx.get(url, headers={"Authorization": f"Bearer {k}"}, timeout=30) for k in (key, new)]
+        assert [a.status_code for a in answers] == [401, 200]
+        revoked = filmloop("key", "revoke", new.split("_")[1], "--data-dir", first.data_dir)
+        assert "is revoked" in revoked.stdout
+        assert filmloop("key", "revoke", "00000000", "--data-dir", first.data_dir).returncode == 1
 
 
 def test_given_servers_are_used_and_left_running(tmp_path, empty_database_url):
@@ -289,7 +326,7 @@ def test_help_lists_every_command_without_loading_any():
     shown = subprocess.run(
         [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True
     ).stdout
-    for name in ("demo", "doctor", "export", "import", "migrate", "simulate", "up"):
+    for name in ("demo", "doctor", "export", "import", "key", "migrate", "simulate", "up"):
         assert re.search(rf"^  {name} ", shown, re.MULTILINE)
     loaded = set(shown.splitlines()[-1].split())
     assert not loaded & {"numpy", "sqlalchemy", "fastapi", "psycopg", "redis", "matplotlib", "torch", "celery"}

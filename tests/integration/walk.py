@@ -33,6 +33,11 @@ PROBLEM = {
 NOT_WALKED = {"import_campaign"}
 """What wants a database of its own; the tests of archives call it."""
 _ID = re.compile(r"\b([a-z]{3})_[0-9a-hjkmnp-tv-z]{26}\b")
+_KEY_ID = re.compile(r"[0-9a-z]{8}")
+OF_KEYS = {"id", "key_id", "created_by", "rotated_from", "subject"}
+"""Where ids of keys are."""
+KEPT = {"token": "kept-by-the-robot", "secret": f"flp_3f8m2k9d_{43 * 'x'}", "key": f"flp_3f8m2k9d_{43 * 'x'}"}
+"""What no example may show, by the field that it is in."""
 _NOW = re.compile(r"2026-(?!03-0)\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z")
 SEVERAL = 2
 """Items of a list that an example shows."""
@@ -63,6 +68,9 @@ class Walk:
 
     def post(self, path: str, body: Any = None, *, token: str | None = None, **given: Any) -> Any:
         return self._told(self._sent("POST", path, body, token, **given))
+
+    def delete(self, path: str) -> Any:
+        return self._told(self.client.delete(path))
 
     def patch(self, path: str, body: Any, etag: str) -> Any:
         return self._told(self._sent("PATCH", path, body, None, headers={"If-Match": etag}))
@@ -116,6 +124,8 @@ def deciding(sessions: Any, settings: Any) -> Callable[[str], None]:
             waiting = [job.id for job in jobs.live(session, campaign_id) if job.state == "pending"]
         for job_id in waiting:
             run(sessions, settings, job_id, worker="walk")
+        for generation_id in generations.due(sessions):
+            generate.run(sessions, settings, generation_id, worker="walk")
 
     return decide
 
@@ -124,8 +134,6 @@ def lead(client: httpx.Client, decided: Callable[[str], None]) -> Walk:
     """Call everything; `decided` returns when a campaign has no decision to wait for."""
     lab = Walk(client)
     for path in ("/healthz", "/readyz", "/metrics", "/v1/capabilities"):
-        for generation_id in generations.due(sessions):
-            generate.run(sessions, settings, generation_id, worker="walk")
         lab.get(path)
     budget = {"films": 40, "devices": None, "hours": None}
     made = lab.post("/v1/campaigns", {"name": "Hall wafer", "problem": PROBLEM, "queue_depth": 3, "budget": budget})
@@ -142,6 +150,7 @@ def lead(client: httpx.Client, decided: Callable[[str], None]) -> Walk:
     _look_at_films(lab, campaign, films[0])
     _retract(lab, campaign, films[0], instrument)
     _begin_another(lab, campaign)
+    _hand_out_keys(lab, campaign)
     _have_a_say(lab, campaign)
     decide()
     _ask_what_is_known(lab, campaign)
@@ -285,10 +294,26 @@ def _begin_another(lab: Walk, campaign: str) -> None:
     lab.get(f"/v1/campaigns/{clone}/dataset")
 
 
+def _hand_out_keys(lab: Walk, campaign: str) -> None:
+    said = {"name": "hall-1", "scopes": ["measurements:write"], "campaigns": [campaign.rsplit("/", 1)[-1]]}
+    key = lab.post("/v1/keys", said | {"expires_at": "2199-01-01T00:00:00Z"})
+    new = lab.post(f"/v1/keys/{key['id']}/rotation", {"overlap_s": 3600})
+    lab.get(f"/v1/keys/{key['id']}")
+    lab.get("/v1/keys")
+    lab.post("/v1/session", {"key": new["secret"]})
+    lab.get("/v1/session")
+    lab.delete("/v1/session")
+    lab.post(f"/v1/keys/{new['id']}/revocation")
+    lab.get("/v1/audit")
+
+
 def _have_a_say(lab: Walk, campaign: str) -> None:
     ends = {"a": {"Fe": 0.5, "Co": 0.5}, "b": {"Co": 0.5, "Ni": 0.5}, "process": {"anneal_c": 450.0}}
     wanted = lab.post(f"{campaign}/proposals", ends | {"reason": "as in 2019"})["id"]
     lab.post(f"/v1/proposals/{wanted}/actions", {"action": "prioritise"})
+    near = {"anomalous_hall": {"value": 3.5, "tolerance": 0.2}}
+    few = {"bounds": [{"element": "Ni", "upper": 0.3}]}
+    lab.post(f"{campaign}/generations", {"count": 3, "targets": near, "constraints": few})
     policy = {"name": "hypervolume_improvement", "raw_films": 16, "restarts": 1, "mc_samples": 16}
     _change(lab, campaign, {"problem": {"policy": policy}, "queue_depth": 1})
     lab.get(f"{campaign}/configurations")
@@ -309,11 +334,10 @@ def _seek_one_thing_only(lab: Walk, campaign: str) -> None:
 def _ask_what_is_known(lab: Walk, campaign: str) -> None:
     for noun in ("model-versions", "lineage", "pareto", "calibration", "stop-advice", "events"):
         lab.get(f"{campaign}/{noun}")
+    asked = lab.get(f"{campaign}/generations")["items"][-1]["id"]
+    lab.get(f"/v1/generations/{asked}")
     model = lab.get(f"{campaign}/model-versions")["items"][-1]["id"]
     lab.get(f"/v1/model-versions/{model}")
-    near = {"anomalous_hall": {"value": 3.5, "tolerance": 0.2}}
-    few = {"bounds": [{"element": "Ni", "upper": 0.3}]}
-    lab.post(f"{campaign}/generations", {"count": 3, "targets": near, "constraints": few})
     lab.get(f"/v1/model-versions/{model}/posterior")
     asked = {"line": {"a": {"Fe": 1.0}, "b": {"Co": 1.0}, "points": 3}, "process": {"anneal_c": 450.0}}
     lab.post(f"/v1/model-versions/{model}/predictions", asked)
@@ -334,11 +358,11 @@ def as_examples(lab: Walk) -> dict[str, Any]:
     whole["import_campaign"] = {"answers": {"201": whole["read_campaign"]["answers"]["200"]}}
     ids: dict[str, str] = {}
 
-    asked = lab.get(f"{campaign}/generations")["items"][-1]["id"]
-    lab.get(f"/v1/generations/{asked}")
     def alike(value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: "kept-by-the-robot" if key == "token" else alike(inner) for key, inner in value.items()}
+            told = {key: KEPT.get(key, alike(inner)) for key, inner in value.items()}
+            of_keys = {key for key, inner in told.items() if key in OF_KEYS and _KEY_ID.fullmatch(str(inner))}
+            return told | dict.fromkeys(of_keys, "3f8m2k9d")
         if isinstance(value, list):
             return [alike(inner) for inner in value]
         if not isinstance(value, str):

@@ -25,6 +25,7 @@ class Asked:
     key: str | None
     token: str | None
     body: object
+    authorization: str | None = None
 
 
 class ScriptedServer(ThreadingHTTPServer):
@@ -52,7 +53,8 @@ class _Handler(BaseHTTPRequestHandler):
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         body = json.loads(raw) if raw else None
         heads = self.headers
-        self.server.asked.append(Asked(self.command, self.path, heads["Idempotency-Key"], heads["Lease-Token"], body))
+        said = (heads["Idempotency-Key"], heads["Lease-Token"], body, heads["Authorization"])
+        self.server.asked.append(Asked(self.command, self.path, *said))
         answer = self.server.next_answer()
         if answer.delay_s:
             threading.Event().wait(answer.delay_s)

@@ -1,0 +1,60 @@
+"""Where a browser is let in with a key, and gets a cookie for it that no script can read."""
+
+from fastapi import APIRouter, Request, Response
+
+from service.api.access import CallerDependency
+from service.api.dependencies import CallersDependency, SessionsDependency, SettingsDependency
+from service.api.gate import COOKIE, named, refuse_foreign_origin
+from service.api.problems import answers
+from service.api.schemas.keys import CallerRead, SessionCreate
+from service.errors import Unauthenticated
+from service.operations import keys
+
+router = APIRouter(prefix="/session", tags=["operator"])
+
+
+@router.post("", status_code=201, responses=answers(401))
+def open_session(
+    *,
+    said: SessionCreate,
+    request: Request,
+    response: Response,
+    sessions: SessionsDependency,
+    settings: SettingsDependency,
+) -> CallerRead:
+    """Let a browser in: the answer sets a cookie that is good for 12 hours, and no longer than the key."""
+    if "origin" in request.headers:
+        refuse_foreign_origin({k.encode(): v for k, v in request.headers.items()}, named(settings.api))
+    with sessions.begin() as session:
+        caller = keys.caller_of(session, said.key.get_secret_value())
+        if caller is None:
+            raise Unauthenticated("the key is not known here, or has expired or was revoked")
+        cookie = keys.let_in(session, caller)
+    response.set_cookie(
+        COOKIE,
+        cookie,
+        max_age=int(keys.SESSION_LASTS.total_seconds()),
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+    )
+    return CallerRead.of(caller)
+
+
+@router.get("")
+async def read_session(caller: CallerDependency) -> CallerRead:
+    """Who asks, with a key or a cookie."""
+    return CallerRead.of(caller)
+
+
+@router.delete("", status_code=204)
+def close_session(request: Request, sessions: SessionsDependency, callers: CallersDependency) -> Response:
+    """Let a browser out: its cookie is good for nothing any more. It is no fault to be out already."""
+    cookie = request.cookies.get(COOKIE)
+    if cookie is not None:
+        with sessions.begin() as session:
+            keys.let_out(session, cookie)
+    callers.forget()
+    response = Response(status_code=204)
+    response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+    return response

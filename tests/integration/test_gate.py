@@ -1,0 +1,118 @@
+"""Before any route: foreign names, strangers with large bodies, floods; and what every answer tells a browser."""
+
+import socket
+
+import httpx
+import pytest
+from sqlalchemy import make_url
+
+from benchmarks.keys import HEADERS, KEY
+from service.app import create_app
+from service.settings import ApiSettings
+from tests.integration.conftest import serving
+
+
+@pytest.fixture
+def stranger(api):
+    """A client without a key."""
+    with httpx.Client(base_url=api.client.base_url, timeout=30) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8000", "localhost.evil.example", "127.0.0.1.nip.io", ""]
+)
+@pytest.mark.parametrize("path", ["/v1/campaigns", "/healthz", "/metrics", "/openapi.json", "/"])
+def test_a_foreign_name_leads_nowhere(stranger, host, path):
+    answer = stranger.get(path, headers=HEADERS | {"Host": host})
+    assert (answer.status_code, answer.json()["type"]) == (421, "urn:filmloop:problem:misdirected")
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:1", "127.0.0.1", "[::1]:8000", "192.0.2.7:80", socket.gethostname()]
+)
+def test_addresses_and_own_names_lead_here(stranger, host):
+    assert stranger.get("/v1/campaigns", headers=HEADERS | {"Host": host}).status_code == 200
+
+
+def test_a_name_that_an_operator_gives_is_an_own_one(settings):
+    named = settings.model_copy(update={"api": ApiSettings(names="filmloop.lab.example, loop")})
+    with serving(create_app(named)) as client:
+        for name in ("filmloop.lab.example", "Loop:443"):
+            assert client.get("/v1/campaigns", headers={"Host": name}).status_code == 200
+        assert client.get("/v1/campaigns", headers={"Host": "lab.example"}).status_code == 421
+
+
+def test_a_stranger_is_refused_before_his_body_is_read(api):
+    head = (
+        "POST /v1/campaigns/cmp_x/measurement-batches HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\n"
+        f"Idempotency-Key: k\r\nContent-Length: {30 * 2**20}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", api.client.base_url.port), timeout=20) as connection:
+        connection.sendall(head.encode())  # and nothing of the body
+        assert connection.recv(64).startswith(b"HTTP/1.1 401")
+
+
+def test_a_key_is_taken_from_its_header_only(stranger):
+    for asked in (
+        f"/v1/campaigns?key={KEY}",
+        f"/v1/campaigns?access_token={KEY}",
+        f"/v1/campaigns?authorization={KEY}",
+    ):
+        assert stranger.get(asked).status_code == 401
+    for said in (f"Basic {KEY}", KEY, f"bearer  {KEY}x", "Bearer", "Bearer \xff\xfe"):
+        assert stranger.get("/v1/campaigns", headers={"Authorization": said.encode("latin-1")}).status_code == 401
+    assert stranger.get("/v1/campaigns", headers={"Authorization": f"bearer {KEY}"}).status_code == 200
+
+
+def test_who_asks_too_often_is_told_to_wait(settings):
+    slow = settings.model_copy(update={"api": ApiSettings(rate_per_s=0.01)})
+    with serving(create_app(slow)) as client:
+        first, second = (client.get("/v1/capabilities") for _ in range(2))
+        assert (first.status_code, second.status_code) == (200, 429)
+        assert second.headers["Retry-After"] == "1"
+        assert client.get("/healthz", headers={"Authorization": ""}).status_code == 200
+
+
+def test_who_guesses_keys_is_slowed_and_nobody_else(api, stranger):
+    assert api.get("/v1/campaigns").status_code == 200
+    answers = [
+        stranger.get("/v1/campaigns", headers={"Authorization": f"Bearer flp_{number:08d}_{43 * 'x'}"}).status_code
+        for number in range(200)
+    ]
+    assert answers[0] == 401
+    assert 429 in answers
+    assert api.get("/v1/campaigns").status_code == 200
+
+
+def test_every_answer_tells_browsers_what_they_may(api, stranger):
+    for answer in (
+        api.get("/v1/campaigns"),
+        stranger.get("/v1/campaigns"),
+        api.get("/v1/nothing"),
+        api.get("/healthz"),
+    ):
+        said = answer.headers
+        assert said["X-Content-Type-Options"] == "nosniff"
+        assert said["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+        assert said["Cross-Origin-Resource-Policy"] == "same-origin"
+        assert said["Cache-Control"] in {"no-store", "private, no-cache"}
+        assert said["Referrer-Policy"] == "same-origin"
+        assert not any(name.startswith("access-control-") for name in said)
+
+
+def test_no_foreign_page_may_ask(api):
+    asked = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
+    answer = api.client.request("OPTIONS", "/v1/campaigns", headers=asked)
+    assert answer.status_code == 405
+    assert not any(name.startswith("access-control-") for name in answer.headers)
+
+
+def test_a_database_that_is_away_is_no_refusal(api, settings):
+    """Who asks cannot be found out then: that is 503, to be repeated, and never 401."""
+    nowhere = make_url(settings.database.url).set(database="nowhere").render_as_string(hide_password=False)
+    gone = settings.model_copy(update={"database": settings.database.model_copy(update={"url": nowhere})})
+    with serving(create_app(gone)) as client:
+        answer = client.get("/v1/campaigns")
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+        assert client.get("/healthz").status_code == 200

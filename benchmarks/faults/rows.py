@@ -8,15 +8,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.faults import (
+    bells,
     claims,
+    damaged,
     dead_robots,
+    full_disk,
     killed_api,
+    killed_database,
+    killed_workers,
     lost_answers,
     migrations,
+    old_jobs,
     one_key,
+    poison,
     readers,
     retractions,
     snapshots,
+    wire,
 )
 from benchmarks.faults.found import Found
 from benchmarks.faults.readers import Pace
@@ -97,6 +105,63 @@ def _retracted_naively(at: Place) -> Found:
         return retractions.run(at.database(), enough=50)
 
 
+def _database_killed(at: Place) -> Found:
+    found = killed_database.run(at.new_folder(), kills=24, pause_s=30.0, seed=at.seed)
+    with PostgresServer(at.new_folder() / "data") as server:
+        server.start()
+        upgrade(server.url)
+        refused = killed_database.refuses_what_may_be_lost(server, at.new_folder())
+    return Found(found.count, {**found.wrong, **refused}, found.figure)
+
+
+def _commits_hurried(at: Place) -> Found:
+    return killed_database.run(at.new_folder(), kills=6, pause_s=0.0, seed=at.seed, naive="hurries_commits")
+
+
+def _without_broker(at: Place) -> Found:
+    first = bells.broker(at.database(), at.new_folder(), kills=20, flushes=20)
+    second = bells.never(at.database(), at.new_folder(), decisions=10)
+    wrong = {kind: first.wrong[kind] + second.wrong[kind] for kind in first.wrong}
+    return Found(first.count + second.count, wrong, f"{first.figure}; {second.figure}")
+
+
+def _rung(rounds: int, bells_each: int, naive: str | None = None) -> Callable[[Place], Found]:
+    return lambda at: bells.repeated(
+        at.database(), at.new_folder(), rounds=rounds, bells=bells_each, seed=at.seed, naive=naive
+    )
+
+
+def _workers_killed(kills: int, hangs: int, naive: str | None = None) -> Callable[[Place], Found]:
+    return lambda at: killed_workers.run(
+        at.database(), at.new_folder(), kills=kills, hangs=hangs, seed=at.seed, naive=naive
+    )
+
+
+def _poisoned(rounds: int, naive: str | None = None) -> Callable[[Place], Found]:
+    return lambda at: poison.run(at.database(), at.new_folder(), rounds=rounds, seed=at.seed, naive=naive)
+
+
+def _late(at: Place) -> Found:
+    return old_jobs.run(at.database(), enough=200, seed=at.seed)
+
+
+def _late_naively(at: Place) -> Found:
+    with old_jobs.last_one_wins():
+        return old_jobs.run(at.database(), enough=25, seed=at.seed)
+
+
+def _damaged(rounds: int, naive: str | None = None) -> Callable[[Place], Found]:
+    return lambda at: damaged.run(at.database(), at.new_folder(), rounds=rounds, seed=at.seed, naive=naive)
+
+
+def _filled(times: int, naive: str | None = None) -> Callable[[Place], Found]:
+    return lambda at: full_disk.run(at.database(), at.new_folder(), times=times, seed=at.seed, naive=naive)
+
+
+def _slow(slow: int, batches: int, naive: str | None = None) -> Callable[[Place], Found]:
+    return lambda at: wire.run(at.database(), at.new_folder(), batches=batches, slow=slow, seed=at.seed, naive=naive)
+
+
 PLANS: dict[int, Plan] = {
     1: Plan(
         "API killed while it takes in measurements",
@@ -133,6 +198,63 @@ PLANS: dict[int, Plan] = {
         "8 writers, a reader who reads all snapshots twice",
         lambda at: snapshots.run(at.database(), snapshots=10_000),
         {"serial without the lock": lambda at: snapshots.run(at.database(), snapshots=10_000, make=snapshots.naive)},
+    ),
+    7: Plan(
+        "Postgres killed under load, and standing still for 30 s; commits that are not written",
+        "SIGKILL of the server or of a process of it; SIGSTOP; synchronous_commit=off",
+        _database_killed,
+        {"commits answered before they are written": _commits_hurried},
+    ),
+    8: Plan(
+        "broker killed, emptied, never started",
+        "SIGKILL; FLUSHALL while a message waits; nobody at its address",
+        _without_broker,
+        {"no sweep": lambda at: bells.broker(at.database(), at.new_folder(), kills=0, flushes=2, sweeps=False)},
+    ),
+    9: Plan(
+        "the doorbell rings 1,000 times for one job",
+        "messages to two workers",
+        _rung(5, 1000),
+        {"believes every bell": _rung(1, 20, "believes_every_bell")},
+    ),
+    10: Plan(
+        "worker killed at each phase of a decision, or hanging alive",
+        "SIGKILL at 8 phases and at random moments; no progress",
+        _workers_killed(110, 5),
+        {
+            "closes the job first": _workers_killed(20, 0, "closes_first"),
+            "a heartbeat beside the work": _workers_killed(0, 2, "beats_beside"),
+        },
+    ),
+    11: Plan(
+        "data that no model likes",
+        "one reading, equal ones, duplicates, contradictions, outliers of 10^6 sd, 1e308, 5e-324, dead devices",
+        _poisoned(3),
+        {"plain algebra": _poisoned(1, "lets_failures_through")},
+    ),
+    12: Plan(
+        "a slow worker ends after a newer decision",
+        "leases that lapse while 4 workers think",
+        _late,
+        {"the last one wins": _late_naively},
+    ),
+    13: Plan(
+        "a model's file cut, emptied, flipped, missing, or another's",
+        "bytes",
+        _damaged(4),
+        {"believes files": _damaged(2, "believes_files")},
+    ),
+    14: Plan(
+        "disk full, of the database and of the models",
+        "a small file system, filled",
+        _filled(5),
+        {"acknowledges first": _filled(1, "acknowledges_first")},
+    ),
+    15: Plan(
+        "slow, sliced and cut network",
+        "asyncio proxy; senders who never end",
+        _slow(100, 200),
+        {"takes a connection, then reads": _slow(30, 0, "begins_early")},
     ),
     16: Plan(
         "500 idle readers of events, slow ones among them; restarts",

@@ -102,7 +102,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         "instruments post what they measured, Filmloop relearns and decides.",
         version="1",
         lifespan=_lifespan,
-        docs_url=None,  # FastAPI's pages load their scripts from a foreign network
+        openapi_tags=openapi.TAGS,
+        docs_url=None,  # FastAPI's pages load their scripts from a foreign network; ours are in `service/web`
         redoc_url=None,
         generate_unique_id_function=_operation_id,
     )

@@ -28,6 +28,8 @@ GUARDED = ("/v1/", "/metrics")
 """Where nobody gets anything without a key."""
 LETS_IN = "/v1/session"
 """Where a key is given for a cookie, and a cookie given back."""
+FOR_EVERYBODY = "/static/"
+"""Files that are the same for everybody: nobody is asked who asks, however many of them a page has."""
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 BURST_S = 2.0
 """A caller that was silent for so long may send at once what it could have sent meanwhile."""
@@ -70,6 +72,8 @@ class Gate:
         """Note in the request's state who asks, and how to ask again."""
         state, path = scope.setdefault("state", {}), scope["path"]
         state["caller"], guarded = None, path.startswith(GUARDED) and path != LETS_IN
+        if path.startswith(FOR_EVERYBODY):
+            return
         ask, presented = self._callers.of_key, _bearer(headers.get(b"authorization"))
         if presented is None:
             ask, presented = self._callers.of_cookie, _cookie(headers.get(b"cookie"))

@@ -18,6 +18,13 @@ from service.api.problems import ProblemRead, answers
 
 EXAMPLES = Path(__file__).with_name("examples.json")
 """By operation id: a request and the answers to it, as they went over the wire in a test."""
+TAGS = [
+    {"name": "instrument", "description": "What measures: readings, compositions, spectra, calibrations."},
+    {"name": "robot", "description": "What makes films: claim the next one, say how it went."},
+    {"name": "researcher", "description": "Who seeks: campaigns, decisions, models, insights, data to take away."},
+    {"name": "operator", "description": "Who keeps it running: keys, the audit, health, figures."},
+]
+"""Users, in the order in which their calls are told."""
 JSON = "application/json"
 KEY = "Idempotency-Key"
 METHODS = ("get", "post", "put", "patch", "delete")

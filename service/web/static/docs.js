@@ -15,7 +15,7 @@ window.SwaggerUIBundle({
   spec,
   dom_id: "#swagger",
   deepLinking: true,
-  docExpansion: "none",
+  docExpansion: "list",
   defaultModelsExpandDepth: 0,
   displayRequestDuration: true,
   filter: true,

@@ -92,12 +92,14 @@ def rotate_command(
 
 @click.command("revoke")
 @click.argument("key_id")
+@as_json
 @data_dir_option
-def revoke_command(key_id: str, data_dir: Path | None) -> None:
+def revoke_command(key_id: str, json_wanted: bool, data_dir: Path | None) -> None:
     """Let KEY_ID end now: it is refused everywhere within 5 s."""
     with told_plainly(), record(read_settings(data_dir)) as sessions, sessions.begin() as session:
         revoked = keys.revoke(session, key_id)
-    click.echo(f"key {revoked.id} ({revoked.name}) is revoked")
+    told = json.dumps({"id": revoked.id, "name": revoked.name, "revoked": True})
+    click.echo(told if json_wanted else f"key {revoked.id} ({revoked.name}) is revoked")
 
 
 @click.command("list")

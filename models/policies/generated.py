@@ -32,6 +32,8 @@ FRONT = 4
 """Points of a Pareto front beyond which is asked."""
 SHARE = 4
 """One in so many starting films is laid through draws of each source, one more where none is laid by rule."""
+TRIED = 4
+"""Directions that are tried for a film through a composition."""
 THROUGH = 2
 """Films that are laid through each draw."""
 
@@ -155,10 +157,19 @@ def laid(question: Question, X: Array, s: Array, rng: np.random.Generator, each:
 
 
 def _exactly(anchors: Array, structure: FilmStructure, s: Array, rng: np.random.Generator) -> Array:
-    """Films with a device on each anchor (b x (d + p)); about there, where the rules allow none in the drawn direction.
+    """Films with a device on each anchor (b x (d + p)); about there, where no direction that was tried allows one.
 
     Direction, device and length are drawn; one in `1 / FLAT` is as short as the rules allow.
     """
+    films = _along(np.repeat(anchors, TRIED, axis=0), structure, s, rng).reshape(len(anchors), TRIED, -1)
+    good = np.isfinite(films).all(axis=2)
+    first = films[np.arange(len(anchors)), good.argmax(axis=1)]
+    near = through(anchors, structure, structure.region.sample(len(anchors), rng, STEPS), s, rng)
+    return np.where(good.any(axis=1)[:, None], first, near)
+
+
+def _along(anchors: Array, structure: FilmStructure, s: Array, rng: np.random.Generator) -> Array:
+    """Films with a device on each anchor (b x (d + p)) along a drawn direction each; not finite where there is none."""
     d, b = len(structure.support), len(anchors)
     drawn = structure.region.sample(b, rng, STEPS)
     x = np.where(structure.support, anchors[:, :d], 0.0)
@@ -167,13 +178,11 @@ def _exactly(anchors: Array, structure: FilmStructure, s: Array, rng: np.random.
     start = np.hstack([x, x, anchors[:, d:][:, structure.free]])
     along = np.hstack([-device * gradient, (1.0 - device) * gradient, np.zeros((b, len(structure.free)))])
     least, most = multiples(structure, start, along)
-    share = rng.random(b) * (rng.random(b) > FLAT)
-    good = np.isfinite(most)
-    length = np.where(good, least, 0.0) + share * np.where(good, most, 0.0) - share * np.where(good, least, 0.0)
-    films = start + length[:, None] * along
-    good &= is_inside(structure, films)
-    near = through(anchors, structure, drawn, s, rng)
-    return np.where(good[:, None], films, near)
+    possible = np.isfinite(most)
+    least, most = np.where(possible, least, 0.0), np.where(possible, most, 0.0)
+    films = start + (least + rng.random(b) * (rng.random(b) > FLAT) * (most - least))[:, None] * along
+    possible &= is_inside(structure, films)
+    return np.where(possible[:, None], films, np.nan)
 
 
 def _holding(

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from models.catalog import PolicyChoice, SurrogateChoice
+from models.catalog import GeneratorChoice, PolicyChoice, SurrogateChoice
 from models.composition import SearchSpace
 from models.film import FilmGeometry
 from models.objective import Objective, OutcomeConstraint
@@ -72,6 +72,7 @@ class ProblemChange(Incoming):
     film: FilmGeometry | None = None
     surrogate: SurrogateChoice | None = None
     policy: PolicyChoice | None = None
+    generator: GeneratorChoice | None = None
     initial_films: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
     seed: Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)] | None = None
 

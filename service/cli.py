@@ -197,6 +197,12 @@ def campaign() -> None:
     """
 
 
+def _open() -> click.Command:
+    from service.supervisor.open_pages import open_command
+
+    return open_command
+
+
 def _watch() -> click.Command:
     from service.console.watch import watch_command
 
@@ -218,6 +224,7 @@ def _completion() -> click.Command:
 COMMANDS: Commands = {
     "demo": ("Explore a real Fe-Ga-Pd wafer, from the first film to the best magnetisation.", _demo),
     "up": ("Run everything: database, broker, API, workers, housekeeping.", _up),
+    "open": ("Open the pages of the Filmloop that runs here.", _open),
     "campaign": ("Look at campaigns, begin them, move them, give them data, follow them.", lambda: campaign),
     "watch": ("Send the tables of an instrument's folder on, as they are written.", _watch),
     "simulate": ("Play the robots and instruments of a lab against a running Filmloop.", _simulate),

@@ -61,6 +61,7 @@ def _welcome(stack: Stack) -> str:
     width = 9
     facts = {
         "API": f"{stack.url}  (it was ready after {stack.api_ready_s:.1f} s)",
+        "pages": f"{stack.url}/  (`filmloop open` lets you in)",
         "data": str(stack.settings.data_dir),
         "key": _about_key(stack),
         "log": str(stack.log_file),

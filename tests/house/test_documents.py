@@ -102,8 +102,9 @@ SAY_NO_JSON = {
     "filmloop completion",
     "filmloop campaign template",
     "filmloop key show",
+    "filmloop open",
 }
-"""Processes that go on, and what prints nothing but a file."""
+"""Processes that go on, and what prints nothing but a file or one word."""
 
 
 def test_every_command_helps_and_speaks_json() -> None:

@@ -129,7 +129,9 @@ def furnish(up: Up) -> Round:
         busy, film = made(client, "busy")
         busy.act("pause")
     found = Round(quiet.id, busy.id, film)
-    found.seen = look(up, quiet.id)
+    while found.seen != (seen := look(up, quiet.id)):  # a worker may still explain its last model
+        found.seen = seen
+        time.sleep(3.0)
     return found
 
 

@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
@@ -101,7 +102,15 @@ class Trial:
         return self._api.post(f"/v1/model-versions/{model_version_id}/predictions", json=ASKED)
 
 
-def run(database_url: str, folder: Path, *, rounds: int, seed: int, naive: str | None = None) -> Found:
+def run(
+    database_url: str,
+    folder: Path,
+    *,
+    rounds: int,
+    seed: int,
+    naive: str | None = None,
+    harms: Sequence[str] = HARMS,
+) -> Found:
     """Damage a model's file in each way, campaign after campaign.
 
     Args:
@@ -110,11 +119,12 @@ def run(database_url: str, folder: Path, *, rounds: int, seed: int, naive: str |
         rounds: How often each way.
         seed: Of places and values.
         naive: A variant of the API.
+        harms: In which ways.
     """
     chance = random.Random(seed)  # noqa: S311 - not a secret
     with record(database_url) as sessions, hands(folder) as workers, served(database_url, folder, naive) as api:
         trial = Trial(Loop(sessions), workers, api, database_url, folder)
-        for how in HARMS * rounds:
+        for how in [*harms] * rounds:
             trial.run(how, chance)
         trial.close()
-    return Found(rounds * len(HARMS), dict(trial.wrong), f"{rounds} models each {', '.join(HARMS)}")
+    return Found(rounds * len(harms), dict(trial.wrong), f"{rounds} models each {', '.join(harms)}")

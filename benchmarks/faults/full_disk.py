@@ -120,10 +120,10 @@ def database(folder: Path, *, times: int, naive: str | None = None) -> Found:
                     disk.clear()
                     wrong["taken no more when there was room"] += not _recovers(instruments)
             ends = supervised.ends
+            wrong["serves nothing afterwards"] += not _serves(api.url)
             with record(server.url) as sessions:
                 wrong.update(judge(sessions, campaign_id, instruments, allowed=(201, 503, 507)))
                 wrong["revisions and batches differ"] += _inconsistent(sessions, campaign_id)
-            wrong["serves nothing afterwards"] += httpx.get(f"{api.url}/readyz", timeout=30).status_code != 200
     refused = sum(a.status in (503, 507) for one in instruments for a in one.attempts)
     taken = sum(len(one.acknowledged) for one in instruments)
     figure = f"{taken} batches of {ROWS} acknowledged, {refused} told to come again, Postgres ended {ends} times"
@@ -149,6 +149,16 @@ def _recovers(instruments: Sequence[Patient]) -> bool:
         if time.monotonic() > deadline:
             return False
         time.sleep(0.02)
+    return True
+
+
+def _serves(url: str) -> bool:
+    """Whether the API can work, after a while."""
+    deadline = time.monotonic() + RECOVERS_S
+    while httpx.get(f"{url}/readyz", timeout=30).status_code != 200:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
     return True
 
 

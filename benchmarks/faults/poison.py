@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -95,7 +95,15 @@ KINDS: dict[str, Callable[[random.Random], Values]] = {
 }
 
 
-def run(database_url: str, folder: Path, *, rounds: int, seed: int, naive: str | None = None) -> Found:
+def run(
+    database_url: str,
+    folder: Path,
+    *,
+    rounds: int,
+    seed: int,
+    naive: str | None = None,
+    kinds: Sequence[str] = tuple(KINDS),
+) -> Found:
     """Let a worker decide on each kind of poison, on one film and then on two with the same compositions.
 
     Args:
@@ -104,19 +112,20 @@ def run(database_url: str, folder: Path, *, rounds: int, seed: int, naive: str |
         rounds: How often each kind comes.
         seed: Of the values.
         naive: A variant of the worker.
+        kinds: Of poison.
     """
     chance, wrong, outcomes = random.Random(seed), Counter[str](), Counter[str]()  # noqa: S311 - not a secret
     with record(database_url) as sessions, hands(folder) as workers:
         loop = Loop(sessions)
         order = {"database": database_url, "data_dir": str(folder), "naive": naive}
         for _ in range(rounds):
-            for make in KINDS.values():
+            for make in (KINDS[kind] for kind in kinds):
                 campaign_id, films = _two_films_alike(loop)
                 for film_id in films:
                     _record(loop, campaign_id, film_id, list(make(chance)), wrong)
                     outcomes[_decide(loop, workers, order, campaign_id, wrong)] += 1
     told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
-    return Found(2 * rounds * len(KINDS), dict(wrong), f"{len(KINDS)} kinds of poison: {told}")
+    return Found(2 * rounds * len(kinds), dict(wrong), f"{len(kinds)} kinds of poison: {told}")
 
 
 def _two_films_alike(loop: Loop) -> tuple[str, list[str]]:

@@ -45,6 +45,10 @@ class Conflict(ServiceError):
     """The request contradicts what is recorded. The caller must read the present state before another attempt."""
 
 
+class UidStored(Conflict):
+    """A reading of this name is stored: look which, then write the others. Only who wrote without looking meets it."""
+
+
 class IllegalTransition(Conflict):
     """The thing's state does not allow this action. The caller may retry when the state has changed."""
 

@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 
 from benchmarks.faults.found import Found
 from benchmarks.faults.loop import Loop, record
+from service.api.schemas.measurements import MeasurementCreate
 from service.operations import decisions, measurements, retractions
 from service.operations.decision_inputs import DecisionInput
-from service.operations.measurements import Reading
 from service.operations.retractions import What
 from service.store import campaigns
 from service.store.tables import EventRow, MeasurementRow, RetractedReadingRow, RetractionRow
@@ -32,7 +32,10 @@ def _measured(loop: Loop) -> tuple[str, list[str]]:
         "property": Loop.PROPERTY,
         "unit": Loop.UNIT,
     }
-    rows = [Reading(film_id=film, device=k % Loop.DEVICES, value=float(k), **when) for k in range(READINGS)]
+    rows = [
+        MeasurementCreate.model_construct(film_id=film, device=k % Loop.DEVICES, value=float(k), **when)
+        for k in range(READINGS)
+    ]
     with loop.sessions.begin() as session:
         measurements.record(session, campaign, "squid", rows)
     with loop.sessions() as session:

@@ -12,8 +12,8 @@ from sqlalchemy import select, text
 
 from benchmarks.faults.found import Found
 from benchmarks.faults.loop import Loop, record
+from service.api.schemas.measurements import MeasurementCreate
 from service.operations import measurements
-from service.operations.measurements import Reading
 from service.store import datasets
 from service.store.session import Sessions
 from service.store.tables import CampaignRow
@@ -48,7 +48,7 @@ def real(sessions: Sessions) -> Numbered:
 
     def write(name: str) -> None:
         with sessions.begin() as session:
-            reading = Reading(film_id=film_id, device=0, value=1.0, uid=name, **when)
+            reading = MeasurementCreate.model_construct(film_id=film_id, device=0, value=1.0, uid=name, **when)
             measurements.record(session, campaign_id, "squid", [reading])
             linger()
 

@@ -25,6 +25,11 @@ LONGEST_S = 600.0
 """Seconds that a body may take, however steadily it comes."""
 MAX_LISTED = 100
 """Non-finite numbers that one answer lists."""
+PARSED = "parsed"
+"""Where a request's state holds what its body says, for a route that reads the body itself: a large one is parsed
+once."""
+NOTHING = object()
+"""What it holds if the body is not JSON to the letter: another type, careless JSON, or none at all."""
 
 
 class BodyTooLarge(Exception):
@@ -90,12 +95,13 @@ class BoundedBody:
             return
         if body is None:
             return
+        kept = [(name, value) for name, value in scope["headers"] if name != b"content-encoding"]
+        scope = {**scope, "headers": kept, "state": {**scope.get("state", {}), PARSED: NOTHING}}
         refusal = None if is_batch else _refusal(scope, media_type, body)
         if refusal is not None:
             await refusal(scope, receive, send)
             return
-        kept = [(name, value) for name, value in scope["headers"] if name != b"content-encoding"]
-        await self.app({**scope, "headers": kept}, _replay(body, receive), send)
+        await self.app(scope, _replay(body, receive), send)
 
     async def _read(self, headers: dict[bytes, bytes], receive: Receive, bound: int) -> bytes | None:
         """The body, unpacked; None if the client went away before it was complete."""
@@ -190,7 +196,8 @@ def _refusal(scope: Scope, media_type: str, body: bytes) -> Response | None:
         sent = media_type[:100] or "no content type"
         also = f" (a measurement batch also {', '.join(BATCH_TYPES)})"
         return problem(scope, 415, "unsupported-media-type", f"the body must be application/json{also}, not {sent}")
-    if bad := list(_not_finite(body)):
+    scope["state"][PARSED] = parsed = _strictly(body)
+    if parsed is NOTHING and (bad := list(_not_finite(body))):
         detail = f"{len(bad)} number(s) are not finite; JSON knows no NaN and no infinity"
         return problem(scope, 422, "invalid-content", detail, errors=bad[:MAX_LISTED])
     return None
@@ -214,22 +221,16 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return again
 
 
-def _is_strict_json(body: bytes) -> bool:
-    """Whether the body is JSON to the letter, so that every number in it is finite."""
+def _strictly(body: bytes) -> object:
+    """What a body says that is JSON to the letter, so that every number in it is finite; else `NOTHING`."""
     try:
-        orjson.loads(body)
+        return orjson.loads(body)
     except orjson.JSONDecodeError:
-        return False
-    return True
+        return NOTHING
 
 
 def _not_finite(body: bytes) -> Iterator[FieldProblem]:
-    """Every number of a JSON text that is NaN, infinite or too large for a double, with its place.
-
-    The strict parser keeps the usual, clean body cheap: only what it refuses is looked through.
-    """
-    if _is_strict_json(body):
-        return
+    """Every number of a JSON text that is NaN, infinite or too large for a double, with its place."""
     try:
         parsed = json.loads(body, parse_int=float)
     except (ValueError, RecursionError):  # not JSON at all: the route answers 400

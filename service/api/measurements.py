@@ -1,5 +1,6 @@
 """Where instruments hand in what they measured."""
 
+import functools
 import hashlib
 from dataclasses import dataclass
 from typing import Annotated
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from service.api import readers
 from service.api.dependencies import BellDependency, CampaignId, Key, Once, SessionsDependency, door_of
+from service.api.limits import PARSED
 from service.api.media import CSV, NDJSON, PARQUET, body_of, media_type_of
 from service.api.replies import answer_once, reply
 from service.api.schemas.fields import Label
@@ -21,6 +23,7 @@ from service.api.schemas.measurements import (
     MeasurementBatchRead,
     RowResultRead,
 )
+from service.errors import UidStored
 from service.operations import measurements
 from service.operations.idempotency import Body, Door
 from service.operations.measurements import Recorded, RowResult
@@ -45,6 +48,8 @@ class Upload:
     key: str
     media_type: str
     body: bytes
+    parsed: object
+    """What a JSON body says, if the bounds on bodies have parsed it."""
     instrument: str | None
     atomic: bool
     validate_only: bool
@@ -68,6 +73,7 @@ async def _upload(
         key=key,
         media_type=media_type_of(request),
         body=await request.body(),
+        parsed=getattr(request.state, PARSED),
         instrument=instrument,
         atomic=atomic,
         validate_only=validate_only,
@@ -92,10 +98,10 @@ def record_measurements(
     JSON takes 1,000 rows, anything else 50,000. Every body may be packed (`Content-Encoding: gzip`). One bad row
     refuses the batch, unless `atomic=false`.
     """
-    sheet = readers.read(upload.media_type, upload.body, upload.instrument)
+    sheet = readers.read(upload.media_type, upload.body, upload.instrument, upload.parsed)
     readings, refused = readers.shaped(sheet.rows)
 
-    def effect(session: Session) -> tuple[int, Body]:
+    def effect(session: Session, *, look_up: bool = True) -> tuple[int, Body]:
         recorded = measurements.record(
             session,
             campaign_id,
@@ -104,13 +110,18 @@ def record_measurements(
             refused=refused,
             atomic=upload.atomic,
             dry_run=upload.validate_only,
+            look_up=look_up,
         )
         return 201, _receipt(recorded, upload.atomic).model_dump(mode="json")
 
     if upload.validate_only:
         with sessions() as session:
             return JSONResponse(effect(session)[1])
-    answer = answer_once(sessions, upload.once(sheet.said), effect)
+    once = upload.once(sheet.said)
+    try:
+        answer = answer_once(sessions, once, functools.partial(effect, look_up=False))
+    except UidStored:
+        answer = answer_once(sessions, once, effect)
     if answer.body["decision"]:
         bell.ring(answer.body["decision"]["job_id"])  # committed; a repeated request rings again, harmlessly
     return reply(answer)

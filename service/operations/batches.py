@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 from sqlalchemy.orm import Session
 
 from service.operations.retractions import cover_arrivals
-from service.store import calibrations, campaigns, datasets, measurements
+from service.store import calibrations, campaigns, measurements
 from service.store.calibrations import Validity
 from service.store.ids import new_id
+from service.store.measurements import Reporter
 
 
 class Written(NamedTuple):
@@ -65,7 +66,7 @@ def row_of(
 def write(
     session: Session,
     campaign_id: str,
-    instrument_id: str,
+    who: Reporter,
     new: Iterable[dict[str, Any]],
     counts: Counts,
 ) -> Written:
@@ -74,23 +75,22 @@ def write(
     Args:
         session: The open transaction.
         campaign_id: The campaign.
-        instrument_id: Who measured.
+        who: Who measured.
         new: Rows as `row_of` makes them; what they share is filled in. They are made while they are written.
         counts: How many of them there are, and of others.
     """
     batch_id = new_id("bat")
-    if counts.accepted:
-        revision = datasets.draw_revision(session, campaign_id, "batch", batch_id)
-    else:
+    head = {"campaign_id": campaign_id, "instrument_id": who.id}
+    told = {"id": batch_id, **head, **counts._asdict()}
+    if not counts.accepted:
         revision = campaigns.get(session, campaign_id).revision
-    head = {"campaign_id": campaign_id, "instrument_id": instrument_id, "revision": revision}
-    measurements.add_batch(session, {"id": batch_id, **head, **counts._asdict()})
-    if counts.accepted:
-        has = measurements.heeded(session, campaign_id, instrument_id)
-        under = calibrations.of_instrument(session, instrument_id) if has.calibrations else []
-        measurements.store(session, _shared(new, {**head, "batch_id": batch_id}, under))
-        if has.retractions:
-            cover_arrivals(session, campaign_id, batch_id)
+        measurements.add_batch(session, {**told, "revision": revision})
+        return Written(batch_id, revision)
+    revision = measurements.begin_batch(session, told)
+    under = calibrations.of_instrument(session, who.id) if who.calibrations else []
+    measurements.store(session, _shared(new, {**head, "batch_id": batch_id, "revision": revision}, under))
+    if who.retractions:
+        cover_arrivals(session, campaign_id, batch_id)
     return Written(batch_id, revision)
 
 

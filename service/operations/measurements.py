@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy.orm import Session
@@ -60,6 +61,7 @@ class _Batch:
     checked: Sequence[Checked]
     wrong: Refusals
     atomic: bool
+    look_up: bool
 
 
 def record(
@@ -71,6 +73,7 @@ def record(
     refused: Mapping[int, Sequence[Violation]] | None = None,
     atomic: bool = True,
     dry_run: bool = False,
+    look_up: bool = True,
 ) -> Recorded:
     """Store a batch in this transaction: rows, one revision, events and the campaign's one pending decision.
 
@@ -82,12 +85,15 @@ def record(
         refused: What is wrong with the shape of other rows, by row number; `readings` are the rows between them.
         atomic: Whether one bad row refuses all.
         dry_run: Whether to check only and write nothing.
+        look_up: Whether to look for uids that are stored. They are rare and looking takes time, so a caller may try
+            without first.
 
     Raises:
         NotFound: If there is no such campaign.
         IllegalTransition: If the campaign is a draft.
         InvalidInput: If `atomic` and any row breaks a rule; every violation is named and nothing is written.
         Conflict: If `atomic` and a uid is known with other content.
+        UidStored: If not `look_up` and a uid is known.
     """
     campaign = datasets.head(session, campaign_id)
     if campaign.state == "draft":
@@ -103,7 +109,7 @@ def record(
     if wrong and atomic:
         found = [violation for row in sorted(wrong) for violation in wrong[row]]
         raise InvalidInput(f"{len(found)} thing(s) are wrong with this batch; nothing was stored", found)
-    batch = _Batch(campaign_id, instrument, checked, wrong, atomic)
+    batch = _Batch(campaign_id, instrument, checked, wrong, atomic, look_up or dry_run)
     if not dry_run:
         lock_campaign(session, campaign_id)
         return _store(session, batch, campaign.problem)
@@ -115,11 +121,11 @@ def record(
 
 def _store(session: Session, batch: _Batch, problem: Problem) -> Recorded:
     """Write a checked batch. Needs the campaign's lock."""
-    instrument_id = measurements.instrument_id(session, batch.campaign_id, batch.instrument)
-    new, results = _sort(session, batch, instrument_id)
+    who = measurements.reporter(session, batch.campaign_id, batch.instrument)
+    new, results = _sort(session, batch, who.id)
     there = Counter(result.status for result in results)
     counts = Counts(len(new), duplicates=there["duplicate"], refused=there["refused"])
-    batch_id, revision = batches.write(session, batch.campaign_id, instrument_id, map(_row, new), counts)
+    batch_id, revision = batches.write(session, batch.campaign_id, who, map(_row, new), counts)
     recorded = Recorded(batch_id, batch.campaign_id, batch.instrument, revision, results)
     return _announce(session, recorded, problem, {c.reading.film_id for c, _ in new}) if new else recorded
 
@@ -135,9 +141,10 @@ def _sort(
     Raises:
         Conflict: If the batch is atomic and one contradicts.
     """
-    uids = [c.reading.uid for c in batch.checked if c.reading.uid is not None]
-    here = batch.campaign_id
-    known = measurements.known_readings(session, here, instrument_id, uids) if instrument_id and uids else {}
+    known: dict[str, tuple[str, str]] = {}
+    if batch.look_up and instrument_id:
+        uids = [c.reading.uid for c in batch.checked if c.reading.uid is not None]
+        known = measurements.known_readings(session, batch.campaign_id, instrument_id, uids)
     new, results, contradictions = [], [], []
     for c, measurement_id in zip(batch.checked, new_ids("msr", len(batch.checked)), strict=True):
         there = known.get(c.reading.uid) if c.reading.uid else None
@@ -154,8 +161,10 @@ def _sort(
         named = ", ".join(map(repr, contradictions[:10]))
         detail = f"{len(contradictions)} uid(s) are stored with other content and readings never change: {named}"
         raise Conflict(detail)
-    results += [RowResult(row, "refused", violations=tuple(found)) for row, found in batch.wrong.items()]
-    return new, tuple(sorted(results, key=lambda result: result.row))
+    if batch.wrong:
+        results += [RowResult(row, "refused", violations=tuple(found)) for row, found in batch.wrong.items()]
+        results.sort(key=attrgetter("row"))
+    return new, tuple(results)
 
 
 def _said(checked: Checked) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from sqlalchemy.orm import Session
 
 from models.problem import Problem
 from service.errors import InvalidInput, Violation
-from service.operations.places import place
+from service.operations.places import Spot, place
 from service.operations.units import SAME, Conversion, conversion
 from service.store import calibrations
 from service.store.calibrations import Validity
@@ -23,25 +23,44 @@ Refusals = dict[int, list[Violation]]
 """What is wrong with rows, by their number."""
 
 
-class Reading(NamedTuple):
+class Reading(Spot, Protocol):
     """One row of a batch, of checked shape but unchecked content."""
 
-    film_id: str
-    property: str
-    unit: str
-    measured_at: datetime
-    device: int | None = None
-    position: float | None = None
-    position_mm: float | None = None
-    value: float | None = None
-    status: Literal["ok", "dead", "above_limit", "below_limit"] = "ok"
-    std_uncertainty: float | None = None
-    replicates: int | None = None
-    """Raw readings behind the value, if the uncertainty was estimated from them."""
-    uid: str | None = None
-    """Permanent name that the instrument gave; one is made if there is none."""
-    calibration_id: str | None = None
-    """Calibration that the instrument says was in force."""
+    @property
+    def unit(self) -> str:
+        """Of the value and its uncertainty."""
+
+    @property
+    def value(self) -> float | None:
+        """Null of a dead device."""
+
+    @property
+    def status(self) -> Literal["ok", "dead", "above_limit", "below_limit"]:
+        """Whether there is a value, and whether it is a limit."""
+
+    @property
+    def std_uncertainty(self) -> float | None:
+        """In the unit of the value."""
+
+    @property
+    def replicates(self) -> int | None:
+        """Raw readings behind the value, if the uncertainty was estimated from them."""
+
+    @property
+    def measured_at(self) -> datetime:
+        """When, with an offset."""
+
+    @property
+    def uid(self) -> str | None:
+        """Permanent name that the instrument gave; one is made if there is none."""
+
+    @property
+    def calibration_id(self) -> str | None:
+        """Calibration that the instrument says was in force."""
+
+    @property
+    def property(self) -> str:
+        """What was read; the last member, since its name hides the decorator from here on."""
 
 
 class Checked(NamedTuple):

@@ -185,16 +185,16 @@ def record(session: Session, sample_id: str, instrument: str, sent: Sequence[Sam
     if campaign.state == "draft":
         raise IllegalTransition("campaign", sample.campaign_id, "draft", "record measurements", ["activate", "abort"])
     lock_campaign(session, sample.campaign_id)
-    instrument_id = measurements.instrument_id(session, sample.campaign_id, instrument)
+    who = measurements.reporter(session, sample.campaign_id, instrument)
     rows = _rows(sample, sent)
     uids = [row["uid"] for row in rows]
-    known = measurements.known_readings(session, sample.campaign_id, instrument_id, uids)
+    known = measurements.known_readings(session, sample.campaign_id, who.id, uids)
     if other := [r["uid"] for r in rows if r["uid"] in known and known[r["uid"]][1] != r["row_hash"]]:
         named = ", ".join(map(repr, other[:10]))
         raise Conflict(f"{len(other)} uid(s) are stored with other content and readings never change: {named}")
     new = [row for row in rows if row["uid"] not in known]
     counts = Counts(len(new), duplicates=len(rows) - len(new))
-    written = batches.write(session, sample.campaign_id, instrument_id, new, counts)
+    written = batches.write(session, sample.campaign_id, who, new, counts)
     return Recorded(
         id=written.batch_id,
         campaign_id=sample.campaign_id,

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, aliased
 from service.errors import NotFound
 from service.store.ids import new_id
 from service.store.rows import after_id
+from service.store.statements import Statement
 from service.store.tables import CalibrationRow, CompositionReadingRow, MeasurementRow
 
 
@@ -50,11 +51,10 @@ class Validity(NamedTuple):
 
 def of_instrument(session: Session, instrument_id: str) -> list[Validity]:
     """Every calibration of an instrument, the latest begun first."""
-    found = session.connection().execute(_OF_INSTRUMENT, {"instrument_id": instrument_id})
-    return [Validity(*row) for row in found]
+    return [Validity(*row) for row in _OF_INSTRUMENT.run(session, {"instrument_id": instrument_id})]
 
 
-_OF_INSTRUMENT = (
+_OF_INSTRUMENT = Statement(
     select(CalibrationRow.id, CalibrationRow.property, CalibrationRow.valid_from, CalibrationRow.valid_until)
     .where(CalibrationRow.instrument_id == bindparam("instrument_id"))
     .order_by(CalibrationRow.valid_from.desc(), CalibrationRow.id)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Text, bindparam, cast, func, insert, select, update
+from sqlalchemy import BindParameter, Text, bindparam, cast, func, insert, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningInsert
 
@@ -17,6 +17,7 @@ from service.store import prior_data, samples
 from service.store.columns import columns_of, point_of
 from service.store.session import lock_campaign
 from service.store.snapshots import SnapshotRow, hash_of, page, snapshot, stored_hash
+from service.store.statements import Statement
 from service.store.tables import (
     CampaignConfigRow,
     CampaignRow,
@@ -57,13 +58,14 @@ def head(session: Session, campaign_id: str) -> Head:
     Raises:
         NotFound: If there is no such campaign.
     """
-    found = session.connection().execute(_HEAD, {"campaign_id": campaign_id}).one_or_none()
+    found = _HEAD.first(session, {"campaign_id": campaign_id})
     if found is None:
         raise NotFound("campaign", campaign_id)
-    return Head(found.state, found.revision, _parsed(found.problem))
+    state, revision, problem = found
+    return Head(state, revision, _parsed(problem))
 
 
-_HEAD = (
+_HEAD = Statement(
     select(CampaignRow.state, CampaignRow.revision, cast(CampaignConfigRow.problem, Text).label("problem"))
     .join(CampaignConfigRow, CampaignConfigRow.campaign_id == CampaignRow.id)
     .where(CampaignRow.id == bindparam("campaign_id"), CampaignConfigRow.number == CampaignRow.config_revision)
@@ -95,27 +97,28 @@ def draw_revision(session: Session, campaign_id: str, cause: str, cause_id: str 
         cause_id: Id of the batch, film or retraction that caused it.
     """
     lock_campaign(session, campaign_id)
-    drawn = {"campaign": campaign_id, "cause": cause, "cause_id": cause_id}
-    number: int = session.connection().execute(_DRAW, drawn).scalar_one()
+    drawn = {"campaign_id": campaign_id, "cause": cause, "cause_id": cause_id}
+    number: int = _DRAW.one(session, drawn)[1]
     return number
 
 
-def _drawing() -> ReturningInsert[int]:
+def drawing(cause: str | BindParameter[str], cause_id: BindParameter[str]) -> ReturningInsert[str, int]:
+    """The statement that begins the next revision of `:campaign_id` and gives campaign and number."""
     campaign = table_of(CampaignRow)
     raised = (
         update(campaign)
-        .where(campaign.c.id == bindparam("campaign"))
+        .where(campaign.c.id == bindparam("campaign_id"))
         .values(revision=campaign.c.revision + 1, updated_at=func.now())
         .returning(campaign.c.id, campaign.c.revision)
         .cte("raised")
     )
-    told = select(raised.c.id, raised.c.revision, bindparam("cause", type_=Text), bindparam("cause_id", type_=Text))
+    told = select(raised.c.id, raised.c.revision, cast(cause, Text), cause_id)
     revision = table_of(RevisionRow)
     drawn = insert(revision).from_select(["campaign_id", "number", "cause", "cause_id"], told)
-    return drawn.returning(revision.c.number)
+    return drawn.returning(revision.c.campaign_id, revision.c.number)
 
 
-_DRAW = _drawing()
+_DRAW = Statement(drawing(bindparam("cause", type_=Text), bindparam("cause_id", type_=Text)))
 
 
 def snapshot_hash(session: Session, campaign_id: str, revision: int, rows: Sequence[SnapshotRow] | None = None) -> str:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql.dml import ReturningInsert
 
 from service.store.session import lock_campaign
+from service.store.statements import Statement
 from service.store.tables import EventRow, table_of
 
 
@@ -25,9 +26,7 @@ def append(session: Session, campaign_id: str, kind: str, data: dict[str, Any]) 
         Its number, larger than that of every event of the campaign that was committed before.
     """
     lock_campaign(session, campaign_id)
-    seq: int = (
-        session.connection().execute(_APPEND, {"campaign_id": campaign_id, "type": kind, "data": data}).scalar_one()
-    )
+    seq: int = _APPEND.one(session, {"campaign_id": campaign_id, "type": kind, "data": data})[0]
     return seq
 
 
@@ -40,7 +39,7 @@ def _appending() -> ReturningInsert[int]:
     return insert(event).values({"seq": following.scalar_subquery(), **given}).returning(event.c.seq)
 
 
-_APPEND = _appending()
+_APPEND = Statement(_appending())
 
 
 def page(session: Session, campaign_id: str, after: int, limit: int) -> Sequence[EventRow]:

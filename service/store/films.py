@@ -13,6 +13,7 @@ from service.store import retractions
 from service.store.campaigns import FRESH
 from service.store.ids import new_id
 from service.store.rows import after_id, current
+from service.store.statements import Statement
 from service.store.tables import CompositionReadingRow, FilmRow, MeasurementRow, ProposalRow, table_of
 
 
@@ -160,7 +161,7 @@ def settle(session: Session, film_ids: Collection[str], properties: Collection[s
         Ids of the films that became measured.
     """
     asked = {"films": list(film_ids), "properties": list(properties)}
-    settled = session.connection().execute(_SETTLE, asked).all()
+    settled = _SETTLE.run(session, asked)
     if not settled:
         return []
     with_films = update(ProposalRow).where(ProposalRow.id.in_([s[1] for s in settled]), ProposalRow.state == "made")
@@ -199,4 +200,4 @@ def _settling() -> ReturningUpdate[str, str]:
 
 
 _DONE = _done(MeasurementRow.film_id == any_(_FILMS))
-_SETTLE = _settling()
+_SETTLE = Statement(_settling())

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Integer,
     Interval,
     Text,
+    any_,
     bindparam,
     cast,
     func,
@@ -18,12 +19,13 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import array, insert
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql.dml import ReturningInsert
 
 from service.store.campaigns import FRESH
 from service.store.ids import new_id
+from service.store.statements import Statement
 from service.store.tables import CampaignConfigRow, CampaignRow, JobRow, ProposalRow, table_of
 
 DECIDING = ("active", "draining", "completed")
@@ -54,7 +56,7 @@ def request(session: Session, campaign_id: str, wanted_revision: int, kind: str 
         None if the campaign is in a state in which nothing is decided.
     """
     wish = {"id": new_id("job"), "campaign_id": campaign_id, "wanted_revision": wanted_revision, "kind": kind}
-    found = session.connection().execute(_REQUEST, wish).one_or_none()
+    found = _REQUEST.first(session, wish)
     return None if found is None else Wish(*found)
 
 
@@ -66,7 +68,7 @@ def _requesting() -> ReturningInsert[str, str]:
         campaign.c.id,
         bindparam("kind", type_=Text),
         bindparam("wanted_revision", type_=Integer),
-    ).where(here, campaign.c.state.in_(DECIDING))
+    ).where(here, campaign.c.state == any_(array(DECIDING)))
     row = insert(job).from_select(["id", "campaign_id", "kind", "wanted_revision"], wish)
     latest = func.greatest(job.c.wanted_revision, row.excluded.wanted_revision)
     return row.on_conflict_do_update(
@@ -76,7 +78,7 @@ def _requesting() -> ReturningInsert[str, str]:
     ).returning(job.c.id, select(campaign.c.state).where(here).scalar_subquery())
 
 
-_REQUEST = _requesting()
+_REQUEST = Statement(_requesting())
 
 
 def get(session: Session, job_id: str) -> JobRow | None:

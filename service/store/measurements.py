@@ -8,14 +8,17 @@ from datetime import UTC, datetime
 from json.encoder import encode_basestring_ascii
 from typing import Any, NamedTuple
 
+import orjson
 import psycopg
 from sqlalchemy import Select, Text, bindparam, exists, func, insert, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningInsert
 
-from service.store import retractions
+from service.errors import UidStored
+from service.store import datasets, retractions
 from service.store.ids import new_id
+from service.store.statements import Statement, driver, failed
 from service.store.tables import (
     CalibrationRow,
     InstrumentRow,
@@ -32,20 +35,22 @@ def row_hash(said: Mapping[str, Any]) -> str:
     Args:
         said: Film, device, property, unit, value, status, uncertainty, time. Floats are written in full, times in UTC.
     """
-    written = ", ".join([head + _WRITTEN[type(value := said[name])](value) for name, head in _heads(tuple(said))])
-    return hashlib.sha256(f"{{{written}}}".encode()).hexdigest()
+    names, written = _form(tuple(said))
+    return hashlib.sha256((written % tuple([_WRITTEN[type(v)](v) for v in map(said.get, names)])).encode()).hexdigest()
 
 
 @functools.lru_cache(maxsize=64)
-def _heads(names: tuple[str, ...]) -> list[tuple[str, str]]:
-    return [(name, f'"{name}": ') for name in sorted(names)]
+def _form(names: tuple[str, ...]) -> tuple[list[str], str]:
+    """The names in order, and a JSON object of them that has room for their values."""
+    ordered = sorted(names)
+    return ordered, "{" + ", ".join(f'"{name}": %s' for name in ordered) + "}"
 
 
 _WRITTEN: Mapping[type, Callable[[Any], str]] = {
-    str: encode_basestring_ascii,
+    str: functools.lru_cache(maxsize=4096)(encode_basestring_ascii),  # names of films, properties and units recur
     float: float.__repr__,
     int: int.__repr__,
-    datetime: lambda time: f'"{time.astimezone(UTC).isoformat()}"',
+    datetime: lambda time: orjson.dumps(time.astimezone(UTC)).decode(),
     type(None): lambda _: "null",
 }
 """JSON as the standard library writes it, but several times faster: a batch has thousands of these."""
@@ -53,11 +58,14 @@ _WRITTEN: Mapping[type, Callable[[Any], str]] = {
 
 def find_instrument(session: Session, campaign_id: str, name: str) -> str | None:
     """Id of the campaign's instrument of this name; none if it never reported and nobody registered it."""
-    return session.connection().execute(_INSTRUMENT, {"campaign_id": campaign_id, "name": name}).scalar_one_or_none()
+    found = _INSTRUMENT.first(session, {"campaign_id": campaign_id, "name": name})
+    return None if found is None else found[0]
 
 
-_INSTRUMENT = select(InstrumentRow.id).where(
-    InstrumentRow.campaign_id == bindparam("campaign_id"), InstrumentRow.name == bindparam("name")
+_INSTRUMENT = Statement(
+    select(InstrumentRow.id).where(
+        InstrumentRow.campaign_id == bindparam("campaign_id"), InstrumentRow.name == bindparam("name")
+    )
 )
 
 
@@ -76,9 +84,7 @@ def known_readings(
 ) -> dict[str, tuple[str, str]]:
     """Id and content hash of the instrument's stored readings, by uid. Needs the campaign's lock to stay true."""
     asked = {"campaign_id": campaign_id, "instrument_id": instrument, "uids": list(uids)}
-    return {
-        uid: (measurement_id, content) for uid, measurement_id, content in session.connection().execute(_KNOWN, asked)
-    }
+    return {uid: (measurement_id, content) for uid, measurement_id, content in _KNOWN.run(session, asked)}
 
 
 def _known() -> Select[str, str, str]:
@@ -95,7 +101,7 @@ def _known() -> Select[str, str, str]:
     return select(there.c.uid, there.c.id, there.c.row_hash).select_from(asked.join(there, true()))
 
 
-_KNOWN = _known()
+_KNOWN = Statement(_known())
 
 
 def count(session: Session, campaign_id: str, revision: int) -> int:
@@ -105,36 +111,67 @@ def count(session: Session, campaign_id: str, revision: int) -> int:
     return session.execute(select(func.count()).select_from(row).where(here)).scalar_one()
 
 
-class Heeded(NamedTuple):
-    """Whether there is anything that a batch must heed; mostly there is nothing."""
+class Reporter(NamedTuple):
+    """An instrument, and whether there is anything that its batches must heed; mostly there is nothing."""
 
+    id: str
     calibrations: bool
-    """Of its instrument."""
+    """Of the instrument."""
     retractions: bool
     """Of its campaign, that cover what arrives later, too."""
 
 
-def heeded(session: Session, campaign_id: str, instrument: str) -> Heeded:
-    """What a batch must heed."""
-    asked = {"campaign_id": campaign_id, "instrument_id": instrument}
-    return Heeded(*session.connection().execute(_HEEDED, asked).one())
+def reporter(session: Session, campaign_id: str, name: str) -> Reporter:
+    """The campaign's instrument of this name, registered now if it is new. Needs the campaign's lock."""
+    asked = {"campaign_id": campaign_id, "name": name}
+    found = _REPORTER.first(session, asked)
+    if found is None:
+        instrument_id(session, campaign_id, name)
+        found = _REPORTER.one(session, asked)
+    return Reporter(*found)
 
 
-_HEEDED = select(
-    exists().where(CalibrationRow.instrument_id == bindparam("instrument_id")),
-    exists().where(retractions.stands(), RetractionRow.campaign_id == bindparam("campaign_id")),
+_REPORTER = Statement(
+    select(
+        InstrumentRow.id,
+        exists().where(CalibrationRow.instrument_id == InstrumentRow.id),
+        exists().where(retractions.stands(), RetractionRow.campaign_id == InstrumentRow.campaign_id),
+    ).where(InstrumentRow.campaign_id == bindparam("campaign_id"), InstrumentRow.name == bindparam("name"))
 )
 
 
 def add_batch(session: Session, values: Mapping[str, Any]) -> None:
-    """Insert what was sent at once, before its readings."""
-    session.connection().execute(_ADD_BATCH, values)
+    """Insert what was sent at once and brought nothing new."""
+    _ADD_BATCH.run(session, values)
 
 
-_ADD_BATCH = insert(table_of(MeasurementBatchRow))
+_BATCH = ("id", "campaign_id", "instrument_id", "revision", "accepted", "duplicates", "refused")
+_ADD_BATCH = Statement(insert(table_of(MeasurementBatchRow)), *_BATCH)
+
+
+def begin_batch(session: Session, values: Mapping[str, Any]) -> int:
+    """Insert what is sent at once before its readings, as the campaign's next revision. Needs the campaign's lock.
+
+    Returns:
+        The revision.
+    """
+    revision: int = _BEGIN_BATCH.one(session, values)[0]
+    return revision
+
+
+def _beginning() -> ReturningInsert[int]:
+    batch, drawn = table_of(MeasurementBatchRow), datasets.drawing("batch", bindparam("id", type_=Text)).cte("drawn")
+    given = [bindparam(name, type_=batch.c[name].type) for name in _BATCH if name not in {"campaign_id", "revision"}]
+    names = ["campaign_id", "revision", *(value.key for value in given)]
+    row = select(drawn.c.campaign_id, drawn.c.number, *given)
+    return insert(batch).from_select(names, row).returning(batch.c.revision)
+
+
+_BEGIN_BATCH = Statement(_beginning())
 _AT_ONCE = 5_000
 """Rows of one statement: on a busy machine a long one would be taken for a hanging one."""
 _COLUMNS = tuple(c.key for c in table_of(MeasurementRow).columns)
+_ONE_PER_UID = "uq_measurement_campaign_id_instrument_id_uid"
 _COPY = f"COPY measurement ({', '.join(_COLUMNS)}) FROM STDIN"
 
 
@@ -148,16 +185,19 @@ def store(session: Session, rows: Iterable[Mapping[str, Any]]) -> None:
         rows: Values by column; what is left out is null.
 
     Raises:
+        UidStored: If the instrument gave one of their names before.
         DBAPIError: If the database refuses or does not answer.
     """
-    connection = session.connection().connection.driver_connection
-    if connection is None:
-        raise RuntimeError("the session has no connection to copy over")
+    connection = driver(session)
     waiting = iter(rows)
     try:
         while some := next(waiting, None):
             with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
                 for row in itertools.chain([some], itertools.islice(waiting, _AT_ONCE - 1)):
                     copy.write_row([row.get(name) for name in _COLUMNS])
-    except psycopg.Error as error:  # what is done beside SQLAlchemy must fail as it does: a lost server is a 503
-        raise DBAPIError.instance(_COPY, None, error, psycopg.Error) from error
+    except psycopg.errors.UniqueViolation as error:
+        if error.diag.constraint_name == _ONE_PER_UID:
+            raise UidStored from error
+        raise failed(_COPY, error) from error
+    except psycopg.Error as error:
+        raise failed(_COPY, error) from error

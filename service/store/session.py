@@ -7,11 +7,12 @@ from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import Session, sessionmaker
 
+from service.store.statements import Statement
+
 Sessions = sessionmaker[Session]
 """What operations and doors open their transactions from: `with sessions.begin() as session: ...`.
 
-What every measurement and every claim runs is executed by `session.connection()`: there are no objects to be kept in
-step, and the session's care for them costs a third of such a statement.
+What every measurement and every claim runs is a `statements.Statement`, which goes straight to the driver.
 """
 
 _OPTIONS = "-c timezone=UTC -c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
@@ -61,7 +62,7 @@ _HELD = "campaign_lock"
 """Where a session notes the transaction that holds a campaign's lock, and which."""
 
 
-_LOCK = text(f"select pg_advisory_xact_lock({_CAMPAIGN})")
+_LOCK = Statement(text(f"select pg_advisory_xact_lock({_CAMPAIGN})"))
 
 
 def lock_campaign(session: Session, campaign_id: str) -> None:
@@ -76,7 +77,7 @@ def lock_campaign(session: Session, campaign_id: str) -> None:
     """
     held = (session.get_transaction(), campaign_id)
     if session.info.get(_HELD) != held:
-        session.connection().execute(_LOCK, {"campaign": campaign_id})
+        _LOCK.run(session, {"campaign": campaign_id})
         session.info[_HELD] = (session.get_transaction(), campaign_id)  # executing may have begun the transaction
 
 

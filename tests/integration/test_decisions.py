@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import func, select
 
+from service.api.schemas.measurements import MeasurementCreate
 from service.errors import LeaseLost
 from service.operations import leases
 from service.operations.campaigns import act
@@ -21,7 +22,7 @@ from service.operations.decisions import (
     store_artifact,
     sweep,
 )
-from service.operations.measurements import Reading, record
+from service.operations.measurements import record
 from service.operations.refill import request_decision
 from service.store import campaigns, jobs, proposals
 from service.store.session import lock_campaign
@@ -61,7 +62,7 @@ class Lab:
 
     def measure(self, film, devices=(0, 1, 2)):
         when = {"measured_at": INSTANT, "property": "magnetisation", "unit": "emu/cm3"}
-        rows = [Reading(film_id=film, device=k, value=float(k), **when) for k in devices]
+        rows = [MeasurementCreate.model_construct(film_id=film, device=k, value=float(k), **when) for k in devices]
         with self.sessions.begin() as session:
             return record(session, self.campaign, "squid", rows)
 

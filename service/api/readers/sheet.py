@@ -4,7 +4,6 @@ import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -12,7 +11,6 @@ from pydantic import TypeAdapter, ValidationError
 from service.api.problems import field_problem
 from service.api.schemas.measurements import MeasurementCreate
 from service.errors import InvalidInput, Violation
-from service.operations.measurements import Reading
 
 MAX_ROWS = 50_000
 """Most rows of one batch that is not JSON."""
@@ -64,7 +62,6 @@ Row = Mapping[str, Any] | list[Violation]
 Line = TypeVar("Line")
 Shape = TypeVar("Shape")
 _HEADER = re.compile(r"(value|std_uncertainty)\s*\[(.+)\]")
-_SAID = attrgetter(*Reading._fields)
 _ROWS = TypeAdapter(list[MeasurementCreate])
 
 
@@ -141,10 +138,10 @@ def unreadable(row: int, message: str) -> list[Violation]:
     return [Violation(pointer=f"/measurements/{row}", message=message, row=row)]
 
 
-def shaped(rows: Sequence[Row]) -> tuple[list[Reading], dict[int, list[Violation]]]:
+def shaped(rows: Sequence[Row]) -> tuple[list[MeasurementCreate], dict[int, list[Violation]]]:
     """The rows of good shape as readings, and what is wrong with the others, by row number."""
     refused = {row: found for row, found in enumerate(rows) if isinstance(found, list)}
-    return [Reading._make(_SAID(fields)) for fields in of_shape(_ROWS, rows, refused, "measurements")], refused
+    return of_shape(_ROWS, rows, refused, "measurements"), refused
 
 
 def of_shape(

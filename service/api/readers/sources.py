@@ -8,6 +8,7 @@ import orjson
 from fastapi.exceptions import RequestValidationError
 from pydantic import TypeAdapter, ValidationError
 
+from service.api.limits import NOTHING
 from service.api.media import CSV, JSON, NDJSON, PARQUET
 from service.api.readers import delimited, parquet
 from service.api.readers.sheet import Row, Sheet, counted, unreadable
@@ -18,13 +19,14 @@ from service.errors import InvalidInput, MalformedRequest
 _LABEL = TypeAdapter(Label)
 
 
-def read(media_type: str, body: bytes, instrument: str | None) -> Sheet:
+def read(media_type: str, body: bytes, instrument: str | None, parsed: object = NOTHING) -> Sheet:
     """Find the rows of a batch.
 
     Args:
         media_type: JSON, or one of `BATCH_TYPES`.
         body: Unpacked.
         instrument: Its name, where the body has no place for it.
+        parsed: What a JSON body says, if it was parsed before.
 
     Raises:
         InvalidInput: If the rows cannot be found, or if there are too many.
@@ -34,17 +36,18 @@ def read(media_type: str, body: bytes, instrument: str | None) -> Sheet:
     if media_type == JSON:
         if instrument is not None:
             raise InvalidInput("a JSON body names the instrument itself; leave the parameter 'instrument' out")
-        return _batch(body)
+        return _batch(body, parsed)
     if instrument is None:
         raise InvalidInput(f"the parameter 'instrument' is missing: {media_type} has no place for its name")
     return Sheet(instrument, _READERS[media_type](body), body)
 
 
-def _batch(body: bytes) -> Sheet:
+def _batch(body: bytes, parsed: object) -> Sheet:
     """A JSON object with the instrument and its measurements."""
     if not body:
         raise RequestValidationError([{"type": "missing", "loc": ("body",), "msg": "Field required", "input": None}])
-    parsed = parsed_json(body)
+    if parsed is NOTHING:
+        parsed = parsed_json(body)
     if not isinstance(parsed, dict):
         message = "a batch is an object with the fields instrument and measurements"
         raise RequestValidationError([{"type": "dict_type", "loc": ("body",), "msg": message, "input": None}])

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from service.api.schemas.fields import Identifier, Incoming, InstantIn, Label, Outgoing
+from service.api.schemas.fields import Identifier, Incoming, InstantAsSent, Label, Outgoing
 from service.api.schemas.shapes import Shape, absent, among, either, every, exactly_one, given
 
 MAX_ROWS = 1000
@@ -15,18 +15,8 @@ LARGEST_DEVICE = 2**31 - 1
 MAX_REPLICATES = 1_000_000
 
 
-def _not_vanishing(value: float) -> float:
-    if value < 1 / LARGEST:
-        raise ValueError(f"a standard uncertainty must be at least {1 / LARGEST:g}")
-    return value
-
-
 Value = Annotated[float, Field(strict=True, ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
-Uncertainty = Annotated[
-    float,
-    Field(strict=True, gt=0.0, le=LARGEST, allow_inf_nan=False, json_schema_extra={"minimum": 1 / LARGEST}),
-    AfterValidator(_not_vanishing),
-]
+Uncertainty = Annotated[float, Field(strict=True, ge=1 / LARGEST, le=LARGEST, allow_inf_nan=False)]
 Position = Annotated[float, Field(strict=True, ge=0.0, le=1.0, allow_inf_nan=False)]
 PlaceMm = Annotated[float, Field(strict=True, ge=0.0, le=10_000.0, allow_inf_nan=False)]
 Device = Annotated[int, Field(strict=True, ge=0, le=LARGEST_DEVICE)]
@@ -68,7 +58,7 @@ class MeasurementCreate(Incoming):
     """Standard uncertainty in the same unit; null if the instrument gives none."""
     replicates: Annotated[int, Field(strict=True, ge=2, le=MAX_REPLICATES)] | None = None
     """If `value` is a mean of this many raw readings and `std_uncertainty` was estimated from their scatter."""
-    measured_at: InstantIn
+    measured_at: InstantAsSent
     calibration_id: Identifier | None = None
     """Calibration of the instrument that the reading was made under; refused if it was not the one in force then.
     Left out, the one that was in force is noted."""

@@ -72,6 +72,25 @@ def test_the_order_of_elements_does_not_matter():
     assert hash_of([ROW._replace(composition={"Ga": 0.75, "Fe": 0.25})]) == hash_of([ROW])
 
 
+@pytest.mark.parametrize("value", [1.5, 0.1, 1e-7, 1e22, -0.0, 5e-324, 123456789.123456789, None])
+@pytest.mark.parametrize("unit", ["T", "µT", 'a "b" % \\', "磁"])
+@pytest.mark.parametrize(
+    "time",
+    [
+        datetime(2026, 3, 1, tzinfo=UTC),
+        datetime(2026, 3, 1, 12, 30, 15, 120, tzinfo=UTC),
+        datetime(2026, 3, 1, tzinfo=timezone(timedelta(hours=9, minutes=30))),
+    ],
+)
+@pytest.mark.parametrize("more", [{}, {"replicates": 5}, {"sample_id": None}])
+def test_a_reading_is_hashed_as_json_that_anybody_can_write(value, unit, time, more):
+    said = SAID | {"value": value, "unit": unit, "measured_at": time} | more
+    written = json.dumps(
+        {k: v.astimezone(UTC).isoformat() if k == "measured_at" else v for k, v in said.items()}, sort_keys=True
+    )
+    assert row_hash(said) == hashlib.sha256(written.encode()).hexdigest()
+
+
 def test_every_digit_of_a_reading_counts():
     assert row_hash(SAID) == row_hash(dict(reversed(SAID.items())))
     assert row_hash(SAID) != row_hash(SAID | {"value": 0.3})

@@ -5,20 +5,23 @@ from datetime import UTC, datetime
 import pytest
 
 from models.problem import Problem
+from service.api.schemas.measurements import MeasurementCreate
 from service.operations.readings import Checks, Reading
 from service.store.places import FilmPlaces
 
 PROBLEM = Problem.model_validate(
     {"space": {"elements": ["Fe", "Ga"]}, "objectives": [{"property": "m", "unit": "T"}], "film": {"devices": 5}}
 )
-READING = Reading(film_id="f", property="m", unit="T", measured_at=datetime(2026, 3, 1, tzinfo=UTC), value=1.0)
+READING: Reading = MeasurementCreate.model_construct(
+    film_id="f", property="m", unit="T", measured_at=datetime(2026, 3, 1, tzinfo=UTC), value=1.0
+)
 EVEN = {k: k / 4 for k in range(5)}
 
 
 def placed(film: FilmPlaces, **said):
     """The device, or what is wrong."""
     checks = Checks("c", PROBLEM, {"f": film})
-    found = checks.check(0, READING._replace(**said))
+    found = checks.check(0, READING.model_copy(update=said))
     return found.device if found else [v.message for v in checks.refused[0]]
 
 

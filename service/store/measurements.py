@@ -35,25 +35,44 @@ def row_hash(said: Mapping[str, Any]) -> str:
     Args:
         said: Film, device, property, unit, value, status, uncertainty, time. Floats are written in full, times in UTC.
     """
-    names, written = _form(tuple(said))
-    return hashlib.sha256((written % tuple([_WRITTEN[type(v)](v) for v in map(said.get, names)])).encode()).hexdigest()
+    written = _usual(said) if said.keys() == _USUAL else _any(said)
+    return hashlib.sha256(written.encode()).hexdigest()
 
 
-@functools.lru_cache(maxsize=64)
-def _form(names: tuple[str, ...]) -> tuple[list[str], str]:
-    """The names in order, and a JSON object of them that has room for their values."""
-    ordered = sorted(names)
-    return ordered, "{" + ", ".join(f'"{name}": %s' for name in ordered) + "}"
+_USUAL = {"film_id", "device", "property", "unit", "value", "status", "std_uncertainty", "measured_at"}
+
+
+def _usual(said: Mapping[str, Any]) -> str:
+    """What `_any` writes of the usual reading of a film, in half the time."""
+    value, spread = said["value"], said["std_uncertainty"]
+    return (
+        f'{{"device": {said["device"]}, "film_id": {_text(said["film_id"])}, '
+        f'"measured_at": {_time(said["measured_at"])}, "property": {_text(said["property"])}, '
+        f'"status": {_text(said["status"])}, "std_uncertainty": {"null" if spread is None else repr(spread)}, '
+        f'"unit": {_text(said["unit"])}, "value": {"null" if value is None else repr(value)}}}'
+    )
+
+
+def _any(said: Mapping[str, Any]) -> str:
+    """JSON as the standard library writes it with its keys sorted, but several times faster."""
+    return "{" + ", ".join([f'"{name}": {_WRITTEN[type(said[name])](said[name])}' for name in sorted(said)]) + "}"
+
+
+def _time(time: datetime) -> str:
+    return orjson.dumps(time.astimezone(UTC)).decode()
+
+
+_text = functools.lru_cache(maxsize=4096)(encode_basestring_ascii)
+"""Names of films, properties and units recur."""
 
 
 _WRITTEN: Mapping[type, Callable[[Any], str]] = {
-    str: functools.lru_cache(maxsize=4096)(encode_basestring_ascii),  # names of films, properties and units recur
+    str: _text,
     float: float.__repr__,
     int: int.__repr__,
-    datetime: lambda time: orjson.dumps(time.astimezone(UTC)).decode(),
+    datetime: _time,
     type(None): lambda _: "null",
 }
-"""JSON as the standard library writes it, but several times faster: a batch has thousands of these."""
 
 
 def find_instrument(session: Session, campaign_id: str, name: str) -> str | None:

@@ -44,8 +44,8 @@ def given_ways(spot: Spot) -> list[str]:
 
 def place(spot: Spot, film: FilmPlaces) -> int | Misplaced:
     """The device that is meant, or why there is none."""
-    if spot.device is not None and spot.position is None and spot.position_mm is None:
-        return _by_index(spot.device, spot.film_id, film)
+    if (index := spot.device) is not None and spot.position is None and spot.position_mm is None:
+        return index if index in film.positions else _no_such_device(index, spot.film_id, film)
     given = given_ways(spot)
     if len(given) != 1:
         which = "neither" if not given else "both" if len(given) == 2 else "all"
@@ -59,9 +59,7 @@ def place(spot: Spot, film: FilmPlaces) -> int | Misplaced:
     return _nearest("position_mm", spot.position_mm, spot.film_id, places, tolerance)
 
 
-def _by_index(device: int, film_id: str, film: FilmPlaces) -> int | Misplaced:
-    if device in film.positions:
-        return device
+def _no_such_device(device: int, film_id: str, film: FilmPlaces) -> Misplaced:
     return Misplaced("device", f"device {device} is outside 0..{len(film.positions) - 1} of film {film_id}")
 
 

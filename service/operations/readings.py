@@ -84,52 +84,51 @@ class Checks:
         self._campaign_id = campaign_id
         self._films = films
         self._units = {p.property: p.unit for p in problem.properties}
-        self._conversions: dict[tuple[str, str], Conversion | str] = {}
+        self._conversions: dict[tuple[str, str], Conversion] = {}
+        self._unfit: dict[tuple[str, str], str] = {}
         self._rows_by_uid: dict[str, int] = {}
 
     def check(self, row: int, reading: Reading) -> Checked | None:
         """The reading with its device and in the campaign's unit; None if something is wrong with it."""
         wrong: list[Violation] = []
-        found = self._quantity(row, reading, wrong)
-        _check_value(row, reading, wrong)
-        self._check_uid(row, reading, wrong)
+        name, value, spread = reading.property, reading.value, reading.std_uncertainty
+        found = self._conversions.get((name, reading.unit)) or self._quantity(row, reading, wrong)
+        if (reading.status == "dead") != (value is None) or (spread is None and reading.replicates is not None):
+            wrong.append(_contradiction(row, reading))
+        if reading.uid is not None and (first := self._rows_by_uid.setdefault(reading.uid, row)) != row:
+            wrong.append(at(row, "uid", f"uid {reading.uid!r} is already that of row {first} of this batch"))
         device = self._device(row, reading, wrong)
-        value = reading.value
-        spread = reading.std_uncertainty
         if found is not None and found is not SAME:
             value = None if value is None else found.value(value)
             spread = None if spread is None else found.uncertainty(spread)
-            _check_range(row, value, spread, self._units[reading.property], wrong)
+            _check_range(row, value, spread, self._units[name], wrong)
         if wrong or device is None:
             self.refused[row] = wrong
             return None
-        return Checked(row, reading, device, self._units[reading.property], value, spread)
+        return Checked(row, reading, device, self._units[name], value, spread)
 
     def _quantity(self, row: int, reading: Reading, wrong: list[Violation]) -> Conversion | None:
-        """How the reading gets into the campaign's unit."""
+        """How the reading gets into the campaign's unit, looked up once for all rows of its words."""
         key = (reading.property, reading.unit)
-        if key not in self._conversions:
-            self._conversions[key] = self._look_up(*key)
-        known = self._conversions[key]
-        if isinstance(known, Conversion):
-            return known
-        wrong.append(at(row, "unit" if reading.property in self._units else "property", known))
+        if key not in self._unfit:
+            known = self._look_up(*key)
+            if isinstance(known, Conversion):
+                self._conversions[key] = known
+                return known
+            self._unfit[key] = known
+        wrong.append(at(row, "unit" if reading.property in self._units else "property", self._unfit[key]))
         return None
 
     def _look_up(self, name: str, unit: str) -> Conversion | str:
         """A conversion, or why there is none."""
         if name not in self._units:
             return f"property {name!r} is not one of the campaign's: {', '.join(map(repr, self._units))}"
-        if len(self._conversions) >= MAX_UNITS * len(self._units):
+        if len(self._conversions) + len(self._unfit) >= MAX_UNITS * len(self._units):
             return f"a batch has at most {MAX_UNITS} different units of a property; {unit!r} is one more"
         try:
             return conversion(unit, self._units[name])
         except InvalidInput as error:
             return f"{error}, the campaign's unit of {name!r}"
-
-    def _check_uid(self, row: int, reading: Reading, wrong: list[Violation]) -> None:
-        if reading.uid is not None and (first := self._rows_by_uid.setdefault(reading.uid, row)) != row:
-            wrong.append(at(row, "uid", f"uid {reading.uid!r} is already that of row {first} of this batch"))
 
     def _device(self, row: int, reading: Reading, wrong: list[Violation]) -> int | None:
         film = self._films.get(reading.film_id)
@@ -185,16 +184,14 @@ def misnamed(checked: Sequence[Checked], under: Sequence[Validity]) -> Refusals:
     return found
 
 
-def _check_value(row: int, reading: Reading, wrong: list[Violation]) -> None:
-    if (reading.status == "dead") != (reading.value is None):
-        if reading.status == "dead":
-            message = f"a dead device has no value: it must be null, got {reading.value}"
-        else:
-            message = f"a reading with status {reading.status!r} must have a value, got null"
-        wrong.append(at(row, "value", message))
-    elif reading.replicates is not None and reading.std_uncertainty is None:
-        message = f"{reading.replicates} replicates have a scatter: std_uncertainty must say it, got null"
-        wrong.append(at(row, "std_uncertainty", message))
+def _contradiction(row: int, reading: Reading) -> Violation:
+    """What is wrong with status, value and scatter together."""
+    if reading.status == "dead" and reading.value is not None:
+        return at(row, "value", f"a dead device has no value: it must be null, got {reading.value}")
+    if reading.status != "dead" and reading.value is None:
+        return at(row, "value", f"a reading with status {reading.status!r} must have a value, got null")
+    message = f"{reading.replicates} replicates have a scatter: std_uncertainty must say it, got null"
+    return at(row, "std_uncertainty", message)
 
 
 def _check_range(row: int, value: float | None, spread: float | None, unit: str, wrong: list[Violation]) -> None:

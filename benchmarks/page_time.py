@@ -48,6 +48,7 @@ def pages(campaign: str, film: str) -> dict[str, str]:
         "campaign": here,
         "its live parts": f"{here}/parts",
         "data": f"{here}/data",
+        "films": f"{here}/films",
         "data of one film": f"{here}/data?film={film}",
         "data retracted": f"{here}/data?counts=no",
         "configuration": f"{here}/configuration",

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -12,7 +13,7 @@ from service.store import campaigns, films, ledger
 from service.store.ledger import Filter
 from service.store.tables import CompositionReadingRow
 
-__all__ = ["Choices", "Filter", "Leaf", "Reading", "choices", "page", "retractions"]
+__all__ = ["Choices", "FilmLine", "Filter", "Leaf", "Reading", "choices", "film_page", "page", "retractions"]
 
 FILMS = 200
 """Films that a list offers, the last ones begun."""
@@ -53,6 +54,29 @@ class Leaf:
 
 
 @dataclass(frozen=True)
+class FilmLine:
+    """One film in the list of all."""
+
+    id: str
+    number: int
+    """In the order in which films were begun, from 1."""
+    state: str
+    outcome: str | None
+    note: str | None
+    robot: str
+    film: dict[str, Any]
+    """As proposed."""
+    source: str
+    devices: int
+    readings: int
+    """That count."""
+    dead: int
+    """Devices that were found dead."""
+    started_at: datetime
+    completed_at: datetime | None
+
+
+@dataclass(frozen=True)
 class Choices:
     """What there is to filter by."""
 
@@ -81,12 +105,42 @@ def page(session: Session, campaign_id: str, wanted: Filter, after: str | None, 
 
 def choices(session: Session, campaign_id: str) -> Choices:
     """What the readings of a campaign may be filtered by."""
-    found = ledger.films(session, campaign_id, FILMS)
-    numbers = ledger.film_numbers(session, campaign_id, [film_id for film_id, _, _ in found])
+    found = [film.id for film, _ in ledger.films(session, campaign_id, None, FILMS)]
+    numbers = ledger.film_numbers(session, campaign_id, found)
     return Choices(
         instruments=ledger.instruments(session, campaign_id),
-        films=[(film_id, numbers[film_id]) for film_id, _, _ in found],
+        films=[(film_id, numbers[film_id]) for film_id in found],
     )
+
+
+def film_page(session: Session, campaign_id: str, before: str | None, limit: int) -> list[FilmLine]:
+    """The last `limit` films of a campaign that were begun, newest first.
+
+    Raises:
+        NotFound: If there is no such campaign.
+    """
+    campaigns.get(session, campaign_id)
+    found = ledger.films(session, campaign_id, before, limit)
+    ids = [film.id for film, _ in found]
+    numbers, read = ledger.film_numbers(session, campaign_id, ids), films.readings(session, ids)
+    return [
+        FilmLine(
+            id=film.id,
+            number=numbers[film.id],
+            state=film.state,
+            outcome=film.outcome,
+            note=film.note,
+            robot=film.robot,
+            film=proposal.film,
+            source=proposal.source,
+            devices=film.devices,
+            readings=sum(count for (of, _), (count, _) in read.items() if of == film.id),
+            dead=sum(dead for (of, _), (_, dead) in read.items() if of == film.id),
+            started_at=film.started_at,
+            completed_at=film.completed_at,
+        )
+        for film, proposal in found
+    ]
 
 
 def retractions(session: Session, campaign_id: str) -> list[Retraction]:

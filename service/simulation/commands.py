@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import threading
 import time
@@ -145,7 +146,7 @@ def _demonstrate(
             _draw(plot_file, outcome)
         click.echo(f"  data           {settings.data_dir}\n  log            {filmloop.log_file}")
         if keep:
-            _keep_running(filmloop.url, outcome)
+            _keep_running(filmloop.url, outcome, settings.data_dir)
     return outcome
 
 
@@ -232,8 +233,9 @@ def _draw(path: Path, outcome: Outcome) -> None:
     click.echo(f"  picture        {path.absolute()}")
 
 
-def _keep_running(url: str, outcome: Outcome) -> None:
+def _keep_running(url: str, outcome: Outcome, data_dir: Path) -> None:
     click.echo(f"\nFilmloop is still running: {url}/v1/campaigns/{outcome.campaign_id}  (Ctrl-C stops it)")
+    click.echo(f"Look at its pages: filmloop open --data-dir {shlex.quote(str(data_dir))}")
     with suppress(KeyboardInterrupt):
         threading.Event().wait()
 

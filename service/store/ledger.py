@@ -1,14 +1,13 @@
 """Readings as people leaf through them: newest first, by filters, page by page."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import func, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from service.store import retractions
-from service.store.tables import FilmRow, InstrumentRow, MeasurementRow, SampleRow
+from service.store.tables import FilmRow, InstrumentRow, MeasurementRow, ProposalRow, SampleRow
 
 
 class Filter(NamedTuple):
@@ -80,12 +79,24 @@ def film_numbers(session: Session, campaign_id: str, film_ids: Collection[str]) 
     return {row[0]: row[1] for row in session.execute(query)}
 
 
-def films(session: Session, campaign_id: str, limit: int) -> Sequence[tuple[str, datetime, str]]:
-    """Id, start and state of the last `limit` films that were begun, newest first."""
+def films(session: Session, campaign_id: str, before: str | None, limit: int) -> Sequence[tuple[FilmRow, ProposalRow]]:
+    """The last `limit` films of a campaign that were begun, newest first, each with what was proposed.
+
+    Args:
+        session: The open transaction.
+        campaign_id: The campaign.
+        before: Id of the last film of the page before; None for the first page.
+        limit: How many.
+    """
+    order = (FilmRow.started_at, FilmRow.id)
     query = (
-        select(FilmRow.id, FilmRow.started_at, FilmRow.state)
+        select(FilmRow, ProposalRow)
+        .join(ProposalRow, ProposalRow.id == FilmRow.proposal_id)
         .where(FilmRow.campaign_id == campaign_id)
-        .order_by(FilmRow.started_at.desc(), FilmRow.id.desc())
+        .order_by(*(column.desc() for column in order))
         .limit(limit)
     )
-    return [(row[0], row[1], row[2]) for row in session.execute(query)]
+    last = None if before is None else session.get(FilmRow, before)
+    if last is not None:
+        query = query.where(tuple_(*order) < tuple_(literal(last.started_at), literal(last.id)))
+    return [(row[0], row[1]) for row in session.execute(query)]

@@ -33,6 +33,7 @@ CAMPAIGN_TABS = (
     Tab("space", "/space"),
     Tab("model", "/model"),
     Tab("pareto", "/pareto", several=True),
+    Tab("films", "/films"),
     Tab("data", "/data"),
     Tab("configuration", "/configuration"),
 )

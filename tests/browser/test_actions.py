@@ -1,7 +1,7 @@
 """Whatever a person does on a page is done: each action is checked in the API."""
 
-import io
 import json
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -180,7 +180,7 @@ def test_data_are_filtered_and_taken_away(visit, demo):
     assert 0 < seen.page.locator("#readings tbody tr").count() < whole
     with seen.page.expect_download() as download:
         seen.page.get_by_role("link", name="CSV").first.click()
-    assert b"magnetisation" in io.FileIO(download.value.path()).read()
+    assert b"magnetisation" in Path(download.value.path()).read_bytes()
 
 
 def test_the_configuration_is_changed(visit, demo, campaign):

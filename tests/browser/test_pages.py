@@ -6,12 +6,21 @@ import pytest
 from fastapi.routing import APIRoute
 
 from service.web.mounting import ROUTERS
+from tests.browser.visits import Visit
 
 LOOKS = {
     "desktop-light": {"theme": "light", "locale": "en", "width": 1280},
     "phone-dark": {"theme": "dark", "locale": "ja", "width": 390},
 }
-PARTS = {"/preferences", "/favicon.ico", "/campaigns/{campaign_id}/parts", "/new/check"}
+PARTS = {
+    "/preferences",
+    "/favicon.ico",
+    "/new/check",
+    "/campaigns/{campaign_id}/parts",
+    "/campaigns/{campaign_id}/space/triangle",
+    "/films/{film_id}/replays",
+    "/films/{film_id}/spectra",
+}
 """What is no page of its own."""
 OF_OTHERS = {"/docs", "/redoc"}
 """Pages that libraries fill, whose hindrances are not ours to mend; the rest is asked of them, too."""
@@ -36,19 +45,28 @@ def ids(demo):
     }
 
 
-@pytest.mark.parametrize("look", LOOKS)
+@pytest.fixture(scope="module", params=LOOKS)
+def walker(request, browser, demo):
+    """A visitor who walks from page to page; and what the visit is called."""
+    seen = Visit(browser, demo, **LOOKS[request.param])
+    yield request.param, seen
+    seen.close()
+
+
 @pytest.mark.parametrize("address", addresses())
-def test_every_page_is_sound(visit, ids, address, look):
-    path = re.sub(r"\{(\w+)\}", lambda named: ids[named[1]], address)
-    seen = visit(path, known=path != "/login", **LOOKS[look])
+def test_every_page_is_sound(walker, ids, address):
+    look, seen = walker
+    seen.go(re.sub(r"\{(\w+)\}", lambda named: ids[named[1]], address))
     if address in OF_OTHERS:
         seen.page.locator("#swagger .opblock-tag, #redoc h1").first.wait_for()
     else:
         assert seen.hindrances() == []
         assert seen.overflow() <= 0
     assert seen.page.locator("html").get_attribute("lang") == LOOKS[look]["locale"]
-    name = "-".join(part for part in address.split("/") if part and "{" not in part) or "campaigns"
-    seen.picture(f"{name if address != '/campaigns/{campaign_id}' else 'campaign'}-{look}")
+    assert (seen.said, seen.foreign) == ([], [])
+    name = "-".join(part for part in address.split("/") if part and "{" not in part)
+    named = {"/": "campaigns", "/campaigns/{campaign_id}": "campaign", "/films/{film_id}": "film"}
+    seen.picture(f"{named.get(address, name)}-{look}")
 
 
 def test_a_stranger_is_asked_in_and_comes_back_to_the_page(visit, demo):

@@ -36,7 +36,16 @@ def test_what_people_wrote_is_text_and_never_html(api, campaign):
 
 
 def test_nothing_is_inline_and_the_policy_forbids_it(api, campaign):
-    for path in ("/", f"/campaigns/{campaign}", f"/campaigns/{campaign}/data", "/new", "/keys", "/docs", "/login"):
+    for path in (
+        "/",
+        f"/campaigns/{campaign}",
+        f"/campaigns/{campaign}/data",
+        f"/campaigns/{campaign}/films",
+        "/new",
+        "/keys",
+        "/docs",
+        "/login",
+    ):
         answer = page(api, path)
         assert answer.headers["content-security-policy"] == POLICY
         assert answer.headers["x-frame-options"] == "DENY"
@@ -172,3 +181,17 @@ def test_a_draft_is_checked_place_by_place(api):
     assert [fault["pointer"] for fault in told] == ["/problem/policy/restarts"]
     for nonsense in (None, 3, [], "x", {"space": 1}):
         assert api.client.post("/new/check", json={"problem": nonsense}).json()["errors"] != []
+
+
+def test_films_are_listed_newest_first_page_by_page(api, campaign, loop, monkeypatch):
+    monkeypatch.setattr("service.web.pages.films.SHOWN", 2)
+    made = [loop.film(campaign)]
+    for _ in range(2):
+        loop.decide(campaign)
+        made.append(loop.film(campaign))
+    first = page(api, f"/campaigns/{campaign}/films").text
+    older = re.search(r'href="(\?before=\w+)"', first)
+    assert older is not None
+    second = page(api, f"/campaigns/{campaign}/films{older[1]}").text
+    seen = [re.findall(r'href="/films/(\w+)">(\d+)<', html) for html in (first, second)]
+    assert seen == [[(made[2], "3"), (made[1], "2")], [(made[0], "1")]]

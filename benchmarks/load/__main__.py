@@ -152,7 +152,7 @@ def table(lab: Lab, lasted: float) -> list[dict[str, object]]:
 
 async def saturate(lab: Lab, args: argparse.Namespace) -> list[dict[str, object]]:
     """Raise the instruments' rate step by step, until their p99 is missed, or batches are refused."""
-    rows, rate = list[dict[str, object]](), args.instruments / args.period
+    rows, rate = list[dict[str, object]](), 1.5 * args.instruments / args.period
     while True:
         lab.taken.clear()
         until = time.perf_counter() + args.step
@@ -163,7 +163,7 @@ async def saturate(lab: Lab, args: argparse.Namespace) -> list[dict[str, object]
         print(rows[-1], flush=True)
         if float(str(found["p99_ms"])) > BOUNDS["measurement batch"] or found["errors"]:
             return rows
-        rate *= 1.25
+        rate *= 1.5
 
 
 def run(args: argparse.Namespace) -> dict[str, Any]:

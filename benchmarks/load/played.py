@@ -41,7 +41,8 @@ class Taken:
         errors = sum(count for status, count in self.statuses.items() if status not in good)
         each = len(self.seconds) / seconds
         names = {"calls": len(self.seconds), "per_s": each, "p50_ms": at(0.5), "p95_ms": at(0.95), "p99_ms": at(0.99)}
-        return {"call": call, **names, "max_ms": 1e3 * taken[-1], "errors": errors}
+        told = ", ".join(f"{count} x {status}" for status, count in sorted(self.statuses.items()))
+        return {"call": call, **names, "max_ms": 1e3 * taken[-1], "errors": errors, "statuses": told}
 
 
 @dataclass

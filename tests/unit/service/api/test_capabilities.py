@@ -23,6 +23,8 @@ CALLS = {
     "configuration-changes": "change_campaign",
     "dry-runs": "record_measurements",
     "event-stream": "list_events",
+    "generations": "generate_compositions",
+    "keys": "create_key",
     "partial-batches": "record_measurements",
     "prior-data": "take_prior_data",
     "replays": "replay_proposal",

@@ -148,7 +148,7 @@ def campaign(land: Landscape, arm: str, seed: int, films: int) -> Run:
     """Play one loop."""
     loop = Campaign(land, arm, seed)
     drawn = replace_policy(loop.problem)
-    for answer in propose(drawn, None, Dataset.empty(12, 1), pending=[], count=FIRST, seed=seed):
+    for answer in propose(drawn, None, Dataset.empty(land.space.dimension, 1), pending=[], count=FIRST, seed=seed):
         loop.make(answer.film)
     won = dict[str, int]()
     while len(loop.films) < films:

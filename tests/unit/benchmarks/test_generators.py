@@ -4,9 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from benchmarks.decisions.data import DataAbsent
-from benchmarks.generators import loops, mpea
+from benchmarks.generators import films, loops, mpea
 from benchmarks.generators.tables import Table
 from benchmarks.generators.tables import mpea as published
 from models.catalog import ConditionalVAE, NeighbourJitter
@@ -51,7 +52,7 @@ def test_the_published_table_has_its_published_size():
     np.testing.assert_allclose(table.X.sum(axis=1), 1.0)
 
 
-def test_a_loop_with_generated_pools_keeps_the_rules_and_says_what_won():
+def small_landscape():
     space = loops.SearchSpace(
         elements=alloy_table.ELEMENTS,
         groups=(loops.GroupRule(name="light", elements=("Al", "Ti"), upper=0.4, max_present=1),),
@@ -61,7 +62,11 @@ def test_a_loop_with_generated_pools_keeps_the_rules_and_says_what_won():
         assert not [broken for x in X if (broken := space.violations(x))]
         return alloy_table.hardness(X)
 
-    land = loops.landscape(space, truth)
+    return loops.landscape(space, truth)
+
+
+def test_a_loop_with_generated_pools_keeps_the_rules_and_says_what_won():
+    land = small_landscape()
     assert land.best > land.goal
     model = ConditionalVAE(steps=30, width=16, latent=3, pool=2)
     runs = [loops.campaign(land, arm, 1, 2, model) for arm in ("uniform", "lattice", "mixed")]
@@ -72,3 +77,25 @@ def test_a_loop_with_generated_pools_keeps_the_rules_and_says_what_won():
     assert runs[0]["regret"][0] == runs[2]["regret"][0]
     rows = loops.table(runs, ["uniform", "lattice", "mixed"])
     assert [row["arm"] for row in rows] == ["uniform", "lattice", "mixed"]
+    gaps = loops.differences(runs, ["uniform", "lattice", "mixed"])
+    assert {gap["mixed less"] for gap in gaps} == {"uniform", "lattice"}
+
+
+def test_films_with_generated_starts_are_played_and_compared(monkeypatch):
+    monkeypatch.setattr(films, "MODEL", ConditionalVAE(steps=20, width=8, latent=2, pool=2))
+    land = small_landscape()
+    runs = [films.campaign(land, arm, 1, 4) for arm in ("lattice", "merged")]
+    for run in runs:
+        assert np.diff(run["regret"]).max() <= 0.0
+        assert sum(run["won"].values()) == 2
+    assert runs[0]["regret"][:2] == runs[1]["regret"][:2], "every arm begins with the same two films"
+    gaps = films.differences(runs, ["lattice", "merged"])
+    assert {(gap["arm"], gap["less"]) for gap in gaps} == {("merged", "lattice")}
+
+
+def test_paired_differences_are_those_of_scipy():
+    gap = np.array([-1.0, -0.5, 0.2, -0.7, 0.0])
+    told = loops.paired(gap)
+    assert told["p_t"] == f"{stats.ttest_rel(gap, np.zeros(5)).pvalue:.3f}"
+    assert told["p_sign"] == f"{stats.binomtest(3, 4).pvalue:.3f}"
+    assert loops.paired(np.zeros(3))["p_t"] == "-"

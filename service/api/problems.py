@@ -95,6 +95,7 @@ _MEANINGS = {
     401: "Nobody is known who asks: no key, or one that is good no longer",
     403: "The caller does not hold what the action needs",
     404: "There is no such thing",
+    408: "The body did not come in time",
     409: "The request contradicts what is recorded",
     412: "It has changed since the caller read it",
     413: "The body is too large",

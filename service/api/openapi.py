@@ -51,6 +51,8 @@ _NEEDED: dict[str, str] = {KEY: KEY_PATTERN, "If-Match": TAGS_PATTERN}
 """Headers whose absence has a problem of its own, so that for FastAPI they are optional, and what they look like."""
 _FOR_ALL = {name for name, scopes in OPERATIONS.items() if not scopes}
 """Operations that ask for no key."""
+_REFUSALS = ("401", "403", "421", "429")
+"""What a caller may be told at the gate."""
 _SECURITY = {
     "key": {"type": "http", "scheme": "bearer", "description": "A key, `flp_...`: `filmloop key create` makes one."},
     "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "Of a browser that was let in."},
@@ -93,6 +95,8 @@ def describe(openapi: dict[str, Any], bodies: Iterable[type[BaseModel]] = ()) ->
         responses = operation["responses"]
         if path.startswith("/v1/"):
             responses |= answers(*_problems(path, method, operation))
+        elif operation["operationId"] not in _FOR_ALL:
+            responses |= answers(*_REFUSALS)
         operation["responses"] = {status: responses[status] for status in sorted(responses, key=str)}
         _add_headers(operation)
         _add_security(operation)
@@ -116,13 +120,13 @@ def is_keyed(operation: dict[str, Any]) -> bool:
 
 def _problems(path: str, method: str, operation: dict[str, Any]) -> set[str]:
     """Statuses of what may go wrong with an operation, beside what its route itself declares."""
-    found = {"500", "503"} if operation["operationId"] in _FOR_ALL else {"401", "403", "421", "429", "500", "503"}
+    found = {"500", "503"} if operation["operationId"] in _FOR_ALL else {"500", "503", *_REFUSALS}
     if "{" in path:
         found.add("404")
     if operation.get("parameters"):
         found.add("422")
     if method != "get":
-        found |= {"400", "413", "415", "422"}
+        found |= {"400", "408", "413", "415", "422"}
     if is_keyed(operation):
         found.add("409")
     return found

@@ -96,7 +96,7 @@ def test_a_campaign_is_aborted(visit, demo, campaign):
     assert state(demo, campaign) == "aborted"
 
 
-def test_a_film_is_asked_for_put_first_and_cancelled(visit, demo, campaign):
+def test_a_film_is_asked_for_and_cancelled(visit, demo, campaign):
     seen = visit(f"/campaigns/{campaign}")
     expect(seen.page.locator("#part-queue li")).to_have_count(2)
     seen.press("Ask for a film")
@@ -115,12 +115,21 @@ def test_a_film_is_asked_for_put_first_and_cancelled(visit, demo, campaign):
     assert [(p["reason"], p["film"]["b"]["Pd"]) for p in wanted] == [("a hunch", 0.8)]
     first = demo.get(f"/v1/campaigns/{campaign}/proposals/next")["id"]
     assert first == wanted[0]["id"]
-    seen.page.locator("#part-queue li").nth(1).get_by_role("button", name="Make next").click()
-    seen.confirm("Make next")
-    assert demo.get(f"/v1/campaigns/{campaign}/proposals/next")["id"] != first
     seen.page.locator("#part-queue li", has_text="a hunch").get_by_role("button", name="Cancel").click()
     seen.confirm("Cancel")
     assert demo.get(f"/v1/proposals/{first}")["state"] == "cancelled"
+
+
+def test_a_film_is_put_first(visit, demo, campaign):
+    seen = visit(f"/campaigns/{campaign}")
+    expect(seen.page.locator("#part-queue li")).to_have_count(2)
+    demo.post(f"/v1/campaigns/{campaign}/actions", {"action": "pause"})  # no decision changes the queue meanwhile
+    expect(seen.page.locator("#part-standing .state")).to_have_text("paused")
+    seen.press("Make next")
+    seen.confirm("Make next")
+    ready = demo.get(f"/v1/campaigns/{campaign}/proposals?state=ready")["items"]
+    assert sorted(p["priority"] for p in ready) == [0, 1]
+    expect(seen.page.locator("#part-queue li").first).to_contain_text("wanted by a person")
 
 
 def test_what_came_of_an_overdue_film_is_said(visit, demo, campaign):

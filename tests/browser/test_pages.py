@@ -56,6 +56,8 @@ def walker(request, browser, demo):
 @pytest.mark.parametrize("address", addresses())
 def test_every_page_is_sound(walker, ids, address):
     look, seen = walker
+    if address in OF_OTHERS and look != "desktop-light":
+        pytest.skip("what a library draws is looked at once")
     seen.go(re.sub(r"\{(\w+)\}", lambda named: ids[named[1]], address))
     if address in OF_OTHERS:
         seen.page.locator("#swagger .opblock-tag, #redoc h1").first.wait_for()

@@ -12,6 +12,8 @@ from sqlalchemy.pool import NullPool
 
 AXE = Path(__file__).parent / "vendor/axe-core/axe.min.js"
 SERIOUS = {"serious", "critical"}
+TALLEST = 20_000
+"""Pixels up to which a page is kept as a whole."""
 OF_REDOC = "Incompatible types in allOf"
 """ReDoc's doubt about a schema that says of one field what is so only where another is given."""
 _numbers = itertools.count()
@@ -107,7 +109,8 @@ class Visit:
         """Keep a screenshot, if a folder for them is named."""
         if folder := os.environ.get("FILMLOOP_SCREENSHOTS"):
             Path(folder).mkdir(parents=True, exist_ok=True)
-            self.page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+            whole = self.page.evaluate("document.documentElement.scrollHeight") < TALLEST
+            self.page.screenshot(path=Path(folder) / f"{name}.png", full_page=whole)
 
     def close(self) -> None:
         """End the visit; nothing may have gone wrong on it."""

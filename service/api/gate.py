@@ -28,8 +28,8 @@ GUARDED = ("/v1/", "/metrics")
 """Where nobody gets anything without a key."""
 LETS_IN = "/v1/session"
 """Where a key is given for a cookie, and a cookie given back."""
-FOR_EVERYBODY = "/static/"
-"""Files that are the same for everybody: nobody is asked who asks, however many of them a page has."""
+FOR_EVERYBODY = ("/static/", "/healthz", "/readyz")
+"""What is the same for everybody: nobody is asked who asks, and whether the process lives is told without the record."""
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 BURST_S = 2.0
 """A caller that was silent for so long may send at once what it could have sent meanwhile."""
@@ -88,7 +88,7 @@ class Gate:
             return await ask(presented, at_once=at_once)
 
         state["again"] = again
-        if not self._callers.knows(presented):
+        if not self._callers.knows(presented):  # whoever guesses is slowed before the record is asked
             self._wrong.refuse_beyond(str((scope.get("client") or ("",))[0]))
         caller = state["caller"] = await again()
         if caller is not None:

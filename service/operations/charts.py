@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 from models.objective import Objective, Property
 from models.problem import Problem
 from service.store import campaigns, charts, datasets
-from service.store.charts import DevicePair, Standing
+from service.store.charts import DevicePair, FilmExtremes, Standing
 
 Array = NDArray[np.float64]
 
@@ -88,12 +89,12 @@ def progress(session: Session, campaign_id: str) -> Progress:
         unit = " x ".join(o.unit for o in problem.objectives)
         return Progress("", unit, True, stood, (), budget)
     sought = problem.objectives[0]
-    films = _history(session, campaign_id, sought)
+    films = _history(session, campaign_id, campaign.revision, sought)
     return Progress(sought.property, sought.unit, sought.direction == "maximise", stood, films, budget)
 
 
-def _history(session: Session, campaign_id: str, sought: Objective) -> tuple[FilmRead, ...]:
-    found = charts.film_extremes(session, campaign_id, sought.property)
+def _history(session: Session, campaign_id: str, revision: int, sought: Objective) -> tuple[FilmRead, ...]:
+    found = sorted(_extremes(session, campaign_id, revision, sought.property), key=lambda f: (f[1], f[0]))
     best = np.array([f.highest if sought.direction == "maximise" else f.lowest for f in found])
     so_far = sought.to_maximised(np.maximum.accumulate(sought.to_maximised(best))) if len(best) else best
     return tuple(
@@ -101,10 +102,48 @@ def _history(session: Session, campaign_id: str, sought: Objective) -> tuple[Fil
     )
 
 
+_EXTREMES: dict[tuple[str, str], tuple[int, dict[str, FilmExtremes]]] = {}
+"""By campaign and property: the revision up to which readings were looked at, and what was found by film."""
+_CLOUDS: dict[tuple[str, str, int, int, tuple[str, ...]], Cloud] = {}
+"""By campaign, property, revision, size and elements: what counts at a revision never changes."""
+_MOST_KEPT = 64
+
+
+def _extremes(session: Session, campaign_id: str, revision: int, name: str) -> list[FilmExtremes]:
+    """Every film's extremes at a revision. While readings are only added, only new ones are looked at."""
+    known, films = _EXTREMES.get((campaign_id, name), (-1, {}))
+    if known > revision or charts.took_back(session, campaign_id, known, revision):
+        known, films = -1, {}
+    if known < revision:
+        films = dict(films)
+        for new in charts.film_extremes(session, campaign_id, name, known, revision):
+            old = films.get(new.film_id, new)
+            first, low, high = old.first_revision, min(old.lowest, new.lowest), max(old.highest, new.highest)
+            films[new.film_id] = FilmExtremes(new.film_id, first, low, high)
+        _keep(_EXTREMES, (campaign_id, name), (revision, films))
+    return list(films.values())
+
+
+def _keep(kept: dict[Any, Any], key: object, value: object) -> None:
+    """Remember something, and forget what was remembered first if that is too much."""
+    if len(kept) >= _MOST_KEPT:
+        kept.pop(next(iter(kept)), None)
+    kept[key] = value
+
+
 def cloud(session: Session, campaign_id: str, problem: Problem, sought: Property, most: int = MOST_DEVICES) -> Cloud:
     """Devices with a reading of a property, at most `most`: the extremes and an even share of the others."""
+    key = campaign_id, sought.property, campaigns.get(session, campaign_id).revision, most, problem.space.elements
+    known = _CLOUDS.get(key)
+    if known is None:
+        known = _cloud(session, campaign_id, problem, sought, most)
+        _keep(_CLOUDS, key, known)
+    return known
+
+
+def _cloud(session: Session, campaign_id: str, problem: Problem, sought: Property, most: int) -> Cloud:
     found, of = charts.device_values(session, campaign_id, sought.property, most)
-    made_of = charts.made_of(session, {f.film_id for f in found})
+    made_of = charts.made_of(session, [(f.film_id, f.device) for f in found])
     points = [made_of[f.film_id, f.device] for f in found]
     fractions = [[x.get(e, 0.0) for e in problem.space.elements] for x in points]
     return Cloud(

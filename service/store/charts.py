@@ -3,12 +3,19 @@
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, asc, desc, func, or_, select
+from sqlalchemy import ColumnElement, asc, desc, exists, func, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from service.store import compositions, retractions
-from service.store.tables import CompositionReadingRow, DecisionRow, FilmRow, MeasurementRow, ModelVersionRow
+from service.store.tables import (
+    CompositionReadingRow,
+    DecisionRow,
+    FilmRow,
+    MeasurementRow,
+    ModelVersionRow,
+    RevisionRow,
+)
 
 
 class Standing(NamedTuple):
@@ -21,11 +28,11 @@ class Standing(NamedTuple):
 
 
 class FilmExtremes(NamedTuple):
-    """A film's readings of one property, from the first to the last revision in which one came."""
+    """A film's readings of one property."""
 
     film_id: str
     first_revision: int
-    readings: int
+    """At which one came first."""
     lowest: float
     highest: float
 
@@ -51,17 +58,22 @@ def standings(session: Session, campaign_id: str) -> Sequence[Standing]:
     return [Standing(*found) for found in session.execute(query)]
 
 
-def film_extremes(session: Session, campaign_id: str, name: str) -> Sequence[FilmExtremes]:
-    """Lowest and highest reading that counts of each film, in the order in which films were first read."""
+def film_extremes(session: Session, campaign_id: str, name: str, after: int, until: int) -> Sequence[FilmExtremes]:
+    """Lowest and highest of each film's readings that count, of those from after one revision until another."""
     row, first = MeasurementRow, func.min(MeasurementRow.revision)
     query = (
-        select(row.film_id, first, func.count(), func.min(row.value), func.max(row.value))
-        .where(*_read(campaign_id, name))
+        select(row.film_id, first, func.min(row.value), func.max(row.value))
+        .where(*_read(campaign_id, name), row.revision > after, row.revision <= until)
         .group_by(row.film_id)
-        .order_by(first, row.film_id)
     )
-    found = session.execute(query)
-    return [FilmExtremes(str(row[0]), row[1], row[2], _real(row[3]), _real(row[4])) for row in found]
+    return [FilmExtremes(str(r[0]), r[1], _real(r[2]), _real(r[3])) for r in session.execute(query)]
+
+
+def took_back(session: Session, campaign_id: str, after: int, until: int) -> bool:
+    """Whether readings of before ceased to count, or count again, from after one revision until another."""
+    row = RevisionRow
+    changes = (row.number > after) & (row.number <= until) & row.cause.in_(("retraction", "reversal"))
+    return session.execute(select(exists().where(row.campaign_id == campaign_id, changes))).scalar_one()
 
 
 def device_values(session: Session, campaign_id: str, name: str, most: int) -> tuple[Sequence[DeviceValue], int]:
@@ -92,12 +104,13 @@ def device_values(session: Session, campaign_id: str, name: str, most: int) -> t
     return [DeviceValue(*row[:4]) for row in found], int(found[0].total) if found else 0
 
 
-def made_of(session: Session, film_ids: Collection[str]) -> dict[tuple[str, int], dict[str, float]]:
-    """What each device of films is made of, as well as that is known now."""
+def made_of(session: Session, devices: Collection[tuple[str, int]]) -> dict[tuple[str, int], dict[str, float]]:
+    """What devices of films are made of, as well as that is known now."""
     row = CompositionReadingRow
     query = (
         select(row.film_id, row.device, row.composition)
-        .where(row.film_id.in_(film_ids), retractions.composition_counts_now())
+        .where(row.film_id.in_({film_id for film_id, _ in devices}), tuple_(row.film_id, row.device).in_(devices))
+        .where(retractions.composition_counts_now())
         # Later knowledge counts before earlier of its kind: the last one stays.
         .order_by(compositions.weight(), row.revision)
     )

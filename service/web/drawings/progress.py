@@ -77,7 +77,9 @@ def _read(plot: Plot, found: Progress, unit: str, t: Words) -> None:
         film = found.films[k]
         words = f"{t('progress.film', n=int(k) + 1)}\n{t('progress.best_reading')} {significant(film.best, 4)} {unit}"
         plot.dot((float(order[k]), film.best), words, kind="ring s2", link=f"/films/{film.film_id}")
-    plot.steps([(float(order[k]), f.best_so_far) for k, f in enumerate(found.films)], "line thin s2")
+    so_far = [f.best_so_far for f in found.films]
+    corners = [k for k in range(len(so_far)) if k in (0, len(so_far) - 1) or so_far[k] != so_far[k - 1]]
+    plot.steps([(float(order[k]), so_far[k]) for k in corners], "line thin s2")
     plot.key(dot_sign("ring s2"), t("progress.best_reading_of_film"))
     plot.key(line_sign("line thin s2"), t("progress.best_reading_so_far"))
 

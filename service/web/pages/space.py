@@ -57,16 +57,12 @@ class Chosen:
 def show_space(
     request: Request, campaign_id: CampaignId, sessions: SessionsDependency, asked: Annotated[Asked, Query()]
 ) -> Response:
-    """The page: what to show, and all elements side by side. The triangle follows: a model may have to be loaded."""
-    t = words_of(request)
+    """The page: what to show. The drawings follow by themselves: a model may have to be loaded."""
     with sessions() as session:
         campaign = campaigns.get(session, campaign_id)
         problem = charts.problem_of(session, campaign_id)
         chosen = _chosen(session, campaign_id, problem, asked)
-        cloud = _cloud(session, campaign_id, problem, chosen.property)
-        numbers = charts.film_numbers(session, campaign_id, sorted(set(cloud.film)))
         model = _model(session, campaign_id)
-    many = problem.space.dimension > VARYING
     return render(
         request,
         "space.html",
@@ -80,8 +76,21 @@ def show_space(
         has_model=model is not None,
         few=problem.space.dimension < VARYING,
         query=str(request.url.query),
-        beside=parallel(cloud, problem, numbers, t) if many else None,
+        many=problem.space.dimension > VARYING,
     )
+
+
+@router.get("/campaigns/{campaign_id}/space/elements")
+def show_elements(
+    request: Request, campaign_id: CampaignId, sessions: SessionsDependency, asked: Annotated[Asked, Query()]
+) -> Response:
+    """All elements side by side."""
+    with sessions() as session:
+        problem = charts.problem_of(session, campaign_id)
+        chosen = _chosen(session, campaign_id, problem, asked)
+        cloud = _cloud(session, campaign_id, problem, chosen.property)
+        numbers = charts.film_numbers(session, campaign_id, sorted(set(cloud.film)))
+    return render(request, "space/elements.html", drawn=parallel(cloud, problem, numbers, words_of(request)))
 
 
 @router.get("/campaigns/{campaign_id}/space/triangle")

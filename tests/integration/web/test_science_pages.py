@@ -11,7 +11,7 @@ import pytest
 
 from service.simulation.campaign import fe_ga_pd_problem
 from service.simulation.wafer import Wafer
-from service.store import jobs
+from service.store import charts, jobs
 from tests.integration.conftest import reading
 from workers.decide import run
 
@@ -168,6 +168,7 @@ def test_a_campaign_on_the_wafer_is_drawn_as_it_is(api, sessions, settings, look
     check_progress(campaign, look)
     check_film(campaign, look, proposal)
     check_model(campaign, look)
+    check_retraction(campaign, look)
     for path in ("space", "space/triangle", "model", ""):
         assert re.search(r"[\u3040-\u30ff]", look(f"/campaigns/{campaign.id}/{path}".rstrip("/"), "ja").html)
     assert look(f"/campaigns/{campaign.id}/pareto").drawings == []
@@ -226,6 +227,21 @@ def check_progress(campaign, look):
     history = campaign.get(f"/v1/campaigns/{campaign.id}/stop-advice")["history"]
     last = [h for h in history if h["films"] == 3][-1]
     assert numbers(rows[-1][1])[0] == pytest.approx(last["best_mean"], abs=0.06)
+
+
+def check_retraction(campaign, look):
+    """What was kept of earlier revisions does not outlive a retraction; its reversal brings it back."""
+    before = {m.get("href") for m, _ in titles(look(f"/campaigns/{campaign.id}").drawing("progress"))}
+    body = {"film_id": campaign.films[0], "reason": "wrong target"}
+    taken = campaign.api.post(f"/v1/campaigns/{campaign.id}/retractions", json=body)
+    assert taken.status_code == 201, taken.text
+    after = {m.get("href") for m, _ in titles(look(f"/campaigns/{campaign.id}").drawing("progress"))}
+    assert before - after == {f"/films/{campaign.films[0]}"}
+    shown = titles(look(f"/campaigns/{campaign.id}/space/triangle").drawing("ternary"))
+    assert not any(m.get("href") == f"/films/{campaign.films[0]}" for m, _ in shown)
+    back = campaign.api.post(f"/v1/retractions/{taken.json()['id']}/reversal", json={"reason": "it was right"})
+    assert back.status_code < 300, back.text
+    assert before == {m.get("href") for m, _ in titles(look(f"/campaigns/{campaign.id}").drawing("progress"))}
 
 
 def living(campaign, film):
@@ -299,8 +315,8 @@ def test_two_objectives_are_drawn_against_each_other(api, sessions, settings, lo
     frame = "".join(section.drawing("ternary").itertext())
     assert all(f"{e} (at.%)" in frame for e in ("Fe", "Ga", "Pt"))
     assert "Pd 10.0 at.%" in frame
-    space = look(f"/campaigns/{campaign.id}/space?e=Fe&e=Ga&e=Pt&h=Pd:10")
-    strands = space.marks("strand")
+    assert "space/elements?" in look(f"/campaigns/{campaign.id}/space?e=Fe&e=Ga&e=Pt&h=Pd:10").html
+    strands = look(f"/campaigns/{campaign.id}/space/elements").marks("strand")
     assert len(strands) == 6
     assert all(len(re.findall(r"L", s.get("d"))) == 4 for s in strands)  # four elements and the property
     assert "No composition" in look(f"/campaigns/{campaign.id}/space/triangle?h=Pt:100&h=Pd:100").html
@@ -343,3 +359,21 @@ def test_what_is_not_there_is_a_page_that_says_so(api, path):
     answer: httpx.Response = api.get(path, headers={"Accept": "text/html"})
     assert answer.status_code == 404
     assert "text/html" in answer.headers["content-type"]
+
+
+def test_the_extremes_of_very_many_devices_are_kept(api, sessions, settings):
+    campaign = Campaign(api, sessions, settings, ON_WAFER, wafer_truth)
+    values = []
+    for _ in range(3):
+        campaign.decide()
+        campaign.make()
+        values += [wafer_truth(d["as_made"])["magnetisation"][1] for d in living(campaign, campaign.films[-1])]
+    with sessions() as session:
+        found, of = charts.device_values(session, campaign.id, "magnetisation", 8)
+        both, of_both = charts.device_pairs(session, campaign.id, ("magnetisation", "magnetisation"), 8)
+    kept = [f.value for f in found]
+    assert of == of_both == 15
+    assert len(kept) <= 8
+    assert sorted(kept)[-2:] == pytest.approx(sorted(values)[-2:])
+    assert sorted(kept)[:2] == pytest.approx(sorted(values)[:2])
+    assert {min(values), max(values)} <= {pair.first for pair in both}

@@ -29,7 +29,7 @@ GUARDED = ("/v1/", "/metrics")
 LETS_IN = "/v1/session"
 """Where a key is given for a cookie, and a cookie given back."""
 FOR_EVERYBODY = ("/static/", "/healthz", "/readyz")
-"""What is the same for everybody: nobody is asked who asks, and whether the process lives is told without the record."""
+"""What is the same for everybody: nobody is asked who asks. Whether the process lives is told without the record."""
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 BURST_S = 2.0
 """A caller that was silent for so long may send at once what it could have sent meanwhile."""

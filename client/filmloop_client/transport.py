@@ -199,8 +199,9 @@ class Transport:
             error = from_response(answer)
             error.retry_after_s = retry_after(answer)
             return error
+        within = f" within {self.patience:g} s" if self.patience else ""
         return Unreachable(
-            f"no answer from {request.url.copy_with(path='/', query=None)} within {self.patience:g} s",
+            f"no answer from {request.url.copy_with(path='/', query=None)}{within}",
             detail=_reason(answer),
         )
 

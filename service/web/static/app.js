@@ -24,20 +24,29 @@ function tell(root = document) {
   }
 }
 
-/* One stream per campaign page; a burst of events is one refresh of its parts. */
+/* One stream per campaign page; a burst of events is one refresh of its parts, and nobody refreshes what is not seen. */
+const SOON_MS = 300;
+const APART_MS = 1000;
+
 function follow(root) {
-  const campaign = root.dataset.live;
   const mark = document.getElementById("live");
   let waiting = null;
-  const changed = () => { waiting = null; document.body.dispatchEvent(new CustomEvent("campaign-changed")); };
-  const stream = new EventSource(`/v1/campaigns/${campaign}/events?after=${root.dataset.after}`);
+  let last = 0;
+  const changed = () => {
+    waiting = null;
+    if (document.hidden) { last = -1; return; }
+    last = Date.now();
+    document.body.dispatchEvent(new CustomEvent("campaign-changed"));
+  };
+  const stream = new EventSource(`/v1/campaigns/${root.dataset.live}/events?after=${root.dataset.after}`);
   const show = (on) => { if (mark) { mark.className = `live ${on ? "on" : "off"}`; mark.textContent = on ? words.live : words.lost; } };
   stream.onopen = () => show(true);
   stream.onerror = () => show(false);
   stream.onmessage = (message) => {
     document.body.dispatchEvent(new CustomEvent("campaign-event", { detail: JSON.parse(message.data) }));
-    waiting ??= setTimeout(changed, 300);
+    waiting ??= setTimeout(changed, Math.max(SOON_MS, last + APART_MS - Date.now()));
   };
+  document.addEventListener("visibilitychange", () => { if (!document.hidden && last === -1) changed(); });
   addEventListener("pagehide", () => stream.close());
 }
 

@@ -31,6 +31,15 @@ document.addEventListener("change", (event) => {
   }
 });
 
+/* Rows that were chosen stay until something is done with them. */
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (event.detail.elt.id === "readings" && chosen().length) event.preventDefault();
+});
+document.addEventListener("api-done", () => {
+  for (const box of document.querySelectorAll("[data-reading]:checked")) box.checked = false;
+  document.getElementById("retract-chosen").disabled = true;
+});
+
 function row(number, faults) {
   const item = document.createElement("li");
   const where = document.createElement("b");

@@ -92,6 +92,10 @@ async function submitted(form, say, words) {
   try {
     const answer = await send(method, address, body, key, etags.has(form) ? { "If-Match": etags.get(form) } : {});
     const told = answer.status === 204 ? {} : await answer.json();
+    if (answer.status === 401 && location.pathname !== "/login") {  // the session is over
+      location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+      return;
+    }
     if (!answer.ok) { keys.delete(form); showErrors(form, told, words); return; }
     keys.delete(form);
     form.querySelector(".errors")?.replaceChildren();

@@ -48,8 +48,9 @@ class Callers:
         return await self._of("cookie " + _hash(presented), presented, keys.caller_in, at_once=at_once)
 
     def knows(self, presented: str) -> bool:
-        """Whether a key was good a few seconds ago."""
-        return "key " + _hash(presented) in self._known
+        """Whether a key or a cookie was good a few seconds ago."""
+        hashed = _hash(presented)
+        return f"key {hashed}" in self._known or f"cookie {hashed}" in self._known
 
     def forget_if_granted(self, caller: Caller) -> None:
         """Ask anew what a caller may see, who was granted something a moment ago."""

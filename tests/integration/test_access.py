@@ -15,7 +15,7 @@ import pytest
 from fastapi import APIRouter
 from sqlalchemy import URL
 
-from service.api import openapi
+from service.api import gate, openapi
 from service.api.access import ANY_KEY, ANYBODY, OPERATIONS, UndeclaredOperation, check
 from service.app import create_app
 from service.operations import keys
@@ -39,7 +39,7 @@ WITHOUT_CAMPAIGN = {
     "list_campaigns": 200,
     "create_campaign": 201,
     "import_campaign": 409,
-    "open_session": 201,
+    "open_session": 401,
     "read_session": 200,
     "close_session": 204,
     "create_key": 403,
@@ -50,14 +50,17 @@ WITHOUT_CAMPAIGN = {
     "list_audit": 403,
 }
 """Calls that lead to no campaign, and what a key of another campaign is answered."""
+NOT_SENT_AGAIN = {"authorization", "content-length", "cookie", "host"}
+"""Headers that are made anew."""
 _numbers = itertools.count()
 
 
 class Walked:
     """A lab that belongs to somebody, a request for each call, and strangers."""
 
-    def __init__(self, client: httpx.Client, sessions: Sessions, settings: Settings) -> None:
+    def __init__(self, client: httpx.Client, stranger: httpx.Client, sessions: Sessions, settings: Settings) -> None:
         lab = walk(client, sessions, settings)
+        self.stranger_client = stranger
         self.address, self.sessions, self.lab = str(client.base_url), sessions, Lab(sessions)
         self.requests: dict[str, httpx.Request] = {}
         for said, response in lab.answered:
@@ -81,12 +84,13 @@ class Walked:
     def ask(self, name: str, key: str | None, **changed: Any) -> httpx.Response:
         """The call as its owner sent it, under another key; as a new request."""
         known = self.requests[name]
-        headers = {k: v for k, v in known.headers.items() if k not in {"authorization", "host", "cookie"}}
+        headers = {k: v for k, v in known.headers.items() if k not in NOT_SENT_AGAIN}
         headers |= {"idempotency-key": f"stranger-{next(_numbers)}"} if "idempotency-key" in headers else {}
         headers |= {} if key is None else {"authorization": f"Bearer {key}"}
         url = changed.pop("url", str(known.url))
         given = {"content": known.content, "headers": headers} | changed
-        answer = httpx.request(known.method, url, timeout=30, **given)
+        self.stranger_client.cookies.clear()
+        answer = self.stranger_client.request(known.method, url, **given)
         check_declared(answer)
         return answer
 
@@ -96,8 +100,10 @@ def walked(server_url: URL, template: str, tmp_path_factory: pytest.TempPathFact
     with contextmanager(_database)(server_url, template) as url:
         engine = make_engine(url, pool_size=20)
         settings = Settings(database=DatabaseSettings(url=url), data_dir=tmp_path_factory.mktemp("access"))
-        with serving(create_app(settings)) as client:
-            yield Walked(client, make_sessions(engine), settings)
+        with pytest.MonkeyPatch.context() as patch, serving(create_app(settings)) as client:
+            patch.setattr(gate.Rate, "refuse_beyond", lambda rate, who: None)  # here is more than anybody may send
+            with httpx.Client(timeout=30) as stranger:
+                yield Walked(client, stranger, make_sessions(engine), settings)
         engine.dispose()
 
 
@@ -138,7 +144,7 @@ def written(walked: Walked) -> dict[str, int]:
 @pytest.mark.parametrize("name", GUARDED)
 def test_nobody_gets_nothing(walked, name):
     before = written(walked)
-    for key in (None, "flp_testtest_" + 43 * "u", "flp_nobody00_" + 43 * "t", "flp_testtest", "", "\x7f"):
+    for key in (None, "flp_testtest_" + 43 * "u", "flp_nobody00_" + 43 * "t", "flp_testtest", "x"):
         answer = walked.ask(name, key)
         assert (answer.status_code, answer.json()["type"]) == (401, "urn:filmloop:problem:unauthenticated")
         assert answer.headers["WWW-Authenticate"].startswith("Bearer")
@@ -173,18 +179,12 @@ def test_what_is_of_another_campaign_is_not_there(walked, name):
 def test_what_is_of_no_campaign_tells_nothing_of_others(walked, name):
     answer = walked.ask(name, walked.stranger)
     assert answer.status_code == WITHOUT_CAMPAIGN[name], answer.text
-    if name != "import_campaign":  # the archive names its own campaign
-        ours = {walked.campaign, answer.json().get("id")} if answer.content and answer.text[0] == "{" else set()
-        assert set(re.findall(r"\bcmp_[0-9a-z]{26}\b", answer.text)) <= ours
-    if name == "list_campaigns":
-        assert {c["id"] for c in answer.json()["items"]} <= {walked.campaign, *made_by_strangers(walked)}
-
-
-def made_by_strangers(walked: Walked) -> set[str]:
+    if name == "import_campaign":  # the archive names its own campaign
+        return
     with walked.sessions() as session:
-        caller = keys.caller_of(session, walked.stranger)
-        session.rollback()
-    return set(caller.campaigns)
+        granted = keys.caller_of(session, walked.stranger).campaigns
+    assert walked.campaign in granted
+    assert set(re.findall(r"\bcmp_[0-9a-z]{26}\b", answer.text)) <= granted
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if BY_NAME[n][1] != "get"])

@@ -11,12 +11,14 @@ import pytest
 
 from benchmarks.faults.killed_api import body
 from benchmarks.faults.loop import Loop, record
+from benchmarks.keys import KEY, admit
 from service.app import create_app
 from service.embedded import start_postgres
 from service.operations.decisions import ModelRecord, load_artifact, publish_decision, store_artifact
 from service.operations.refill import request_decision
 from service.settings import DatabaseSettings, Settings
 from service.store.schema import upgrade
+from service.supervisor.key_file import keep_key, read_key
 from tests.integration.conftest import serving
 
 PAGE = Path(__file__).parents[2] / "docs" / "operating.md"
@@ -42,6 +44,8 @@ def run(block: str, **given: object) -> None:
 def fill(url: str, data_dir: Path) -> str:
     """A campaign with a film, readings, a decision with a model, and a robot that holds a film."""
     upgrade(url)
+    admit(url)
+    keep_key(data_dir, KEY)
     with record(url) as sessions, serving(create_app(settings_of(url, data_dir))) as client:
         loop = Loop(sessions)
         campaign, film = loop.made()
@@ -91,6 +95,7 @@ def test_what_was_backed_up_is_restored_as_it_was(tmp_path):
     run(RESTORE, FILMLOOP_DATA_DIR=anew, BACKUP=backup)
     with start_postgres(anew, durable=False) as server:
         assert all_there_is(server.url, anew, campaign) == before
+    assert read_key(anew) == KEY
     (model,) = before["/model-versions"]["items"]
     assert load_artifact(anew / "artifacts", model["artifact"]["sha256"]) == MODEL
     assert len({str(before[f"/dataset?revision={revision}"]["snapshot_hash"]) for revision in range(4)}) == 4

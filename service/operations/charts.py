@@ -18,8 +18,8 @@ Array = NDArray[np.float64]
 
 MOST_DEVICES = 800
 """Devices that a picture shows at most; extremes come first."""
-MOST_READINGS = 20_000
-"""Readings of one film that are looked at."""
+MOST_READINGS = 20
+"""Readings of one property at one device of a film that are shown at most."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ def pairs(
 
 
 def film_readings(session: Session, film_id: str) -> list[Reading]:
-    """Every reading of a film that counts."""
+    """Readings of a film that count; of very many at one device the extremes and an even share."""
     return [Reading(*row) for row in charts.film_readings(session, film_id, MOST_READINGS)]
 
 

@@ -118,15 +118,26 @@ def made_of(session: Session, devices: Collection[tuple[str, int]]) -> dict[tupl
 
 
 def film_readings(session: Session, film_id: str, most: int) -> Sequence[Any]:
-    """Device, property, value, status, uncertainty, time of a film's readings that count, at most `most`."""
+    """Device, property, value, status, uncertainty, time of a film's readings that count.
+
+    Where a device has more than `most` of a property: the lowest, the highest, and an even share of the others.
+    """
     row = MeasurementRow
-    query = (
+    alike = (row.device, row.property)
+    each = (
         select(row.device, row.property, row.value, row.status, row.std_uncertainty, row.measured_at)
+        .add_columns(
+            func.row_number().over(partition_by=alike, order_by=(row.value, row.uid)).label("number"),
+            func.count().over(partition_by=alike).label("total"),
+        )
         .where(row.film_id == film_id, retractions.counts_now())
-        .order_by(row.device, row.property, row.measured_at, row.uid)
-        .limit(most)
+        .subquery()
     )
-    return session.execute(query).all()
+    c = each.c
+    outermost = c.number.in_((1, c.total))
+    kept = or_(c.total <= most, outermost, func.mod(c.number, func.greatest(1, c.total / (most - 2) + 1)) == 0)
+    query = select(c.device, c.property, c.value, c.status, c.std_uncertainty, c.measured_at).where(kept)
+    return session.execute(query.order_by(c.device, c.property, c.measured_at, c.number)).all()
 
 
 def film_numbers(session: Session, campaign_id: str, film_ids: Collection[str]) -> dict[str, int]:

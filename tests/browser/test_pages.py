@@ -17,6 +17,7 @@ PARTS = {
     "/favicon.ico",
     "/new/check",
     "/campaigns/{campaign_id}/parts",
+    "/campaigns/{campaign_id}/space/elements",
     "/campaigns/{campaign_id}/space/triangle",
     "/films/{film_id}/replays",
     "/films/{film_id}/spectra",

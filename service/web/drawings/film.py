@@ -235,11 +235,17 @@ def predicted_and_read(story: FilmStory, sought: Property, t: Words) -> Figure |
         plot.dot((positions[r.device], r.value or 0.0), _reading_words(r, sought, t), kind="dot s2", radius=4.2)
     if values:
         plot.key(dot_sign("dot s2"), t("film.read"))
-    caption = t("film.caption.predicted" if expected is not None else "film.caption.read_only")
+    caption = t("film.caption.predicted" if expected is not None else "film.caption.read_only") + _thinned(story, t)
     table = _reading_table(sought, expected, values, t)
     return Figure(
         plot.drawn(f"{_spoken(sought.property)}: {t('film.expected_and_read')}", caption), caption, table, wide=True
     )
+
+
+def _thinned(story: FilmStory, t: Words) -> str:
+    """Says so where not every reading is shown."""
+    shown, of = sum(r.value is not None for r in story.readings), sum(d.readings for d in story.film.devices)
+    return f" {t('film.caption.thinned', shown=shown, of=of)}" if shown < of else ""
 
 
 def _spoken(name: str) -> str:

@@ -140,7 +140,8 @@ def ternary(scene: Scene, t: Words) -> Figure:
         parts.append(group(_filled(cut, values, bands), clip_path=f"url(#{clip})"))
     parts.append(element("path", d=rim, class_="rim"))
     if values is not None:
-        parts.append(group(_hits(scene, inside, t)))
+        # Hidden from screen readers, which would read out hundreds of cells before anything else.
+        parts.append(group(_hits(scene, inside, t), aria_hidden="true"))
     parts += [group(_films(scene)), group(_devices(scene, bands, t)), *_best(scene, t)]
     if bands is not None:
         name = _name(scene, t)

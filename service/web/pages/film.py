@@ -35,7 +35,7 @@ def show_film(request: Request, film_id: FilmId, sessions: SessionsDependency) -
         "film.html",
         campaign=campaign,
         tabs=CAMPAIGN_TABS,
-        tab="film",
+        tab="films",
         story=story,
         charts=[c for c in charts if c is not None],
         pairs=drawn.pair_scores(story, t),

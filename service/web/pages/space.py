@@ -110,7 +110,8 @@ def show_triangle(
     if model is not None and model.problem.space == problem.space and len(chosen.cut.rim) > 2:
         found = sections.section(settings.artifacts_dir, model, chosen.cut.lattice(), chosen.process, chosen.property)
     scene = Scene(chosen.cut, cloud, found, chosen.shown, films, best, numbers)
-    drawn = ternary(scene, words_of(request)) if len(chosen.cut.rim) > 2 else None
+    there = len(chosen.cut.rim) > 2 and problem.space.dimension >= VARYING
+    drawn = ternary(scene, words_of(request)) if there else None
     return render(request, "space/triangle.html", drawn=drawn)
 
 

@@ -377,3 +377,23 @@ def test_the_extremes_of_very_many_devices_are_kept(api, sessions, settings):
     assert sorted(kept)[-2:] == pytest.approx(sorted(values)[-2:])
     assert sorted(kept)[:2] == pytest.approx(sorted(values)[:2])
     assert {min(values), max(values)} <= {pair.first for pair in both}
+
+
+def test_of_a_device_that_was_read_very_often_the_extremes_are_shown(api, sessions, settings, look):
+    campaign = Campaign(api, sessions, settings, ON_WAFER, wafer_truth)
+    campaign.decide()
+    campaign.make()
+    (film,) = campaign.films
+    values = np.random.default_rng(0).normal(5.0, 0.2, 90)
+    rows = [reading(film, 2, property="magnetisation", unit="V", value=float(v)) for v in values]
+    assert campaign.api.measure(campaign.id, rows).status_code == 201
+    with sessions() as session:
+        found = [r.value for r in charts.film_readings(session, film, 20) if r.device == 2]
+        others = [r for r in charts.film_readings(session, film, 20) if r.device != 2]
+    assert 10 <= len(found) <= 20
+    assert len(others) == 4
+    assert {values.min(), values.max()} <= {
+        *found,
+        wafer_truth(living(campaign, film)[2]["as_made"])["magnetisation"][1],
+    }
+    assert "of 95 readings" in look(f"/films/{film}").html

@@ -252,8 +252,8 @@ def _run(  # noqa: PLR0917 - called once, above
     machines.says("record", "serving")
     facts = json.loads(re.findall(r"serving (.*)", machines.said("record"))[0])
     settings = _settings(facts, folder)
-    migrate = net.on("keeper", programs.migrate_command())
-    subprocess.run(migrate, env=os.environ | settings, cwd=ROOT, check=True, capture_output=True)
+    migrate = net.on("keeper", [sys.executable, "-m", "service.cli", "migrate"])
+    subprocess.run(migrate, env=os.environ | settings, cwd=ROOT, check=True)
     settings |= _admitted(facts["database"])
     for host in ("api1", "api2"):
         listen = ["--host", here[host], "--port", str(API_PORT), "--no-access-log"]

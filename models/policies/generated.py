@@ -162,10 +162,10 @@ def _exactly(anchors: Array, structure: FilmStructure, s: Array, rng: np.random.
     Direction, device and length are drawn; one in `1 / FLAT` is as short as the rules allow.
     """
     films = _along(np.repeat(anchors, TRIED, axis=0), structure, s, rng).reshape(len(anchors), TRIED, -1)
-    good: NDArray[np.bool_] = np.isfinite(films).all(axis=2)
+    good = np.asarray(np.isfinite(films).all(axis=2))
     first = films[np.arange(len(anchors)), good.argmax(axis=1)]
     near = through(anchors, structure, structure.region.sample(len(anchors), rng, STEPS), s, rng)
-    return np.where(good.any(axis=1)[:, None], first, near)
+    return np.where(good.any(axis=1, keepdims=True), first, near)
 
 
 def _along(anchors: Array, structure: FilmStructure, s: Array, rng: np.random.Generator) -> Array:

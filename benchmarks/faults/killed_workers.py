@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
@@ -14,9 +15,9 @@ from sqlalchemy.orm import Session
 from benchmarks.faults.found import Found
 from benchmarks.faults.hands import PHASES, Hands, Order, hands
 from benchmarks.faults.loop import Loop, record
+from service.api.schemas.measurements import MeasurementCreate
 from service.operations import measurements
 from service.operations.decisions import abandon_decisions, sweep
-from service.operations.measurements import Reading
 from service.store import jobs
 from service.store.tables import EventRow, JobRow, ProposalRow
 
@@ -43,8 +44,11 @@ def measured(loop: Loop, rng: random.Random) -> str:
 
 def more_data(loop: Loop, campaign_id: str, film_id: str, rng: random.Random) -> None:
     """A batch of readings of every device of a film."""
+    about: dict[str, Any] = {"film_id": film_id, "property": loop.PROPERTY, "unit": loop.UNIT}
     rows = [
-        Reading(film_id, loop.PROPERTY, loop.UNIT, datetime.now(UTC), device=k, value=rng.gauss(100.0 + 10 * k, 3.0))
+        MeasurementCreate(
+            **about, measured_at=datetime.now(UTC).isoformat(), device=k, value=rng.gauss(100.0 + 10 * k, 3.0)
+        )
         for k in range(loop.DEVICES)
     ]
     with loop.sessions.begin() as session:

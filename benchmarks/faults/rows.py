@@ -228,7 +228,7 @@ PLANS: dict[int, Plan] = {
     ),
     11: Plan(
         "data that no model likes",
-        "one reading, equal ones, duplicates, contradictions, outliers of 10^6 sd, 1e308, 5e-324, dead devices",
+        "one reading, equal ones, duplicates, contradictions, outliers of 10^6 sd, 1e100, 5e-324, dead devices",
         _poisoned(3),
         {"plain algebra": _poisoned(1, "lets_failures_through")},
     ),

@@ -97,7 +97,7 @@ def device_values(session: Session, campaign_id: str, name: str, most: int) -> t
         total.label("total"),
     ).subquery()
     c, extreme = ranked.c, most // 4
-    step = func.greatest(1, c.total / (most - 2 * extreme) + 1)
+    step = func.greatest(1, c.total // (most - 2 * extreme) + 1)
     few, even = c.total <= most, func.mod(c.number, step) == 0
     kept = or_(few, c.from_top <= extreme, c.from_bottom <= extreme, even)
     found = session.execute(select(c.film_id, c.device, c.value, c.readings, c.total).where(kept)).all()
@@ -135,7 +135,7 @@ def film_readings(session: Session, film_id: str, most: int) -> Sequence[Any]:
     )
     c = each.c
     outermost = c.number.in_((1, c.total))
-    kept = or_(c.total <= most, outermost, func.mod(c.number, func.greatest(1, c.total / (most - 2) + 1)) == 0)
+    kept = or_(c.total <= most, outermost, func.mod(c.number, func.greatest(1, c.total // (most - 2) + 1)) == 0)
     query = select(c.device, c.property, c.value, c.status, c.std_uncertainty, c.measured_at).where(kept)
     return session.execute(query.order_by(c.device, c.property, c.measured_at, c.number)).all()
 
@@ -227,7 +227,7 @@ def device_pairs(
     number = func.row_number().over(order_by=(means.c.film_id, means.c.device)).label("number")
     c = select(means, *places, number, func.count().over().label("total")).subquery().c
     extreme = most // 8
-    step = func.greatest(1, c.total / (most - 4 * extreme) + 1)
+    step = func.greatest(1, c.total // (most - 4 * extreme) + 1)
     kept = or_(c.total <= most, *(c[f"place_{k}"] <= extreme for k in range(4)), func.mod(c.number, step) == 0)
     found = session.execute(select(c.film_id, c.device, c.first, c.second, c.total).where(kept)).all()
     return [DevicePair(*row[:4]) for row in found], int(found[0].total) if found else 0

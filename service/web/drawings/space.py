@@ -245,7 +245,12 @@ def _devices(scene: Scene, bands: Bands | None, t: Words) -> Iterator[Markup]:
         k = int(near[j])
         fill = bands.of(float(cloud.value[k])) if bands is not None and by_value else "#ffffff"
         dot = element(
-            "circle", cx=float(places[j, 0]), cy=float(places[j, 1]), r=4.4, class_="device outlined", fill=fill
+            "circle",
+            cx=float(places[j, 0]),
+            cy=float(places[j, 1]),
+            r=4.4 if by_value else 2.4,
+            class_="device outlined" if by_value else "device small",
+            fill=fill,
         )
         yield told(dot, device_words(cloud, k, cut.problem, scene.film_numbers, t), f"/films/{cloud.film[k]}")
 

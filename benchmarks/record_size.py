@@ -48,6 +48,20 @@ PROBLEM = {
 }
 
 
+PROVENANCE = {
+    "config_revision": 1,
+    "revision": 0,
+    "snapshot_hash": None,
+    "model_version_id": None,
+    "policy": "random",
+    "policy_options": {},
+    "seed": 0,
+    "pending_film_count": 0,
+    "code_version": "0",
+    "versions": {},
+}
+
+
 @contextmanager
 def served(url: str) -> Iterator[tuple[httpx.Client, psutil.Process]]:
     """The API as a process of its own."""
@@ -112,7 +126,7 @@ def proposal(session: Session, campaign: str, number: int) -> ProposalRow:
         policy="random",
         reason="",
         alternatives=[],
-        provenance={},
+        provenance=PROVENANCE,
     )
     session.add(row)
     session.flush()

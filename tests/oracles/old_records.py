@@ -219,11 +219,28 @@ FOURTH: dict[str, list[dict[str, Any]]] = {
     ],
 }
 
+FIFTH: dict[str, list[dict[str, Any]]] = {
+    "api_key": [
+        {
+            "id": "3f8m2k9d",
+            "sha256": "a" * 64,
+            "name": "squid",
+            "scopes": ["measurements:write"],
+            "every_campaign": False,
+            "holder": "3f8m2k9d",
+        }
+    ],
+    "campaign_grant": [{"holder": "3f8m2k9d", **_of_campaign}],
+    "web_session": [{"sha256": "b" * 64, "key_id": "3f8m2k9d", "expires_at": BEGUN}],
+    "audit": [{"key_id": "3f8m2k9d", "operation": "record_measurements", **_of_campaign, "subject": "bat_a"}],
+}
+
 RELEASED = {
     "0001": FIRST,
     "0002": FIRST | SECOND,
     "0003": FIRST | SECOND | THIRD,
     "0004": FIRST | SECOND | THIRD | FOURTH,
+    "0005": FIRST | SECOND | THIRD | FOURTH | FIFTH,
 }
 """What each version of the schema is given; the newest one needs no entry, since everything else tests it."""
 LATER = [("0003", "retraction"), ("0004", "prior_data"), ("0004", "prior_withdrawal")]

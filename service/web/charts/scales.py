@@ -68,8 +68,10 @@ def between(lower: float, upper: float, count: int = 5) -> Scale:
 
 def whole(upper: int, count: int = 6) -> Scale:
     """Counts from 0 to `upper`; ticks are whole numbers."""
-    step = max(1.0, round_step(max(upper, 1) / count))
-    step = float(math.ceil(step))
+    wish = max(upper, 1) / count
+    step = max(1.0, round_step(wish))
+    if step % 1.0:
+        step = 2.0  # half a film is none
     high = max(float(upper), 1.0)
     return Scale(0.0, high, multiples(0.0, high, step), step)
 

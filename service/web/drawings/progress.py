@@ -30,11 +30,16 @@ def progress_chart(found: Progress, t: Words) -> Figure | None:
     x = Axis(whole(reach), t("progress.films"))
     values = [v for s in stood for v in _interval(s)] + [f.best for f in found.films]
     plot = Plot(x, Axis(fitted(values), name, unit), width=620.0, height=310.0, grid_x=False)
-    _expected(plot, stood, unit, t)
+    _expected(plot, stood, _what(found, t), unit, t)
     _read(plot, found, unit, t)
     caption = t("progress.caption_volume" if not found.property else "progress.caption")
     drawn = plot.drawn(t("progress.title"), caption, "progress")
     return Figure(drawn, caption, _table(found, stood, unit, t), wide=True)
+
+
+def _what(found: Progress, t: Words) -> str:
+    """What the line is of."""
+    return t("progress.expected" if found.property else "progress.volume_read")
 
 
 def _room(found: Progress) -> int:
@@ -51,7 +56,7 @@ def _interval(s: Standing) -> tuple[float, float]:
     return mean - reach, mean + reach
 
 
-def _expected(plot: Plot, stood: list[Standing], unit: str, t: Words) -> None:
+def _expected(plot: Plot, stood: list[Standing], what: str, unit: str, t: Words) -> None:
     """What the model expects at the best composition, and how sure it is."""
     if not stood:
         return
@@ -64,7 +69,7 @@ def _expected(plot: Plot, stood: list[Standing], unit: str, t: Words) -> None:
     for s in shown if len(shown) <= 80 else shown[-1:]:
         words = f"{t('progress.after', n=s.films)}\n{with_uncertainty(s.best_mean or 0.0, s.best_sd)} {unit}"
         plot.dot((float(s.films), s.best_mean or 0.0), words, kind="dot s1", radius=3.0)
-    plot.key(line_sign("line s1"), t("progress.expected"))
+    plot.key(line_sign("line s1"), what)
     plot.key(band_sign("band s1"), t("charts.interval_95"))
 
 
@@ -87,7 +92,7 @@ def _read(plot: Plot, found: Progress, unit: str, t: Words) -> None:
 def _table(found: Progress, stood: list[Standing], unit: str, t: Words) -> Table:
     by_films = {s.films: s for s in stood}
     count = max([*by_films, len(found.films)])
-    head = [t("progress.films"), f"{t('progress.expected')} ({unit})"]
+    head = [t("progress.films"), f"{_what(found, t)} ({unit})"]
     if found.films:
         head.append(f"{t('progress.best_reading_of_film')} ({unit})")
     rows, links = [], []

@@ -1,8 +1,10 @@
 """A campaign as one file: what people find in it, and that it comes back the same in another database."""
 
 import csv
+import hashlib
 import io
 import json
+import re
 import zipfile
 
 import numpy as np
@@ -17,7 +19,7 @@ from service.operations.decisions import ModelRecord, load_artifact, publish_dec
 from service.operations.refill import request_decision
 from service.store import archive, arrays, datasets
 from service.store.session import make_engine, make_sessions
-from service.store.tables import Base, CampaignRow, FilmRow, ProposalRow
+from service.store.tables import ArtifactRow, Base, CampaignRow, FilmRow, ProposalRow
 from service.store.tables import JobRow as Job
 
 INSTANT = "2026-03-01T12:00:00.123456Z"
@@ -199,6 +201,69 @@ def test_what_is_damaged_is_refused_whole(packed, elsewhere):
             unpack(session, changed(packed, name, old, new), folder)
     with sessions() as session:
         assert session.scalars(select(CampaignRow.id)).all() == []
+
+
+FORGED = {"id": "msr_forged", "uid": "forged"}
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "why"),
+    [
+        ("event", {"seq": 9000, "type": "campaign.completed", "campaign_id": "{foreign}"}, "is not of campaign"),
+        ("campaign", {"id": "{foreign}"}, "is not of campaign"),
+        ("measurement", FORGED | {"film_id": "{film}", "device": 0, "sample_id": None}, "refers to film"),
+        ("measurement", FORGED | {"batch_id": "{batch}"}, "refers to measurement_batch"),
+        ("retracted_reading", {"measurement_id": "{reading}"}, "refers to measurement"),
+        ("attachment", {"id": "att_forged", "content_hash": "0" * 64, "array_sha256": "{array}"}, "refers to array"),
+        ("model_version", {"id": "mdl_forged", "artifact_sha256": "{model}"}, "refers to artifact"),
+    ],
+)
+def test_an_archive_cannot_touch_another_campaign(campaign, packed, elsewhere, name, row, why):  # noqa: PLR0917
+    """Whoever makes an archive makes its hashes, too: it is held to what it brings."""
+    sessions, folder = elsewhere
+    there = forged(packed, campaign, "cmp_" + "f" * 26)
+    with sessions.begin() as session:
+        unpack(session, packed, folder)
+        arrays.store(session, [np.array([1.5, 2.5])])
+        session.add(ArtifactRow(sha256="0" * 64, size=1))
+    foreign = {"foreign": campaign, "array": arrays.digest(np.array([1.5, 2.5])), "model": "0" * 64}
+    with sessions() as session:
+        for key, kind in (("film", "film"), ("batch", "measurement_batch"), ("reading", "measurement")):
+            foreign[key] = next(archive.rows(session, Base.metadata.tables[kind], campaign))["id"]
+    extra = {k: v.format(**foreign) if isinstance(v, str) else v for k, v in row.items()}
+    with pytest.raises(InvalidInput, match=why), sessions.begin() as session:
+        unpack(session, with_row(there, name, extra), folder)
+    with sessions() as session:
+        assert session.scalars(select(CampaignRow.id)).all() == [campaign]
+
+
+def forged(packed, campaign, name):
+    """The archive of the same under other ids: as somebody would make it who may import, and knows another's ids."""
+    other = io.BytesIO()
+    with zipfile.ZipFile(packed) as whole, zipfile.ZipFile(other, "w") as written:
+        for path in whole.namelist():
+            data = whole.read(path)
+            if path.endswith((".ndjson", ".json")):
+                data = re.sub(rb"\b([a-z]{2,4})_01([0-9a-z]{24})\b", rb"\1_99\2", data)
+                data = data.replace(campaign.replace("_01", "_99").encode(), name.encode())
+            written.writestr(path, data)
+    return other
+
+
+def with_row(packed, name, extra):
+    """The archive with one more row, like the last of its table but for what is said, and with hashes that fit."""
+    path, other = f"record/{name}.ndjson", io.BytesIO()
+    with zipfile.ZipFile(packed) as whole, zipfile.ZipFile(other, "w") as written:
+        files = {each: whole.read(each) for each in whole.namelist()}
+        manifest = json.loads(files[MANIFEST])
+        last = json.loads(files[path].splitlines()[-1])
+        files[path] += json.dumps(last | extra).encode() + b"\n"
+        manifest["rows"][name] += 1
+        manifest["sha256"] |= {each: hashlib.sha256(files[each]).hexdigest() for each in manifest["sha256"]}
+        files[MANIFEST] = json.dumps(manifest).encode()
+        for each, data in files.items():
+            written.writestr(each, data)
+    return other
 
 
 def changed(packed, name, old, new):

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import itertools
 import re
 import zipfile
 from collections.abc import Iterator
@@ -12,10 +13,12 @@ import numpy as np
 import orjson
 from psycopg.errors import DataError as BadData
 from psycopg.errors import IntegrityError as Contradiction
+from sqlalchemy import Table
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from service.errors import Conflict, InvalidInput, NotFound
+from service.operations.archive.own import Own
 from service.operations.archive.pack import FORMAT, MANIFEST
 from service.operations.campaigns import Campaign, get
 from service.store import archive, arrays, artifacts, campaigns, datasets, events, proposals
@@ -55,9 +58,10 @@ def unpack(session: Session, file: IO[bytes], artifacts_dir: Path) -> Campaign:
                 raise InvalidInput(f"{campaign_id[:50]!r} is no id of a campaign")
             _refuse_if_here(session, campaign_id)
             _files(session, whole, manifest, artifacts_dir)
-            writing = archive.Writing(session)
+            writing, own = archive.Writing(session), Own(campaign_id, manifest)
             for table in archive.tables():
-                _table(writing, whole, manifest, table)
+                _table(writing, own, whole, manifest, table)
+            own.refuse_foreign()
             for number in range(1, campaigns.get(session, campaign_id).config_revision + 1):
                 datasets.problem(session, campaign_id, number)  # raises if it is none
     except (zipfile.BadZipFile, KeyError, ValueError, TypeError, EOFError, orjson.JSONDecodeError) as error:
@@ -131,17 +135,13 @@ def _checked(whole: zipfile.ZipFile, manifest: dict[str, Any], path: str) -> byt
     return data
 
 
-def _table(writing: archive.Writing, whole: zipfile.ZipFile, manifest: dict[str, Any], table: Any) -> None:  # noqa: ANN401
-    path, waiting = f"record/{table.name}.ndjson", []
-    count = 0
-    for line in _lines(whole, manifest, path):
-        waiting.append(archive.read_row(table, orjson.loads(line)))
-        count += 1
-        if len(waiting) == _AT_ONCE:
-            writing.write(table, waiting)
-            waiting.clear()
-    if waiting:
-        writing.write(table, waiting)
+def _table(writing: archive.Writing, own: Own, whole: zipfile.ZipFile, manifest: dict[str, Any], table: Table) -> None:
+    path, count = f"record/{table.name}.ndjson", 0
+    lines = _lines(whole, manifest, path)
+    while some := [archive.read_row(table, orjson.loads(line)) for line in itertools.islice(lines, _AT_ONCE)]:
+        own.note(table, some)
+        writing.write(table, some)
+        count += len(some)
     if count != manifest["rows"][table.name]:
         raise InvalidInput(f"{path} has {count} rows, {MANIFEST} says {manifest['rows'][table.name]}")
 

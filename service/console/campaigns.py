@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +23,8 @@ ACTIONS = {
     "complete": "End it: nothing is made any more. Late readings are taken all the same.",
     "abort": "End it at once; films in the making are given up.",
 }
+LOOK_S = 0.5
+"""Pause between two questions whether a film is ready."""
 campaign_argument = click.argument("campaign_id", metavar="CAMPAIGN")
 table_argument = click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 check_option = click.option("--check", is_flag=True, help="Look only; store nothing.")
@@ -141,11 +144,15 @@ def learn_command(*, campaign_id: str, file: Path, name: str | None, skip_unfit:
 
 @click.command("next")
 @campaign_argument
+@click.option("--wait", type=click.FloatRange(min=0.0), default=30.0, show_default=True, help="Seconds for a decision.")
 @asks
-def next_command(campaign_id: str, url: str, as_json: bool) -> None:
+def next_command(campaign_id: str, wait: float, url: str, as_json: bool) -> None:
     """Show which film would be made next, and why. Looking changes nothing."""
+    give_up = time.monotonic() + wait
     with ask(url) as client:
-        proposal = client.campaigns.get(campaign_id).next_proposal()
+        campaign = client.campaigns.get(campaign_id)
+        while (proposal := campaign.next_proposal()) is None and time.monotonic() < give_up:
+            time.sleep(LOOK_S)
     if proposal is None:
         say({}, "no film is ready; a decision may be on its way", as_json=as_json)
         return

@@ -76,7 +76,7 @@ def test_own_data_are_learned_from_and_readings_posted(filmloop, lab, tmp_path):
 
 def test_a_film_is_made_by_hand_and_its_table_filled_in(filmloop, loop, tmp_path):
     campaign = loop.campaign()
-    assert "no film is ready" in filmloop("campaign", "next", campaign)
+    assert "no film is ready" in filmloop("campaign", "next", campaign, "--wait", "0")
     loop.decide(campaign)
     assert "a film of the test" in filmloop("campaign", "next", campaign)
     assert len(filmloop("campaign", "next", campaign, "--json")["film"]["devices"]) == 3

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from filmloop_client.answers import Lease
-from filmloop_client.errors import FilmloopError, ServerFault, TooManyRequests, Unavailable, Unreachable
+from filmloop_client.errors import FilmloopError, KeyRefused, ServerFault, TooManyRequests, Unavailable, Unreachable
 
 logger = logging.getLogger("filmloop.client")
 
@@ -51,7 +51,8 @@ class Keeping:
         while not self._over.wait(self._pause()):
             try:
                 self._lease = self._renew()
-            except (Unreachable, Unavailable, TooManyRequests, ServerFault) as error:
+            except (Unreachable, Unavailable, TooManyRequests, ServerFault, KeyRefused) as error:
+                # A refused key says nothing of the lease: the report is tried, and shows what is wrong.
                 logger.warning("lease %s cannot be renewed now: %s", self._lease.id, error)
             except FilmloopError as error:
                 if not self._over.is_set():  # else the film was reported a moment ago

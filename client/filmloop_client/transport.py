@@ -7,7 +7,7 @@ import random
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -29,7 +29,8 @@ class Transport:
 
     A POST carries an `Idempotency-Key` made once per logical call, so that a repeat after a lost answer has no second
     effect. Connection errors, timeouts, 429, 502, 503, 504 and a 409 that carries `Retry-After` (the first attempt is
-    still being worked on) are retried; any other answer is final.
+    still being worked on) are retried. After a 401 the key is looked for again, and the call repeated if it is another
+    one now; any other answer is final.
     """
 
     def __init__(
@@ -54,6 +55,8 @@ class Transport:
         self.timeout = timeout
         # A proxy from the environment must not swallow requests to this very machine.
         host = httpx.URL(base_url).host
+        self._given = key
+        self._own_key = "authorization" not in {name.lower() for name in headers or {}}
         found = keys.find(host, key)
         sent = {**({} if found is None else {"Authorization": f"Bearer {found}"}), **(headers or {})}
         trust_env = host not in keys.LOOPBACK
@@ -86,7 +89,12 @@ class Transport:
             FilmloopError: If the answer is not a success.
         """
         timeout = httpx.Timeout(self.timeout, read=silence_s)
-        with self._http.stream("GET", path, params=params, headers=headers, timeout=timeout) as answer:
+        request = self._http.build_request("GET", path, params=params, headers=headers, timeout=timeout)
+        answer = self._http.send(request, stream=True)
+        if self._has_new_key(request, answer):
+            answer.close()
+            answer = self._http.send(request, stream=True)
+        with closing(answer):
             if not answer.is_success:
                 answer.read()
                 raise self._given_up(answer.request, answer)
@@ -178,6 +186,8 @@ class Transport:
             if isinstance(answer, httpx.Response) and not _retriable(answer):
                 if answer.is_success or answer.status_code == httpx.codes.NOT_MODIFIED:
                     return answer
+                if self._has_new_key(request, answer):
+                    continue
                 raise from_response(answer)
             pause = _pause(attempt, answer)
             if time.monotonic() + pause > give_up:
@@ -193,6 +203,17 @@ class Transport:
             raise  # the caller's mistake: it will not get better
         except httpx.TransportError as error:
             return error
+
+    def _has_new_key(self, request: httpx.Request, answer: httpx.Response) -> bool:
+        """Whether the key was refused and another one is kept now, as after a rotation; it is sent from now on."""
+        if answer.status_code != httpx.codes.UNAUTHORIZED or not self._own_key:
+            return False
+        found = keys.find(request.url.host, self._given)
+        sent = f"Bearer {found}"
+        if found is None or request.headers.get("Authorization") == sent:
+            return False
+        request.headers["Authorization"] = self._http.headers["Authorization"] = sent
+        return True
 
     def _given_up(self, request: httpx.Request, answer: httpx.Response | httpx.TransportError) -> Exception:
         if isinstance(answer, httpx.Response):

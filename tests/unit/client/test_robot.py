@@ -1,6 +1,8 @@
+import time
+
 import pytest
 
-from filmloop_client import Client, Conflict
+from filmloop_client import Client, Conflict, KeyRefused, keeping
 from tests.unit.client.scripted_server import Answer
 
 DEVICES = [{"index": k, "position": k / 1.0, "composition": {"Fe": 1.0 - k, "Ga": float(k)}} for k in range(2)]
@@ -102,3 +104,23 @@ def test_renew_keeps_the_token_and_failures_say_why(server):
         server.answers = [Answer(409, {"title": "Illegal transition", "detail": "made: none"})]
         with pytest.raises(Conflict, match="made: none"):
             claim.release()
+
+
+def test_what_was_made_is_reported_though_the_key_is_refused_meanwhile(server, monkeypatch):
+    monkeypatch.setattr(keeping, "_SHORTEST_S", 0.01)
+
+    def make(_claim):
+        while not any(a.path.endswith("/renew") for a in server.asked):
+            time.sleep(0.01)
+        monkeypatch.setattr(keeping, "_SHORTEST_S", 20.0)
+        time.sleep(0.1)  # for the answer
+        return [{"Fe": 0.9, "Ga": 0.1}, {"Fe": 0.1, "Ga": 0.9}]
+
+    with Client(server.url) as client:
+        robot = robot_of(client, server)
+        begun = {"lease": LEASE, "proposal": PROPOSAL | {"state": "running"}, "film_id": "flm_1"}
+        server.answers = [Answer(201, {"lease": LEASE, "proposal": PROPOSAL}), Answer(200, begun), Answer(401)]
+        with pytest.raises(KeyRefused):
+            robot.run(make, films=1)
+    told = [a for a in server.asked if a.path.endswith("/complete")]
+    assert [a.body["compositions"][0] for a in told] == [{"Fe": 0.9, "Ga": 0.1}]

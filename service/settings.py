@@ -108,6 +108,8 @@ class ApiSettings(Section):
     """Names under which browsers and programs reach it, with commas between; addresses and `localhost` need none."""
     rate_per_s: float = Field(default=500.0, gt=0.0, le=1e6)
     """Requests that one key's holder may send in a second, on average."""
+    wrong_keys_per_s: float = Field(default=5.0, gt=0.0, le=1e6)
+    """Keys that are none, from one address: whoever guesses is slowed, and nobody else."""
 
     @property
     def on_loopback(self) -> bool:

@@ -52,6 +52,7 @@ RULES = (
     ),
     Rule("units have a dimension", "^unit .* is not of the dimension of", "the campaign's unit decides"),
     Rule("properties of the campaign", "^property .* is not one of the campaign's", _OF_THE_CAMPAIGN),
+    Rule("targets of the campaign", "is none of the campaign's properties", _OF_THE_CAMPAIGN),
     Rule("films of the campaign", "^film .* is not a film of campaign", _OF_THE_CAMPAIGN),
     Rule("devices of the film", r"^device \d+ is outside|is not a device position of film", _OF_THE_CAMPAIGN),
     Rule("places in mm of films with a length", "^position_mm needs length_mm", _OF_THE_CAMPAIGN),

@@ -33,8 +33,6 @@ FOR_EVERYBODY = ("/static/", "/healthz", "/readyz")
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 BURST_S = 2.0
 """A caller that was silent for so long may send at once what it could have sent meanwhile."""
-WRONG_PER_S = 5.0
-"""Keys that are unknown here, from one address."""
 MOST_COUNTED = 10_000
 
 
@@ -47,7 +45,7 @@ class Gate:
         self._named = named(settings)
         self._names = own_names(settings)
         self._calls = Rate(settings.rate_per_s, BURST_S * settings.rate_per_s)
-        self._wrong = Rate(WRONG_PER_S, 10.0 * WRONG_PER_S)
+        self._wrong = Rate(settings.wrong_keys_per_s, 10.0 * settings.wrong_keys_per_s)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on a request whose sender is known, or that is open to all; answer 401, 403, 421 or 429 to others."""

@@ -6,7 +6,14 @@ from benchmarks.fuzz.lab import furnish, with_ids_of
 from benchmarks.fuzz.rules import GONE, REFUSED, RULES, rule_of
 from benchmarks.fuzz.run import fuzz
 from benchmarks.keys import KEY
+from service.settings import ApiSettings
 from tests.integration.walk import deciding
+
+
+@pytest.fixture
+def settings(settings):
+    """Of an API that more wrong keys may be sent to than a lab ever would."""
+    return settings.model_copy(update={"api": ApiSettings(wrong_keys_per_s=1e6)})
 
 
 def test_what_the_description_says_is_so(api, sessions, settings, tmp_path):

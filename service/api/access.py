@@ -172,7 +172,10 @@ async def page(request: Request) -> None:
 async def _hold(request: Request, needed: Scopes) -> None:
     if not needed:
         return
-    caller = caller_of(request)
+    caller_of(request)
+    caller = await still_known(request)()  # the body may have taken minutes since the gate asked
+    if caller is None:
+        raise Unauthenticated("the key has expired or was revoked")
     if not needed & caller.scopes:
         raise NotAllowed(f"this needs a key with the scope {' or '.join(sorted(needed))}; yours has not")
     if caller.campaigns is not None:

@@ -55,7 +55,13 @@ class Callers:
     def forget_if_granted(self, caller: Caller) -> None:
         """Ask anew what a caller may see, who was granted something a moment ago."""
         if caller.campaigns is not None:
-            self.forget()
+            same = [name for name, known in self._known.items() if known.caller.holder == caller.holder]
+            for name in same:
+                del self._known[name]
+
+    def forget_cookie(self, presented: str) -> None:
+        """Ask the record again of who was let out."""
+        self._known.pop("cookie " + _hash(presented), None)
 
     def forget(self) -> None:
         """Ask the record of everybody again: something was changed here."""

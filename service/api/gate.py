@@ -86,12 +86,15 @@ class Gate:
             return await ask(presented, at_once=at_once)
 
         state["again"] = again
-        if not self._callers.knows(presented):  # whoever guesses is slowed before the record is asked
-            self._wrong.refuse_beyond(str((scope.get("client") or ("",))[0]))
+        address = str((scope.get("client") or ("",))[0])
+        if not self._callers.knows(presented):  # whoever guessed too often is slowed before the record is asked
+            self._wrong.refuse_spent(address)
         caller = state["caller"] = await again()
         if caller is not None:
             self._calls.refuse_beyond(caller.holder)
-        elif guarded:
+            return
+        self._wrong.refuse_beyond(address)
+        if guarded:
             raise Unauthenticated("the key is not known here, or has expired or was revoked")
 
 
@@ -104,20 +107,30 @@ class Rate:
         self._left: dict[str, tuple[float, float]] = {}
         """What was left, and when, by who it is."""
 
+    def refuse_spent(self, who: str) -> None:
+        """Count nothing.
+
+        Raises:
+            TooManyRequests: If one more would be one too many.
+        """
+        if self._left_to(who, time.monotonic()) < 1.0:
+            raise TooManyRequests(f"more than {self._per_s:g} requests a second; wait a second")
+
     def refuse_beyond(self, who: str) -> None:
         """Count one.
 
         Raises:
             TooManyRequests: If it is one too many.
         """
+        self.refuse_spent(who)
         now = time.monotonic()
-        left, at = self._left.get(who, (self._burst, now))
-        left = min(self._burst, left + (now - at) * self._per_s)
-        if left < 1.0:
-            raise TooManyRequests(f"more than {self._per_s:g} requests a second; wait a second")
         if len(self._left) >= MOST_COUNTED:
             self._left.clear()
-        self._left[who] = (left - 1.0, now)
+        self._left[who] = (self._left_to(who, now) - 1.0, now)
+
+    def _left_to(self, who: str, now: float) -> float:
+        left, at = self._left.get(who, (self._burst, now))
+        return min(self._burst, left + (now - at) * self._per_s)
 
 
 def own_names(settings: ApiSettings) -> frozenset[str]:

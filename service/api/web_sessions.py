@@ -54,7 +54,7 @@ def close_session(request: Request, sessions: SessionsDependency, callers: Calle
     if cookie is not None:
         with sessions.begin() as session:
             keys.let_out(session, cookie)
-    callers.forget()
+        callers.forget_cookie(cookie)
     response = Response(status_code=204)
     response.delete_cookie(COOKIE, httponly=True, samesite="strict")
     return response

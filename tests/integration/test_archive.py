@@ -229,7 +229,7 @@ def test_an_archive_cannot_touch_another_campaign(campaign, packed, elsewhere, n
     foreign = {"foreign": campaign, "array": arrays.digest(np.array([1.5, 2.5])), "model": "0" * 64}
     with sessions() as session:
         for key, kind in (("film", "film"), ("batch", "measurement_batch"), ("reading", "measurement")):
-            foreign[key] = [row["id"] for row in archive.rows(session, Base.metadata.tables[kind], campaign)][0]
+            foreign[key] = min(row["id"] for row in archive.rows(session, Base.metadata.tables[kind], campaign))
     extra = {k: v.format(**foreign) if isinstance(v, str) else v for k, v in row.items()}
     with pytest.raises(InvalidInput, match=why), sessions.begin() as session:
         unpack(session, with_row(there, name, extra), folder)

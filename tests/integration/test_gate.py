@@ -1,6 +1,9 @@
 """Before any route: foreign names, strangers with large bodies, floods; and what every answer tells a browser."""
 
+import json
 import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -83,6 +86,33 @@ def test_who_guesses_keys_is_slowed_and_nobody_else(api, stranger):
     assert answers[0] == 401
     assert 429 in answers
     assert api.get("/v1/campaigns").status_code == 200
+
+
+def test_a_good_key_is_no_guess_however_many_use_it_first(settings):
+    with serving(create_app(settings)) as client, ThreadPoolExecutor(20) as threads:
+        answers = threads.map(lambda _: client.get("/v1/capabilities").status_code, range(200))
+        assert set(answers) == {200}
+
+
+def test_who_leaves_without_having_come_slows_nobody(api, stranger):
+    for _ in range(100):
+        assert stranger.delete("/v1/session").status_code == 204
+        assert api.get("/v1/campaigns").status_code == 200
+
+
+def test_a_body_that_ends_after_its_key_was_revoked_has_no_effect(api):
+    made = api.post("/v1/keys", json={"name": "slow", "scopes": ["campaigns:read", "campaigns:write"]}).json()
+    body = json.dumps({"name": "late", "problem": {}}).encode()
+    head = (
+        "POST /v1/campaigns HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nIdempotency-Key: late\r\n"
+        f"Authorization: Bearer {made['secret']}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", api.client.base_url.port), timeout=20) as connection:
+        connection.sendall(head.encode() + body[:5])
+        time.sleep(0.5)  # the gate has let it in
+        assert api.post(f"/v1/keys/{made['id']}/revocation").status_code == 200
+        connection.sendall(body[5:])
+        assert connection.recv(64).startswith(b"HTTP/1.1 401")
 
 
 def test_every_answer_tells_browsers_what_they_may(api, stranger):

@@ -21,12 +21,12 @@ from service.store.tables import JobRow
 def believes_every_bell() -> None:
     """Does a job whenever it is rung for, whether it is done or in other hands."""
 
-    def take(session: Session, job_id: str, worker: str) -> JobRow | None:
+    def take(session: Session, job_id: str, worker: str, kind: str) -> JobRow | None:  # noqa: ARG001 - as the real one
         held = {"state": "leased", "fence": JobRow.fence + 1, "attempt": JobRow.attempt + 1, "worker": worker}
         lease = update(JobRow).where(JobRow.id == job_id).values(**held, lease_until=func.now() + timedelta(seconds=30))
         return session.scalars(lease.returning(JobRow), execution_options={"populate_existing": True}).one_or_none()
 
-    decisions._take = take
+    decisions.take_job = take
 
 
 def closes_first() -> None:

@@ -20,11 +20,16 @@ def read_key(data_dir: Path) -> str | None:
 
 
 def keep_key(data_dir: Path, secret: str) -> None:
-    """Keep a key as a whole, so that a reader never sees half of it."""
-    new = key_file(data_dir).with_suffix(".new")
+    """Keep a key for its owner alone."""
+    write_secret(key_file(data_dir), f"{secret}\n")
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write a file of mode 0600 as a whole, so that a reader never sees half of it."""
+    new = path.with_suffix(".new")
     new.unlink(missing_ok=True)
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(f"{secret}\n")
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    new.replace(key_file(data_dir))
+    new.replace(path)

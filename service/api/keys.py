@@ -61,8 +61,9 @@ def read_key(key_id: KeyId, sessions: SessionsDependency) -> KeyRead:
 def rotate_key(key_id: KeyId, said: KeyRotate, once: OnceDependency, sessions: SessionsDependency) -> Response:
     """Make a key in the place of this one, which is good for a while still.
 
-    Scopes and campaigns are those of the old one, and a request that was sent with the old one may be repeated with
-    the new one.
+    Scopes and campaigns are those of the old one; without an end of its own it lasts as long as the old one was made
+    for. A key that a machine keeps in a file has to be replaced there: `filmloop key rotate` does both. A request that
+    was sent with the old one may be repeated with the new one.
     """
     by, overlap = once.door.caller.key_id, timedelta(seconds=said.overlap_s)
     return _told(

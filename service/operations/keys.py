@@ -147,6 +147,13 @@ def rotate(
 ) -> Made:
     """Make a key that stands for another one, which ends after an overlap.
 
+    Args:
+        session: The open transaction.
+        key_id: The old one.
+        overlap: How long it is good still.
+        expires_at: When the new one ends; None if it lasts as long as the old one was made for.
+        by: Id of the key that does it; None if somebody at the machine does.
+
     Raises:
         NotFound: If there is none of this id.
         Conflict: If it is not valid any more.
@@ -159,7 +166,7 @@ def rotate(
     if (state := _state(old)) != "valid":
         raise Conflict(f"key {key_id} is {state}; create a new one")
     about = {"name": old.name, "scopes": old.scopes, "every_campaign": old.every_campaign, "holder": old.holder}
-    told = {"expires_at": expires_at, "created_by": by, "rotated_from": key_id}
+    told = {"expires_at": expires_at or _as_long_as(old), "created_by": by, "rotated_from": key_id}
     made = _store(session, _new_id(), about | told)
     keys.expire(session, key_id, overlap)
     _note(session, "rotate_key", key_id, by, {"new": made.row.id, "overlap_s": overlap.total_seconds()})
@@ -186,6 +193,12 @@ def get(session: Session, key_id: str) -> Key:
         NotFound: If there is none of this id.
     """
     return _seen(session, [keys.get(session, key_id)])[0]
+
+
+def replaced_by(session: Session, presented: str) -> str | None:
+    """Id of the newest valid key in the place of this one; None if there is no other, or if this is none."""
+    found = SECRET.fullmatch(presented)
+    return None if found is None else keys.replacement(session, found[1])
 
 
 def page(session: Session, after: str | None, limit: int | None) -> list[Key]:
@@ -274,6 +287,11 @@ def _check(
 def _check_end(expires_at: datetime | None) -> None:
     if expires_at is not None and expires_at <= datetime.now(UTC):
         raise _refused("expires_at", "must be in the future")
+
+
+def _as_long_as(old: KeyRow) -> datetime | None:
+    """The end of a key that begins now and lasts as long as another one; none if that lasts for ever."""
+    return None if old.expires_at is None else datetime.now(UTC) + (old.expires_at - old.created_at)
 
 
 def _refused(field: str, message: str) -> InvalidInput:

@@ -70,6 +70,14 @@ _STANDING = select(
 ).where(KeyRow.id == bindparam("key_id"))
 
 
+def replacement(session: Session, key_id: str) -> str | None:
+    """Id of the newest valid key of the same holder, if it is another one."""
+    holder = select(KeyRow.holder).where(KeyRow.id == key_id).scalar_subquery()
+    newest = select(KeyRow.id).where(KeyRow.holder == holder, _VALID).order_by(KeyRow.created_at.desc()).limit(1)
+    found = session.scalars(newest).one_or_none()
+    return None if found == key_id else found
+
+
 def note_use(session: Session, key_id: str) -> None:
     """Note that a key is in use, unless that was noted within the last minute."""
     session.connection().execute(_NOTE_USE, {"key_id": key_id})

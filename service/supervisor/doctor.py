@@ -26,6 +26,7 @@ from service.supervisor.run_file import read_run_file
 CLOCKS_APART_S = 2.0
 LATE_S = 60.0
 """So long a decision may wait, or a job's lease be over, before somebody should look."""
+_MAKE_HERE = "`filmloop key create --name NAME --role admin --keep`"
 LEAST_FREE_MB = 1000
 LEAST_FREE = 0.05
 """Share of a disk; either of both is enough."""
@@ -150,6 +151,7 @@ def key_finding(sessions: Sessions, settings: Settings) -> Finding:
     with sessions.begin() as session:
         administered = keys.administered(session)
         good = kept is not None and keys.caller_of(session, kept) is not None
+        newer = None if kept is None else keys.replaced_by(session, kept)
     if not administered:
         return Finding("keys", "none is good that may make others", "make one: `filmloop key create --role admin`")
     if kept is None:
@@ -158,6 +160,9 @@ def key_finding(sessions: Sessions, settings: Settings) -> Finding:
         return Finding(
             "keys", f"others may read {path}", f"chmod 600 {path}, and rotate the key: `filmloop key rotate`"
         )
+    if newer is not None:
+        state = f"the one in {path} was replaced by {newer} elsewhere, and {'ends soon' if good else 'has ended'}"
+        return Finding("keys", state, f"write that one into {path}, or make one: {_MAKE_HERE}")
     if not good:
         return Finding("keys", f"the one in {path} is not good any more", f"remove {path}, or keep a valid key there")
     return Finding("keys", "ok")

@@ -34,9 +34,7 @@ class Duration(click.ParamType[timedelta]):
         return timedelta(seconds=int(found[1]) * _UNITS[found[2]])
 
 
-expires_option = click.option(
-    "--expires-in", type=Duration(), help="How long it is good, e.g. 90d.  [default: for ever]"
-)
+_LASTS = "How long it is good, e.g. 90d."
 
 
 @click.command("create")
@@ -44,7 +42,7 @@ expires_option = click.option(
 @click.option("--role", "roles", type=click.Choice(list(ROLES)), multiple=True, help="Scopes that such a holder needs.")
 @click.option("--scope", "scopes", type=click.Choice(SCOPES), multiple=True, help="One scope more.")
 @click.option("--campaign", "campaigns", multiple=True, help="Id of a campaign; may be repeated.  [default: all]")
-@expires_option
+@click.option("--expires-in", type=Duration(), help=f"{_LASTS}  [default: for ever]")
 @click.option("--keep", is_flag=True, help="Let commands and clients on this machine ask with it.")
 @as_json
 @data_dir_option
@@ -76,7 +74,7 @@ def create_command(
 @click.option(
     "--overlap", type=Duration(), default="24h", show_default=True, help="How long the old one is good still."
 )
-@expires_option
+@click.option("--expires-in", type=Duration(), help=f"{_LASTS}  [default: as long as the old one]")
 @as_json
 @data_dir_option
 def rotate_command(

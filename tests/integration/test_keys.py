@@ -3,7 +3,7 @@
 import re
 import threading
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -148,6 +148,19 @@ def test_a_rotated_key_goes_on_where_the_old_one_was(api, make, lab):
     refused = api.post(f"/v1/keys/{new['id']}/rotation", json={})
     assert (refused.status_code, "expired" in refused.json()["detail"]) == (409, True)
     assert api.get(f"/v1/campaigns/{own}", headers=bearer(newest["secret"])).status_code == 200
+
+
+def test_a_key_that_ends_is_replaced_by_one_that_lasts_as_long(api, make):
+    lasts = timedelta(days=90)
+    for end, wanted in ((datetime.now(UTC) + lasts, lasts), (None, None)):
+        old = make(expires_at=end and end.isoformat())
+        new = api.post(f"/v1/keys/{old['id']}/rotation", json={}).json()
+        began, ends = (new[name] and datetime.fromisoformat(new[name]) for name in ("created_at", "expires_at"))
+        if wanted is None:
+            assert ends is None
+        else:
+            assert abs(ends - began - wanted) < timedelta(minutes=1)
+            assert ends > datetime.fromisoformat(old["expires_at"])
 
 
 def test_an_expired_key_is_none(api, make, sessions):
@@ -345,6 +358,16 @@ def test_the_doctor_sees_to_keys(sessions, settings):
     assert "chmod 600" in found().mend
     keep_key(settings.data_dir, KEY[:-1] + "u")
     assert "not good any more" in found().state
+    keep_key(settings.data_dir, KEY)
+    with sessions.begin() as session:
+        new = keys.rotate(session, ID, overlap=timedelta(hours=1))
+    assert f"was replaced by {new.key.id} elsewhere, and ends soon" in found().state
+    assert str(key_file(settings.data_dir)) in found().mend
+    keep_key(settings.data_dir, new.secret)
+    assert found().state == "ok"
+    keep_key(settings.data_dir, KEY)
+    with sessions.begin() as session:
+        keys.revoke(session, new.key.id)
     with sessions.begin() as session:
         keys.revoke(session, ID)
     assert "key create" in found().mend

@@ -30,7 +30,7 @@ class KeyRotate(Incoming):
     overlap_s: Annotated[int, Field(strict=True, ge=0, le=int(LONGEST_OVERLAP.total_seconds()))] = 86_400
     """How long the old one is good still."""
     expires_at: InstantIn | None = None
-    """When the new one ends; null for never."""
+    """When the new one ends; null if it lasts as long as the old one was made for."""
 
 
 class KeyRead(Outgoing):

@@ -8,6 +8,14 @@ document.addEventListener("api-done", (event) => {
 });
 document.getElementById("secret").addEventListener("cancel", (event) => event.preventDefault());
 document.getElementById("secret-copy").addEventListener("click", async (event) => {
-  await navigator.clipboard?.writeText(document.getElementById("secret-text").textContent);
-  event.target.textContent = event.target.dataset.done;
+  const button = event.target;
+  const secret = document.getElementById("secret-text");
+  try {
+    await navigator.clipboard.writeText(secret.textContent);
+    button.textContent = button.dataset.done;
+  } catch {  // plain http gives pages no clipboard, and a person may forbid it: chosen, it is copied by hand
+    secret.focus();
+    getSelection().selectAllChildren(secret);
+    button.textContent = button.dataset.byHand;
+  }
 });

@@ -76,6 +76,24 @@ def test_the_page_follows_a_measurement(visit, demo, campaign):
     expect(seen.page.locator("#part-events")).to_contain_text("indenter delivered 3 readings")
 
 
+def test_the_page_asks_again_for_a_stream_that_was_refused(visit, demo, campaign):
+    seen = visit("/new?from=demo")
+    refused = []
+
+    def refuse_once(route):
+        if refused:
+            route.continue_()
+        else:
+            refused.append(route.request.url)
+            route.fulfill(status=503, body="{}")
+
+    seen.page.route("**/events?*", refuse_once)
+    seen.go(f"/campaigns/{campaign}")
+    expect(seen.page.locator("#live")).to_have_text("live")
+    assert len(refused) == 1
+    seen.said.clear()  # the browser notes the refusal by itself
+
+
 def test_a_campaign_is_paused_resumed_drained_and_completed(visit, demo, campaign):
     begun(demo, campaign)  # a film in the making keeps a draining campaign from completing itself
     seen = visit(f"/campaigns/{campaign}")
@@ -247,3 +265,19 @@ def test_keys_are_made_replaced_and_revoked(visit, demo):
     assert demo.get(f"/v1/keys/{found['id']}")["state"] == "revoked"
     seen.go("/audit")
     expect(seen.page.locator("main")).to_contain_text("revoke_key")
+
+
+def test_a_key_that_a_browser_cannot_copy_is_chosen_for_the_hand(visit):
+    """Beyond this machine, plain http gives a page no clipboard."""
+    seen = visit("/login")
+    seen.page.add_init_script("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    seen.go("/keys")
+    seen.press("New key")
+    dialog = seen.page.locator("#make")
+    dialog.get_by_label("Name").fill("by hand")
+    dialog.get_by_role("button", name="Make it").click()
+    seen.page.get_by_role("button", name="Copy", exact=True).click()
+    expect(seen.page.locator("#secret-copy")).to_have_text("Not copied: press Ctrl-C")
+    chosen = seen.page.evaluate("getSelection().toString()").strip()
+    assert chosen == seen.page.locator("#secret-text").inner_text()
+    assert chosen.startswith("flp_")

@@ -94,6 +94,14 @@ def test_a_key_behind_the_hash_lets_in_and_is_forgotten(visit, demo):
     assert demo.key not in seen.page.evaluate("JSON.stringify(Object.keys(history)) + location.href")
 
 
+def test_a_key_behind_the_hash_waits_for_a_click_where_somebody_is_in(visit, demo):
+    seen = visit(f"/login#{demo.key}")
+    seen.press("Come in")
+    seen.page.wait_for_url(f"{demo.url}/")
+    stranger = visit("/login", known=False)
+    assert "You are in already" not in stranger.page.locator("main").inner_text()
+
+
 def test_language_and_theme_stay_as_chosen(visit, demo):
     seen = visit("/")
     seen.page.get_by_role("link", name="日本語").click()

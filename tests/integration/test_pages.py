@@ -96,7 +96,13 @@ def test_whoever_was_granted_one_campaign_sees_one(api, campaign, loop):
 
 
 def test_nobody_is_led_elsewhere(api):
-    for there in ("//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)"):
+    for there in (
+        "//evil.example",
+        "https://evil.example",
+        "/\\evil.example",
+        "javascript:alert(1)",
+        "/{campaigns}/evil.example",
+    ):
         answer = api.get("/preferences", params={"theme": "dark", "next": there})
         assert answer.headers["location"] == "/"
         assert 'data-next="/"' in page(api, f"/login?next={there}").text

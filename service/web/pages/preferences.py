@@ -36,4 +36,5 @@ def favicon() -> Response:
 def own(address: str) -> str:
     """An address of our own, or the first page: nobody is sent elsewhere by a link to us."""
     inside = address.startswith("/") and not address.startswith(("//", "/\\"))
+    inside = inside and not {"{", "}"} & set(address)  # a page would fill braces
     return address if inside and address.isprintable() else "/"

@@ -27,6 +27,7 @@ function tell(root = document) {
 /* One stream per campaign page; a burst of events is one refresh of its parts, and nobody refreshes what is not seen. */
 const SOON_MS = 300;
 const APART_MS = 1000;
+const AGAIN_MS = [2000, 60000];  // first and longest pause before a stream that was refused is asked for again
 
 function follow(root) {
   const mark = document.getElementById("live");
@@ -38,14 +39,27 @@ function follow(root) {
     last = Date.now();
     document.body.dispatchEvent(new CustomEvent("campaign-changed"));
   };
-  const stream = new EventSource(`/v1/campaigns/${root.dataset.live}/events?after=${root.dataset.after}`);
+  let stream;
+  let after = root.dataset.after;
+  let pause = AGAIN_MS[0];
   const show = (on) => { if (mark) { mark.className = `live ${on ? "on" : "off"}`; mark.textContent = on ? words.live : words.lost; } };
-  stream.onopen = () => show(true);
-  stream.onerror = () => show(false);
-  stream.onmessage = (message) => {
+  const told = (message) => {
+    after = message.lastEventId || after;
     document.body.dispatchEvent(new CustomEvent("campaign-event", { detail: JSON.parse(message.data) }));
     waiting ??= setTimeout(changed, Math.max(SOON_MS, last + APART_MS - Date.now()));
   };
+  const open = () => {
+    stream = new EventSource(`/v1/campaigns/${root.dataset.live}/events?after=${after}`);
+    stream.onopen = () => { show(true); pause = AGAIN_MS[0]; };
+    stream.onerror = () => {
+      show(false);
+      if (stream.readyState !== EventSource.CLOSED) return;  // the browser tries by itself, but not after a refusal
+      setTimeout(open, pause * (1 + Math.random()) / 2);
+      pause = Math.min(2 * pause, AGAIN_MS[1]);
+    };
+    stream.onmessage = told;
+  };
+  open();
   document.addEventListener("visibilitychange", () => { if (!document.hidden && last === -1) changed(); });
   addEventListener("pagehide", () => stream.close());
 }

@@ -100,12 +100,17 @@ async function submitted(form, say, words) {
     keys.delete(form);
     form.querySelector(".errors")?.replaceChildren();
     form.dispatchEvent(new CustomEvent("api-done", { bubbles: true, detail: told }));
-    if (form.dataset.next) { location.assign(form.dataset.next.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(told[name]))); return; }
+    if (form.dataset.next) { location.assign(own(form.dataset.next.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(told[name])))); return; }
     if (form.dataset.done) say(form.dataset.done);
     form.closest("dialog")?.close();
     document.body.dispatchEvent(new CustomEvent("campaign-changed"));
   } catch { showErrors(form, { detail: words.lost }, words); }
   finally { button?.removeAttribute("aria-busy"); }
+}
+
+/* An address of our own, or the first page, whatever the braces were filled with. */
+function own(address) {
+  return address.startsWith("/") && !/^[/\\]{2}/.test(address) ? address : "/";
 }
 
 /* What is about to be changed is what was there when the page came: its name is asked for once. */

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 
 from service.embedded import CannotStart
 from service.settings import ApiSettings
+
+EVERY_ADDRESS = {str(ipaddress.IPv4Address(0)): "127.0.0.1", "::": "::1"}
+"""What a socket that listens everywhere says of itself, and how this machine reaches it."""
 
 
 def listen(api: ApiSettings) -> socket.socket:
@@ -29,7 +33,9 @@ def listen(api: ApiSettings) -> socket.socket:
 
 
 def base_url(host: str, port: int) -> str:
-    """The address as clients write it."""
+    """The address as clients on this machine write it; one that means every address is none to call."""
+    if host in EVERY_ADDRESS:
+        host = EVERY_ADDRESS[host]
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 

@@ -57,6 +57,7 @@ def test_settings_of_the_containers_exist(monkeypatch, tmp_path):
     assert settings.database.url == "postgresql+psycopg://filmloop:a%2Fb%3Ac@postgres:5432/filmloop"
     assert settings.broker.url == "redis://:a%2Fb%3Ac@redis:6379/0"
     assert not settings.api.on_loopback
+    assert settings.api.names == ""  # any page of this machine comes from a `localhost`
     assert settings.log.as_json
 
 

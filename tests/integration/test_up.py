@@ -272,6 +272,7 @@ def test_it_listens_beyond_this_machine_once_there_is_a_key(tmp_path, empty_data
         assert re.fullmatch(r"flp_[0-9a-z]{8}_[\w-]{43}\n", made.stdout)
         with up(tmp_path / "data", *arguments, **settings) as run:
             assert run.get("/v1/campaigns").status_code == 401
+            assert run.facts()["url"].startswith("http://127.0.0.1:")  # what this machine's key is sent to
             said = {"Authorization": f"Bearer {made.stdout.strip()}"}
             assert httpx.get(f"{run.facts()['url']}/v1/campaigns", headers=said, timeout=30).status_code == 200
             assert "`filmloop key create` makes one" in run.text()

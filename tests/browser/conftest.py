@@ -26,9 +26,9 @@ def _chromium() -> str | None:
     return os.environ.get("FILMLOOP_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
-    """A headless Chromium."""
+    """A headless Chromium. It ends with this package: while it runs, its event loop is that of the main thread."""
     program = _chromium()
     if program is None:
         pytest.skip("there is no Chromium: apt-get install chromium, or name one in FILMLOOP_CHROMIUM")
@@ -39,7 +39,7 @@ def browser() -> Iterator[Any]:
         yield playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def demo(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """A demo that has made its films and runs on."""
     folder = tmp_path_factory.mktemp("demo")

@@ -120,7 +120,7 @@ def run(database_url: str, folder: Path, *, batches: int, slow: int, seed: int, 
         wrong = _beside_the_slow(sessions, api.port, path, film_id, slow)
         cuts = 0
         if naive is None:
-            with Wire(api.port, slice_bytes=97, pause_s=0.004, cut=0.9, seed=seed) as wire:
+            with Wire(api.port, slice_bytes=97, pause_s=0.004, cut=1.0, seed=seed) as wire:
                 transport = Transport(wire.url, patience=300, timeout=30)
                 for number in range(1, batches + 1):
                     transport.post(path, body(film_id, number), headers={"Idempotency-Key": f"wire-{number}"})

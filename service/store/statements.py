@@ -46,7 +46,8 @@ class Statement:
         connection = driver(session)
         try:
             cursor = connection.execute(said, constants | given)
-            return cursor.fetchall() if cursor.description else []
+            result = cursor.pgresult
+            return cursor.fetchall() if result is not None and result.nfields else []
         except psycopg.Error as error:
             raise failed(said, error) from error
 

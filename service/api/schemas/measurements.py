@@ -2,7 +2,8 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, GetPydanticSchema, WithJsonSchema
+from pydantic_core import CoreSchema, core_schema
 
 from service.api.schemas.fields import Identifier, Incoming, InstantAsSent, Label, Outgoing
 from service.api.schemas.shapes import Shape, absent, among, either, every, exactly_one, given
@@ -16,7 +17,24 @@ MAX_REPLICATES = 1_000_000
 
 
 Value = Annotated[float, Field(strict=True, ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
-Uncertainty = Annotated[float, Field(strict=True, ge=1 / LARGEST, le=LARGEST, allow_inf_nan=False)]
+
+
+def _uncertainty(*_: object) -> CoreSchema:
+    """A positive number, checked without a call into Python. The core would write its smallest bound as 0.1."""
+    positive = core_schema.float_schema(strict=True, gt=0.0, le=LARGEST, allow_inf_nan=False)
+    not_vanishing = core_schema.custom_error_schema(
+        core_schema.float_schema(ge=1 / LARGEST),
+        "vanishing",
+        custom_error_message=f"a standard uncertainty must be at least {1 / LARGEST:g}",
+    )
+    return core_schema.chain_schema([positive, not_vanishing])
+
+
+Uncertainty = Annotated[
+    float,
+    GetPydanticSchema(_uncertainty),
+    WithJsonSchema({"type": "number", "minimum": 1 / LARGEST, "maximum": LARGEST}),
+]
 Position = Annotated[float, Field(strict=True, ge=0.0, le=1.0, allow_inf_nan=False)]
 PlaceMm = Annotated[float, Field(strict=True, ge=0.0, le=10_000.0, allow_inf_nan=False)]
 Device = Annotated[int, Field(strict=True, ge=0, le=LARGEST_DEVICE)]

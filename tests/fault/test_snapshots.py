@@ -9,5 +9,6 @@ def test_a_snapshot_once_read_never_changes(database_url):
 
 
 def test_a_naive_one_does(database_url):
-    found = snapshots.run(database_url, snapshots=600, make=snapshots.naive)
-    assert found.wrong["snapshots that changed"] > 0, found.figure
+    """Whether a reader meets the gap is chance: on a quiet machine 600 snapshots may pass beside it, so it tries on."""
+    tries = (snapshots.run(database_url, snapshots=600, make=snapshots.naive) for _ in range(5))
+    assert any(found.wrong["snapshots that changed"] for found in tries)

@@ -120,6 +120,7 @@ def run(database_url: str, folder: Path, *, down_s: float, plugged_s: float = 1.
         wait_for(lambda: len(_stored(sessions)) > len(INSTRUMENTS), within_s=60)
         time.sleep(plugged_s)
         cable.unplug()
+        time.sleep(0.5)  # a batch that the service had whole when the cable went is stored
         before = sum(_stored(sessions).values())
         time.sleep(down_s / 3)
         killed = INSTRUMENTS[0]

@@ -1,5 +1,6 @@
 """Take in what instruments measured: a batch is stored whole or not at all, or without the rows that are wrong."""
 
+import functools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -49,7 +50,11 @@ class Recorded:
 
     def count(self, status: str) -> int:
         """Number of rows of which this became."""
-        return sum(result.status == status for result in self.results)
+        return self._counted[status]
+
+    @functools.cached_property
+    def _counted(self) -> Counter[str]:
+        return Counter([result.status for result in self.results])
 
 
 @dataclass(frozen=True)
@@ -145,8 +150,11 @@ def _sort(
     if batch.look_up and instrument_id:
         uids = [c.reading.uid for c in batch.checked if c.reading.uid is not None]
         known = measurements.known_readings(session, batch.campaign_id, instrument_id, uids)
+    named = list(zip(batch.checked, new_ids("msr", len(batch.checked)), strict=True))
+    if not known and not batch.wrong:
+        return named, tuple([RowResult(c.row, "accepted", measurement_id) for c, measurement_id in named])
     new, results, contradictions = [], [], []
-    for c, measurement_id in zip(batch.checked, new_ids("msr", len(batch.checked)), strict=True):
+    for c, measurement_id in named:
         there = known.get(c.reading.uid) if c.reading.uid else None
         if there is None:
             new.append((c, measurement_id))
@@ -158,8 +166,8 @@ def _sort(
             message = f"uid {c.reading.uid!r} is stored with other content and readings never change"
             results.append(RowResult(c.row, "refused", violations=(at(c.row, "uid", message),)))
     if contradictions and batch.atomic:
-        named = ", ".join(map(repr, contradictions[:10]))
-        detail = f"{len(contradictions)} uid(s) are stored with other content and readings never change: {named}"
+        first = ", ".join(map(repr, contradictions[:10]))
+        detail = f"{len(contradictions)} uid(s) are stored with other content and readings never change: {first}"
         raise Conflict(detail)
     if batch.wrong:
         results += [RowResult(row, "refused", violations=tuple(found)) for row, found in batch.wrong.items()]

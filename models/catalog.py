@@ -188,43 +188,43 @@ class ConditionalVAE(_Choice):
     """Draws compositions like those known, for wanted properties: `models/generators/conditional_vae.py`."""
 
     name: Literal["conditional_vae"] = "conditional_vae"
-    latent: int = Field(default=16, ge=1, le=64)
+    latent: int = Field(strict=True, default=16, ge=1, le=64)
     """Dimensions of the code."""
-    width: int = Field(default=128, ge=8, le=512)
+    width: int = Field(strict=True, default=128, ge=8, le=512)
     """Width of the hidden layers."""
-    dropout: float = Field(default=0.2, ge=0.0, le=0.9)
+    dropout: float = Field(strict=True, default=0.2, ge=0.0, le=0.9)
     """Share of the hidden units that are left out in a step of training."""
-    steps: int = Field(default=2000, ge=1, le=100_000)
+    steps: int = Field(strict=True, default=2000, ge=1, le=100_000)
     """Most steps of training."""
-    batch: int = Field(default=128, ge=4, le=4096)
+    batch: int = Field(strict=True, default=128, ge=4, le=4096)
     """Examples in one step."""
-    learning_rate: float = Field(default=3e-3, gt=0.0, le=0.1)
+    learning_rate: float = Field(strict=True, default=3e-3, gt=0.0, le=0.1)
     """Largest learning rate; it falls to nearly 0."""
-    beta: float = Field(default=0.1, ge=0.0, le=10.0)
+    beta: float = Field(strict=True, default=0.1, ge=0.0, le=10.0)
     """Weight of the divergence from N(0, I). Small ones reproduce well; codes are drawn from a mixture fitted later."""
-    free_bits: float = Field(default=0.25, ge=0.0, le=5.0)
+    free_bits: float = Field(strict=True, default=0.25, ge=0.0, le=5.0)
     """Nats of divergence in each dimension that cost nothing: what keeps dimensions in use."""
-    cycles: int = Field(default=4, ge=0, le=50)
+    cycles: int = Field(strict=True, default=4, ge=0, le=50)
     """Times that the weight of the divergence rises from 0; 0 for the same weight throughout."""
-    hide: float = Field(default=0.5, ge=0.0, le=1.0)
+    hide: float = Field(strict=True, default=0.5, ge=0.0, le=1.0)
     """Share of the examples whose conditions are hidden in a step, so that draws without a target are learned too."""
-    held_out: float = Field(default=0.15, ge=0.0, le=0.5)
+    held_out: float = Field(strict=True, default=0.15, ge=0.0, le=0.5)
     """Share of the examples, by whole films, that training stops by."""
-    patience: int = Field(default=12, ge=1, le=10_000)
+    patience: int = Field(strict=True, default=12, ge=1, le=10_000)
     """Looks at the held-out examples without a gain, one every 50 steps, after which training stops."""
-    components: int = Field(default=10, ge=1, le=100)
+    components: int = Field(strict=True, default=10, ge=1, le=100)
     """Gaussians that stand for the codes of the examples; fewer while there are fewer than ten examples for each."""
-    pool: int = Field(default=64, ge=1, le=512)
+    pool: int = Field(strict=True, default=64, ge=1, le=512)
     """Draws that are made and weighed for each one that is kept, where a target is set; 1 for no weighing."""
-    sharpness: float = Field(default=8.0, gt=0.0, le=100.0)
+    sharpness: float = Field(strict=True, default=8.0, gt=0.0, le=100.0)
     """Power of the likelihood by which draws are weighed: 1 is Bayes' rule, more keeps closer to the target."""
-    novel_share: float = Field(default=0.3, ge=0.0, le=1.0)
+    novel_share: float = Field(strict=True, default=0.3, ge=0.0, le=1.0)
     """Least share of the draws for a target that are novel: without it, the surest draws are those next to examples."""
-    novel_beyond: float = Field(default=0.2, ge=0.0, le=2.0)
+    novel_beyond: float = Field(strict=True, default=0.2, ge=0.0, le=2.0)
     """A draw is novel if it differs by more from every example, in the sum of absolute differences of fractions."""
-    rank_weighting: float | None = Field(default=None, gt=0.0, le=1e3)
+    rank_weighting: float | None = Field(strict=True, default=None, gt=0.0, le=1e3)
     """Weigh examples by the rank of their first objective; the smaller, the more the best count. Not at all if None."""
-    seconds: float = Field(default=120.0, gt=0.0, le=86_400.0)
+    seconds: float = Field(strict=True, default=120.0, gt=0.0, le=86_400.0)
     """Training ends after so long, however far it is."""
 
 
@@ -232,9 +232,9 @@ class NeighbourJitter(_Choice):
     """Known compositions that come near the target, a little changed: `models/generators/neighbour_jitter.py`."""
 
     name: Literal["neighbour_jitter"] = "neighbour_jitter"
-    neighbours: int = Field(default=10, ge=1, le=1000)
+    neighbours: int = Field(strict=True, default=10, ge=1, le=1000)
     """Known compositions nearest to the target, or best where there is none."""
-    scale: float = Field(default=0.1, gt=0.0, le=2.0)
+    scale: float = Field(strict=True, default=0.1, gt=0.0, le=2.0)
     """Standard deviation of the logarithm by which each fraction changes."""
 
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from schemathesis import Case, HookContext, Response
 from schemathesis.core.failures import Failure
 
-from benchmarks.fuzz.rules import GOOD_FILES, rule_of
+from benchmarks.fuzz.rules import GOOD_FILES, HEADERS, rule_of
 from service.api.dependencies import KEY_PATTERN
 
 Row = dict[str, Any]
@@ -48,12 +48,20 @@ def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> Non
 def filter_failure(context: HookContext, failure: Failure, case: Case, response: Response) -> bool:  # noqa: ARG001
     """Keep a failure, unless a request was refused for a rule that JSON Schema cannot say; each is noted."""
     kind, body = type(failure).__name__, _body(response)
-    rule = GOOD_FILES.name if _is_good_file(failure, case) else rule_of(kind, body)
+    rule = _of_the_request(failure, case) or rule_of(kind, body)
     line = {"operation": case.operation.label, "failure": kind, "rule": rule, "problem": body}
     line["sent"] = repr(case.body)[:LONGEST]
     with (FOLDER / "refused.jsonl").open("a") as file:
         file.write(json.dumps(line) + "\n")
     return rule is None
+
+
+def _of_the_request(failure: Failure, case: Case) -> str | None:
+    """Name of the rule that a request shows which was taken."""
+    if _is_good_file(failure, case):
+        return GOOD_FILES.name
+    unknown = "Invalid component: in header - object with unexpected properties" in failure.message
+    return HEADERS.name if unknown and type(failure).__name__ == HEADERS.failure else None
 
 
 def _is_good_file(failure: Failure, case: Case) -> bool:

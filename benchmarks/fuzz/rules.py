@@ -38,6 +38,8 @@ GOOD_FILES = Rule(
     "AcceptedNegativeData",
 )
 """The only one of a request that was taken. The hooks know their files; no answer is matched."""
+HEADERS = Rule("unknown headers", "(?!)", "no server refuses them (RFC 9110, 5.1)", "", "AcceptedNegativeData")
+"""As above: the hooks see that nothing else is wrong with the request."""
 _OF_THE_CAMPAIGN = "what there is in a campaign is recorded, not described"
 _TWO_MEMBERS = "it compares two members of the body"
 
@@ -50,6 +52,7 @@ RULES = (
         "^unit .* (cannot be read at|is not known;)|^a unit has at most 64",
         "a grammar is no pattern",
     ),
+    Rule("numbers that fit their type", "is too large for float32$", _TWO_MEMBERS),
     Rule("units have a dimension", "^unit .* is not of the dimension of", "the campaign's unit decides"),
     Rule("properties of the campaign", "^property .* is not one of the campaign's", _OF_THE_CAMPAIGN),
     Rule("targets of the campaign", "is none of the campaign's properties", _OF_THE_CAMPAIGN),
@@ -121,6 +124,7 @@ RULES = (
         GONE,
     ),
     GOOD_FILES,
+    HEADERS,
 )
 
 

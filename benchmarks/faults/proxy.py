@@ -4,33 +4,22 @@ import asyncio
 import random
 import threading
 from collections import Counter
-from typing import Literal
+from typing import Literal, Self
 
 Cut = Literal["none", "request", "answer", "half"]
 """Nothing; before the request goes on; after the whole answer came; in the middle of handing the answer on."""
 
 
-class Proxy:
-    """Runs in a thread of its own for the length of a `with` block; it knows where an HTTP message ends."""
+class Between:
+    """Stands between clients and a port of this machine, in a thread of its own for the length of a `with` block."""
 
-    def __init__(self, port: int, cuts: dict[Cut, float], seed: int) -> None:
-        """Prepare.
-
-        Args:
-            port: Of the API.
-            cuts: How often each kind of cut shall come, as weights.
-            seed: Of the choice.
-        """
-        self._target, self._cuts = port, cuts
-        self._chance = random.Random(seed)  # noqa: S311 - not a secret
-        self.done: Counter[Cut] = Counter()
-        self.lost: dict[bytes, bytes] = {}
-        """Bodies of answers that did not come through, by the Idempotency-Key of their request."""
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.url = ""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
-        self.url = ""
 
-    def __enter__(self) -> "Proxy":
+    def __enter__(self) -> Self:
         self._thread.start()
         opening = asyncio.run_coroutine_threadsafe(asyncio.start_server(self._serve, "127.0.0.1", 0), self._loop)
         self._server = opening.result(10)
@@ -45,13 +34,40 @@ class Proxy:
 
     async def _end(self) -> None:
         self._server.close()
+        await self.cut_all()
+
+    async def cut_all(self) -> None:
+        """End every connection."""
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
 
     async def _serve(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
-        source, sink = await asyncio.open_connection("127.0.0.1", self._target)
+        """Serve one connection of a client."""
+        raise NotImplementedError
+
+
+class Proxy(Between):
+    """It knows where an HTTP message ends."""
+
+    def __init__(self, port: int, cuts: dict[Cut, float], seed: int) -> None:
+        """Prepare.
+
+        Args:
+            port: Of the API.
+            cuts: How often each kind of cut shall come, as weights.
+            seed: Of the choice.
+        """
+        super().__init__(port)
+        self._cuts = cuts
+        self._chance = random.Random(seed)  # noqa: S311 - not a secret
+        self.done: Counter[Cut] = Counter()
+        self.lost: dict[bytes, bytes] = {}
+        """Bodies of answers that did not come through, by the Idempotency-Key of their request."""
+
+    async def _serve(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        source, sink = await asyncio.open_connection("127.0.0.1", self.port)
         try:
             while (request := await _message(client)) is not None:
                 kinds = list(self._cuts)

@@ -42,17 +42,11 @@ class Cable(Proxy):
     def unplug(self) -> None:
         """Cut what is connected, and whatever tries to."""
         self._unplugged = True
-        asyncio.run_coroutine_threadsafe(self._cut(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self.cut_all(), self._loop).result(10)
 
     def plug_in(self) -> None:
         """Let it through again."""
         self._unplugged = False
-
-    async def _cut(self) -> None:
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
 
     async def _serve(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         if self._unplugged:

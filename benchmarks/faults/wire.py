@@ -17,6 +17,7 @@ from benchmarks.faults.found import Found
 from benchmarks.faults.killed_api import ROWS, body, stored
 from benchmarks.faults.loop import Loop, record
 from benchmarks.faults.patient import Patient
+from benchmarks.faults.proxy import Between
 from benchmarks.faults.served import served
 from filmloop_client.transport import Transport
 from service.store.session import Sessions
@@ -34,7 +35,7 @@ IN_USE = text(
 )
 
 
-class Wire:
+class Wire(Between):
     """A proxy that hands bytes on in slices, with pauses, and cuts some connections at a byte of its choice."""
 
     def __init__(self, port: int, *, slice_bytes: int, pause_s: float, cut: float, seed: int) -> None:
@@ -47,35 +48,13 @@ class Wire:
             cut: Share of the connections that are cut, at a random byte of either direction.
             seed: Of all that.
         """
-        self._port, self._slice, self._pause, self._cut = port, slice_bytes, pause_s, cut
+        super().__init__(port)
+        self._slice, self._pause, self._cut = slice_bytes, pause_s, cut
         self._chance = random.Random(seed)  # noqa: S311 - not a secret
         self.cuts = 0
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
-        self.url = ""
-
-    def __enter__(self) -> "Wire":
-        self._thread.start()
-        opening = asyncio.run_coroutine_threadsafe(asyncio.start_server(self._serve, "127.0.0.1", 0), self._loop)
-        self._server = opening.result(10)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    async def _end(self) -> None:
-        self._server.close()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
 
     async def _serve(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
-        source, sink = await asyncio.open_connection("127.0.0.1", self._port)
+        source, sink = await asyncio.open_connection("127.0.0.1", self.port)
         bounds: list[float] = [float("inf"), float("inf")]
         if self._chance.random() < self._cut:
             bounds[self._chance.randrange(2)] = self._chance.randrange(1, LATEST_CUT)

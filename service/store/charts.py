@@ -163,7 +163,7 @@ def _read(campaign_id: str, *names: str) -> tuple[ColumnElement[bool], ...]:
         row.property.in_(names),
         row.film_id.is_not(None),
         row.value.is_not(None),
-        retractions.counts_now(),
+        retractions.counts_now_all(campaign_id),
     )
 
 

@@ -34,6 +34,16 @@ def counts_now() -> ColumnElement[bool]:
     return ~_reading_covered(RetractionRow.reversed_revision.is_(None))
 
 
+def counts_now_all(campaign_id: str) -> ColumnElement[bool]:
+    """The same for a query that reads a whole campaign: what is covered is looked up once, not reading by reading."""
+    covered = (
+        select(RetractedReadingRow.measurement_id)
+        .join(RetractionRow, RetractionRow.id == RetractedReadingRow.retraction_id)
+        .where(RetractionRow.campaign_id == campaign_id, RetractionRow.reversed_revision.is_(None))
+    )
+    return MeasurementRow.id.not_in(covered)
+
+
 def composition_counts_at(revision: int) -> ColumnElement[bool]:
     """Whether no retraction that is in force at a revision covers the composition of the enclosing query."""
     return ~_composition_covered(_in_force_at(revision, RetractionRow))

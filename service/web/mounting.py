@@ -25,7 +25,7 @@ from service.web.pages import (
     preferences,
     space,
 )
-from service.web.rendering import STATIC
+from service.web.rendering import STATIC, prepare
 
 ROUTERS = (
     preferences.router,
@@ -56,6 +56,7 @@ def install(app: FastAPI, guards: Sequence[Depends]) -> None:
         app: The application.
         guards: Dependencies of every page that is not for everybody: they let in who is known.
     """
+    prepare()
     for router in ROUTERS:
         app.include_router(router, include_in_schema=False, dependencies=() if router in FOR_ALL else guards)
     app.mount("/static", StaticPart(directory=STATIC), name="static")

@@ -84,6 +84,12 @@ def environment() -> Environment:
     return found
 
 
+def prepare() -> None:
+    """Read and compile every template, so that no visitor waits for it."""
+    for name in environment().list_templates():
+        environment().get_template(name)
+
+
 def static(name: str) -> str:
     """Address of a static file; it changes with the file, so that browsers may keep it for ever."""
     return f"/static/{name}?v={_digest(name)}"

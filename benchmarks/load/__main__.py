@@ -123,18 +123,14 @@ async def keep_training(stack: Stack, until: float) -> None:
             number += 1
 
 
-async def play(lab: Lab, args: argparse.Namespace, stack: Stack) -> float:
-    """All of them for as long as was asked; how long it took."""
-    seen = {campaign: 0 for campaign, *_ in lab.films}
-    for campaign in seen:
-        _, body = await lab.door.ask("GET", f"/v1/campaigns/{campaign}/events?limit=1000")
-        seen[campaign] = json.loads(body)["items"][-1]["seq"]
+async def play(lab: Lab, minutes: float, args: argparse.Namespace, stack: Stack) -> float:
+    """All of them for so long; how long it took."""
     began = time.perf_counter()
-    until = began + 60.0 * args.minutes
+    until = began + 60.0 * minutes
     await asyncio.gather(
         *(instrument(lab, k, args.period, until) for k in range(args.instruments)),
         *(robot(lab, k, 1.0, until) for k in range(args.robots)),
-        *(reader(lab, k, seen[lab.films[k % len(lab.films)][0]], until) for k in range(args.readers)),
+        *(reader(lab, k, until) for k in range(args.readers)),
         keep_training(stack, until),
     )
     return time.perf_counter() - began
@@ -172,44 +168,51 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         key = (Path(folder) / "key").read_text().strip()
         with Client(facts["url"], key=key) as client:
             films, robots, trained = furnish(client)
+            last = {c: max(event.seq for event in client.campaigns.get(c).events()) for c, *_ in films}
         where = urlsplit(facts["url"])
         door = Door(str(where.hostname), int(where.port or 80), {"Authorization": f"Bearer {key}"})
-        lab, watch = Lab(door, films, robots.id), Watch(facts["pid"])
-        watch.start()
-        api, profiles = int(facts["pids"]["api"]), list[dict[str, object]]()
-
-        async def played() -> float:
-            looking = asyncio.create_task(asyncio.to_thread(_profiled, api, args.profile, profiles))
-            lasted = await play(lab, args, Stack(facts["url"], key, trained.id))
-            await looking
-            return lasted
-
-        lasted = asyncio.run(played())
-        watch.stop()
-        rows, own = table(lab, lasted), psutil.Process().cpu_times()
-        with Client(facts["url"], key=key) as client:
-            models = len(list(client.campaigns.get(trained.id).model_versions()))
-        again = {"restarts": _restarts(Path(folder))}
-        steps = asyncio.run(saturate(Lab(door, films, robots.id), args)) if args.saturate else []
-        return {
-            **again,
-            "minutes": lasted / 60,
-            "models_trained_meanwhile": models,
-            "cpu_share_of_the_load_itself": (own.user + own.system) / lasted,
-            "rows": rows,
-            "processes": watch.rows(),
-            "memory_over_time": {
-                name: samples[:: max(1, len(samples) // 60)] for name, samples in watch.memory.items()
-            },
-            "profile_of_the_api": profiles,
-            "saturation": steps,
-        }
+        stack = Stack(facts["url"], key, trained.id)
+        found = asyncio.run(measured(Lab(door, films, robots.id, last), args, stack, facts))
+        return {"restarts": _restarts(Path(folder)), **found}
 
 
-def _profiled(pid: int, seconds: int, into: list[dict[str, object]]) -> None:
-    if seconds:
-        time.sleep(20)
-        into.extend(profile(pid, seconds))
+async def measured(lab: Lab, args: argparse.Namespace, stack: Stack, facts: dict[str, Any]) -> dict[str, Any]:
+    """The minutes; afterwards, where the API spends its time, and how much it can take."""
+    watch = Watch(facts["pid"])
+    watch.start()
+    lasted = await play(lab, args.minutes, args, stack)
+    watch.stop()
+    processes = watch.rows()
+    own = psutil.Process().cpu_times()
+    models = await asyncio.to_thread(_models, stack)
+    profiles = await profiled(int(facts["pids"]["api"]), lab.again(), args, stack)
+    steps = await saturate(lab.again(), args) if args.saturate else []
+    memory = {name: samples[:: max(1, len(samples) // 60)] for name, samples in watch.memory.items()}
+    return {
+        "minutes": lasted / 60,
+        "models_trained_meanwhile": models,
+        "cpu_share_of_the_load_itself": (own.user + own.system) / lasted,
+        "rows": table(lab, lasted),
+        "processes": processes,
+        "memory_over_time": memory,
+        "profile_of_the_api": profiles,
+        "saturation": steps,
+    }
+
+
+def _models(stack: Stack) -> int:
+    with Client(stack.url, key=stack.key) as client:
+        return len(list(client.campaigns.get(stack.trained).model_versions()))
+
+
+async def profiled(pid: int, lab: Lab, args: argparse.Namespace, stack: Stack) -> list[dict[str, object]]:
+    """Where the API spends its time under that load, which goes on for it: to look costs more than to be looked at."""
+    if not args.profile:
+        return []
+    playing = asyncio.create_task(play(lab, (args.profile + 10) / 60, args, stack))
+    found = await asyncio.to_thread(profile, pid, args.profile)
+    await playing
+    return found
 
 
 def _restarts(folder: Path) -> int:
@@ -242,7 +245,7 @@ def main() -> int:
     parser.add_argument("--period", type=float, default=1.0, help="seconds between two batches of an instrument")
     parser.add_argument("--robots", type=int, default=16)
     parser.add_argument("--readers", type=int, default=100)
-    parser.add_argument("--profile", type=int, default=30, help="seconds of py-spy; 0 for none")
+    parser.add_argument("--profile", type=int, default=30, help="seconds of py-spy after the minutes; 0 for none")
     parser.add_argument("--saturate", action="store_true")
     parser.add_argument("--step", type=float, default=20.0, help="seconds of each step of the saturation")
     parser.add_argument("--write", action="store_true")

@@ -17,7 +17,7 @@ class Door:
 
     async def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, bytes]:
         """One call; status and body. Status 0 means that there was no answer."""
-        source, sink = self._idle.pop() if self._idle else await self._connected()
+        source, sink = self._kept() or await self._connected()
         try:
             sink.write(self._request(method, path, len(body), headers) + body)
             async with asyncio.timeout(ANSWER_S):
@@ -44,6 +44,15 @@ class Door:
                     yield line[6:]
         finally:
             sink.close()
+
+    def _kept(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        """A connection of before that the service has not ended: it does so after some idle seconds."""
+        while self._idle:
+            source, sink = self._idle.pop()
+            if not source.at_eof():
+                return source, sink
+            sink.close()
+        return None
 
     async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection(self._host, self._port, limit=2**20)

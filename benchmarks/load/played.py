@@ -36,7 +36,7 @@ class Taken:
         taken = sorted(self.seconds) or [0.0]
 
         def at(share: float) -> float:
-            return 1e3 * taken[min(len(taken) - 1, int(share * len(taken)))]
+            return float(1e3 * taken[min(len(taken) - 1, int(share * len(taken)))])
 
         errors = sum(count for status, count in self.statuses.items() if status not in good)
         each = len(self.seconds) / seconds
@@ -53,10 +53,16 @@ class Lab:
     films: list[tuple[str, str, str, str, int]]
     """Campaign, film, property, unit and number of devices, of each campaign that takes readings."""
     robots_campaign: str
+    last: dict[str, int]
+    """The last event of each of these campaigns that was read."""
     taken: dict[str, Taken] = field(default_factory=dict)
     lag: Taken = field(default_factory=Taken)
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
     ended_streams: int = 0
+
+    def again(self) -> "Lab":
+        """The same, with nothing noted."""
+        return Lab(self.door, self.films, self.robots_campaign, self.last)
 
     def of(self, call: str) -> Taken:
         """The latencies of one kind of call."""
@@ -112,15 +118,17 @@ async def robot(lab: Lab, number: int, period_s: float, until: float) -> None:
     await beat(period_s, chance.uniform(0.0, period_s), until, claim)
 
 
-async def reader(lab: Lab, number: int, after: int, until: float) -> None:
+async def reader(lab: Lab, number: int, until: float) -> None:
     """Follows a campaign; how old is an event when it comes?"""
     campaign = lab.films[number % len(lab.films)][0]
+    after = lab.last[campaign]
     while time.perf_counter() < until:
         try:
             async with asyncio.timeout(max(0.1, until - time.perf_counter())):
                 async for data in lab.door.follow(f"/v1/campaigns/{campaign}/events?after={after}"):
                     event = orjson.loads(data)
                     after = event["seq"]
+                    lab.last[campaign] = max(after, lab.last[campaign])
                     lab.lag.seconds.append(time.time() - datetime.fromisoformat(event["at"]).timestamp())
         except TimeoutError:
             return

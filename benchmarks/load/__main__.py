@@ -36,10 +36,11 @@ TRAINED_ON = 702
 """Readings of the campaign that is trained all the time: few enough that each of its fits is made anew."""
 GOOD = {
     "measurement batch": frozenset({201}),
-    "claim": frozenset({201, 204}),
+    "claim": frozenset({200, 201, 204}),
     "release": frozenset({200, 409}),
 }
-"""Statuses that are no error. A lease may have been given back by the same robot's next claim already."""
+"""Statuses that are no error. Calls are made when they are due: a robot's next claim may come while it gives back the
+lease of the last one, and is answered with that very lease; and a lease may have been given back already."""
 BOUNDS = {"measurement batch": 500.0, "claim": 300.0, "event lag": 2000.0}
 """Largest p99, ms."""
 
@@ -136,6 +137,20 @@ async def play(lab: Lab, minutes: float, args: argparse.Namespace, stack: Stack)
     return time.perf_counter() - began
 
 
+def minutes(lab: Lab, watch: Watch, began: float, lasted: float) -> list[dict[str, object]]:
+    """One row per minute, and what others on the machine took of it meanwhile."""
+    rows = []
+    for number in range(max(1, round(lasted / 60))):
+        row: dict[str, object] = {"minute": number + 1}
+        for call in ("measurement batch", "claim"):
+            first = began + 60 * number
+            figures = lab.of(call).between(first, first + 60).figures(call, 60, GOOD[call])
+            row |= {f"{call} p50_ms": figures["p50_ms"], f"{call} p99_ms": figures["p99_ms"]}
+        others = [share for at, share in watch.others if 60 * number <= at < 60 * (number + 1)]
+        rows.append(row | {"processors_taken_by_others": sum(others) / max(1, len(others))})
+    return rows
+
+
 def table(lab: Lab, lasted: float) -> list[dict[str, object]]:
     """One row per kind of call, and the lag of events."""
     rows = [lab.of(call).figures(call, lasted, good) for call, good in GOOD.items()]
@@ -180,6 +195,7 @@ async def measured(lab: Lab, args: argparse.Namespace, stack: Stack, facts: dict
     """The minutes; afterwards, where the API spends its time, and how much it can take."""
     watch = Watch(facts["pid"])
     watch.start()
+    began = time.perf_counter()
     lasted = await play(lab, args.minutes, args, stack)
     watch.stop()
     processes = watch.rows()
@@ -193,6 +209,7 @@ async def measured(lab: Lab, args: argparse.Namespace, stack: Stack, facts: dict
         "models_trained_meanwhile": models,
         "cpu_share_of_the_load_itself": (own.user + own.system) / lasted,
         "rows": table(lab, lasted),
+        "minute_by_minute": minutes(lab, watch, began, lasted),
         "processes": processes,
         "memory_over_time": memory,
         "profile_of_the_api": profiles,
@@ -226,6 +243,7 @@ def page(found: dict[str, Any], facts: dict[str, object]) -> str:
     told = ("minutes", "models_trained_meanwhile", "cpu_share_of_the_load_itself", "restarts")
     parts.append("\n".join(f"- {key}: {found[key]}" for key in told))
     parts.append("Latencies count from the moment at which a call was due.\n\n" + markdown_table(found["rows"]))
+    parts.append(markdown_table(found["minute_by_minute"]))
     parts.append(
         "Memory is each process' own and its share of what is shared.\n\n" + markdown_table(found["processes"])
     )

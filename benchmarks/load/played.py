@@ -24,11 +24,14 @@ class Taken:
     """Latencies of one kind of call, from the moment it was due, and what came back."""
 
     seconds: array = field(default_factory=lambda: array("d"))  # type: ignore[type-arg]  # of doubles
+    due: array = field(default_factory=lambda: array("d"))  # type: ignore[type-arg]
+    """When each was due, by the clock of `time.perf_counter`."""
     statuses: Counter[int] = field(default_factory=Counter)
 
     def note(self, due: float, status: int) -> None:
         """One call."""
         self.seconds.append(time.perf_counter() - due)
+        self.due.append(due)
         self.statuses[status] += 1
 
     def figures(self, call: str, seconds: float, good: frozenset[int]) -> dict[str, object]:
@@ -43,6 +46,11 @@ class Taken:
         names = {"calls": len(self.seconds), "per_s": each, "p50_ms": at(0.5), "p95_ms": at(0.95), "p99_ms": at(0.99)}
         told = ", ".join(f"{count} x {status}" for status, count in sorted(self.statuses.items()))
         return {"call": call, **names, "max_ms": 1e3 * taken[-1], "errors": errors, "statuses": told}
+
+    def between(self, first: float, last: float) -> "Taken":
+        """Those that were due in a span of time."""
+        chosen = [s for s, due in zip(self.seconds, self.due, strict=True) if first <= due < last]
+        return Taken(array("d", chosen))
 
 
 @dataclass

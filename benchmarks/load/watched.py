@@ -24,6 +24,9 @@ class Watch:
         self.memory: dict[str, list[tuple[float, float]]] = defaultdict(list)
         """By process: seconds, MB."""
         self._cpu: dict[str, float] = {}
+        self.others: list[tuple[float, float]] = []
+        """Seconds; processors that processes of neither the stack nor this one kept busy since the sample before."""
+        self._before: tuple[float, float] | None = None
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._began = time.monotonic()
@@ -55,10 +58,19 @@ class Watch:
             except psutil.Error:  # it has just ended
                 continue
             cpu[name] += times.user + times.system
+        self._note_others(sum(cpu.values()))
         now = time.monotonic() - self._began
         for name, size in sums.items():
             self.memory[name].append((round(now, 1), size / 1e6))
         self._cpu = dict(cpu)
+
+    def _note_others(self, stack: float) -> None:
+        whole, own, clock = psutil.cpu_times(), psutil.Process().cpu_times(), time.monotonic()
+        used = sum(whole) - whole.idle - whole.iowait - stack - own.user - own.system
+        if self._before is not None:
+            spent, then = self._before
+            self.others.append((clock - self._began, max(0.0, used - spent) / (clock - then)))
+        self._before = used, clock
 
     def rows(self) -> list[dict[str, object]]:
         """One row per process: its memory, how fast that grows, and its share of a processor."""

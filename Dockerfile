@@ -55,7 +55,7 @@ ENV PATH=/opt/filmloop/bin:$PATH \
 WORKDIR /home/filmloop
 VOLUME /var/lib/filmloop
 EXPOSE 8000
-CMD ["uvicorn", "--factory", "service.app:create_app", "--host", "0.0.0.0", "--port", "8000", "--no-access-log", "--timeout-graceful-shutdown", "10"]
+CMD ["uvicorn", "--factory", "service.app:create_app", "--host", "0.0.0.0", "--port", "8000", "--no-access-log", "--timeout-keep-alive", "75", "--timeout-graceful-shutdown", "10"]
 
 FROM runtime AS cuda
 # The driver comes from the host, by its container toolkit; the libraries came with torch.

@@ -16,15 +16,31 @@ class Door:
         self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
     async def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, bytes]:
-        """One call; status and body. Status 0 means that there was no answer."""
-        source, sink = self._kept() or await self._connected()
+        """One call; status and body. Status 0 means that there was no answer.
+
+        Where a kept connection was ended before any answer, a fresh one is taken, as HTTP clients do.
+        """
+        request = self._request(method, path, len(body), headers) + body
+        while kept := self._kept():
+            told = await self._told(*kept, request)
+            if told is not None:
+                return told
+        return await self._told(*await self._connected(), request) or (0, b"")
+
+    async def _told(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, request: bytes
+    ) -> tuple[int, bytes] | None:
+        """The answer over one connection; None if that ended before it."""
         try:
-            sink.write(self._request(method, path, len(body), headers) + body)
+            sink.write(request)
             async with asyncio.timeout(ANSWER_S):
                 status, answer, kept = await _answer(source)
-        except (OSError, asyncio.IncompleteReadError, TimeoutError):
+        except TimeoutError:
             sink.close()
             return 0, b""
+        except (OSError, asyncio.IncompleteReadError):
+            sink.close()
+            return None
         if kept:
             self._idle.append((source, sink))
         else:

@@ -13,11 +13,16 @@ import uvicorn
 
 GRACE_S = 5
 """How long requests under way may take when the API is asked to stop."""
+KEPT_S = 75
+"""How long an idle connection is kept: longer than callers keep theirs. So it is they who end it, and no call is sent into
+one that is just being closed."""
 
 
 def main(descriptor: int, app: str = "service.app:create_app") -> None:
     """Serve until SIGTERM what a function makes."""
-    config = uvicorn.Config(app, factory=True, access_log=False, timeout_graceful_shutdown=GRACE_S)
+    config = uvicorn.Config(
+        app, factory=True, access_log=False, timeout_keep_alive=KEPT_S, timeout_graceful_shutdown=GRACE_S
+    )
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=descriptor)])
 
 

@@ -14,7 +14,7 @@ import uvicorn
 GRACE_S = 5
 """How long requests under way may take when the API is asked to stop."""
 KEPT_S = 75
-"""How long an idle connection is kept: longer than callers keep theirs. So it is they who end it, and no call is sent into
+"""How long an idle connection is kept: longer than callers keep theirs. So they end it, and no call is sent into
 one that is just being closed."""
 
 

@@ -110,7 +110,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         generate_unique_id_function=_operation_id,
     )
     app.state.settings = settings
-    app.state.callers = Callers(lambda: app.state.sessions)
+    app.state.callers = Callers(lambda: app.state.sessions, settings.api.wrong_keys_per_s)
+    app.state.letting_in = web_sessions.letting_in()
+    app.state.looked = health.Looked()
     app.state.metrics = Metrics()
     app.add_middleware(BoundedBody, silent_s=settings.api.body_silent_s, longest_s=settings.api.body_s)
     app.add_middleware(Gate, settings=settings.api, callers=app.state.callers)

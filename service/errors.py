@@ -114,9 +114,11 @@ class Misdirected(ServiceError):
 
 
 class TooManyRequests(ServiceError):
-    """The caller asks more often than it may. Retry after a short while, with the same Idempotency-Key."""
+    """The caller asks more often than it may. Retry after `retry_after_s`, with the same Idempotency-Key."""
 
-    retry_after_s = 1
+    def __init__(self, detail: str, retry_after_s: int = 1) -> None:
+        super().__init__(detail)
+        self.retry_after_s = max(1, retry_after_s)
 
 
 class LeaseLost(ServiceError):

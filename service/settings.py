@@ -109,7 +109,7 @@ class ApiSettings(Section):
     rate_per_s: float = Field(default=500.0, gt=0.0, le=1e6)
     """Requests that one key's holder may send in a second, on average."""
     wrong_keys_per_s: float = Field(default=5.0, gt=0.0, le=1e6)
-    """Keys that are none, from one address: whoever guesses is slowed, and nobody else."""
+    """How fast one may guess from an address: ten seconds of it at once, then ever slower."""
 
     @property
     def on_loopback(self) -> bool:

@@ -103,6 +103,7 @@ class Campaigns:
         Raises:
             Conflict: If it is here already, or was written by another version.
             Invalid: If it is no archive, or damaged.
+            NotAllowed: If the key is good for some campaigns only.
         """
         sent = {"Content-Type": "application/zip"}
         return self._wrap(self._transport.post_content("/v1/campaign-imports", archive, headers=sent, wait_s=600.0))

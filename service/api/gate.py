@@ -9,7 +9,6 @@ import functools
 import http.cookies
 import ipaddress
 import socket
-import time
 from collections.abc import Mapping
 
 import structlog
@@ -18,22 +17,21 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.callers import Callers
+from service.api.limits import LETS_IN
 from service.api.problems import answer_to
-from service.errors import CrossOrigin, Misdirected, ServiceError, TooManyRequests, Unauthenticated
+from service.api.rates import Rate, origin_of
+from service.errors import CrossOrigin, Misdirected, ServiceError, Unauthenticated
 from service.operations.keys import Caller
 from service.settings import ApiSettings
 
 COOKIE = "filmloop_session"
 GUARDED = ("/v1/", "/metrics")
 """Where nobody gets anything without a key."""
-LETS_IN = "/v1/session"
-"""Where a key is given for a cookie, and a cookie given back."""
 FOR_EVERYBODY = ("/static/", "/healthz", "/readyz")
 """What is the same for everybody: nobody is asked who asks. Whether the process lives is told without the record."""
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 BURST_S = 2.0
 """A caller that was silent for so long may send at once what it could have sent meanwhile."""
-MOST_COUNTED = 10_000
 
 
 class Gate:
@@ -45,7 +43,7 @@ class Gate:
         self._named = named(settings)
         self._names = own_names(settings)
         self._calls = Rate(settings.rate_per_s, BURST_S * settings.rate_per_s)
-        self._wrong = Rate(settings.wrong_keys_per_s, 10.0 * settings.wrong_keys_per_s)
+        self._strangers = Rate(settings.rate_per_s, BURST_S * settings.rate_per_s)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on a request whose sender is known, or that is open to all; answer 401, 403, 421 or 429 to others."""
@@ -80,57 +78,21 @@ class Gate:
         if presented is None:
             if guarded:
                 raise Unauthenticated("this call needs a key: send it in the header `Authorization: Bearer flp_...`")
+            self._strangers.refuse_beyond(origin_of(scope))
             return
 
         async def again(at_once: bool = False) -> Caller | None:
             return await ask(presented, at_once=at_once)
 
         state["again"] = again
-        address = str((scope.get("client") or ("",))[0])
-        if not self._callers.knows(presented):  # whoever guessed too often is slowed before the record is asked
-            self._wrong.refuse_spent(address)
-        caller = state["caller"] = await again()
+        origin = origin_of(scope)
+        caller = state["caller"] = await self._callers.introduced(ask, presented, origin)
         if caller is not None:
             self._calls.refuse_beyond(caller.holder)
             return
-        self._wrong.refuse_beyond(address)
         if guarded:
             raise Unauthenticated("the key is not known here, or has expired or was revoked")
-
-
-class Rate:
-    """How often something may happen: `per_s` on average, `burst` at once."""
-
-    def __init__(self, per_s: float, burst: float) -> None:
-        self._per_s = per_s
-        self._burst = max(1.0, burst)
-        self._left: dict[str, tuple[float, float]] = {}
-        """What was left, and when, by who it is."""
-
-    def refuse_spent(self, who: str) -> None:
-        """Count nothing.
-
-        Raises:
-            TooManyRequests: If one more would be one too many.
-        """
-        if self._left_to(who, time.monotonic()) < 1.0:
-            raise TooManyRequests(f"more than {self._per_s:g} requests a second; wait a second")
-
-    def refuse_beyond(self, who: str) -> None:
-        """Count one.
-
-        Raises:
-            TooManyRequests: If it is one too many.
-        """
-        self.refuse_spent(who)
-        now = time.monotonic()
-        if len(self._left) >= MOST_COUNTED:
-            self._left.clear()
-        self._left[who] = (self._left_to(who, now) - 1.0, now)
-
-    def _left_to(self, who: str, now: float) -> float:
-        left, at = self._left.get(who, (self._burst, now))
-        return min(self._burst, left + (now - at) * self._per_s)
+        self._strangers.refuse_beyond(origin)
 
 
 def own_names(settings: ApiSettings) -> frozenset[str]:

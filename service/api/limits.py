@@ -19,6 +19,10 @@ MAX_BODY_BYTES = 8 * 1024 * 1024
 MAX_BATCH_BYTES = 32 * 1024 * 1024
 """Largest measurement batch that is not JSON, packed or unpacked, 32 MiB: 50,000 rows with all their fields. Also the
 largest archive of a campaign that is imported."""
+LETS_IN = "/v1/session"
+"""Where a key is given for a cookie, and a cookie given back: nobody is known there yet."""
+MAX_KEY_BYTES = 4096
+"""Largest body there."""
 SILENT_S = 30.0
 """Seconds without a byte of a body after which its sender is sent away."""
 LONGEST_S = 600.0
@@ -79,8 +83,9 @@ class BoundedBody:
         media_type = headers.get(b"content-type", b"").split(b";")[0].strip().lower().decode("latin-1")
         is_batch = media_type in BATCH_TYPES and scope["path"].endswith(("/measurement-batches", "/prior-data/files"))
         is_batch = is_batch or (media_type == ZIP and scope["path"].endswith("/campaign-imports"))
+        bound = self.max_batch_bytes if is_batch else self.max_bytes
         try:
-            body = await self._read(headers, receive, self.max_batch_bytes if is_batch else self.max_bytes)
+            body = await self._read(headers, receive, MAX_KEY_BYTES if scope["path"] == LETS_IN else bound)
         except BodyTooLarge as error:
             answer = problem(scope, 413, "body-too-large", str(error), headers={"Connection": "close"})
             await answer(scope, receive, send)

@@ -120,7 +120,7 @@ def is_keyed(operation: dict[str, Any]) -> bool:
 
 def _problems(path: str, method: str, operation: dict[str, Any]) -> set[str]:
     """Statuses of what may go wrong with an operation, beside what its route itself declares."""
-    found = {"500", "503"} if operation["operationId"] in _FOR_ALL else {"500", "503", *_REFUSALS}
+    found = {"500", "503", *_REFUSALS} - ({"401"} if operation["operationId"] in _FOR_ALL else set())
     if "{" in path:
         found.add("404")
     if operation.get("parameters"):

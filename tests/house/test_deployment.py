@@ -22,6 +22,14 @@ def test_only_the_door_is_published_and_on_this_machine_only_by_default():
     assert COMPOSE["networks"]["inside"] == {"internal": True}
 
 
+def test_the_door_says_whom_it_serves():
+    """Wrong keys are counted by where they come from: all strangers would be one, and so would all devices."""
+    door = (ROOT / "deploy/nginx.conf").read_text()
+    assert "proxy_set_header X-Forwarded-For $remote_addr;" in door  # what the sender says of himself is not believed
+    assert {name for name, said in OURS.items() if "FORWARDED_ALLOW_IPS" in said["environment"]} == {"api"}
+    assert "ports" not in SERVICES["api"]
+
+
 def test_our_containers_are_no_root_and_write_nowhere_but_where_they_must():
     assert set(OURS) == {
         "migrate",

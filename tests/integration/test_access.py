@@ -15,7 +15,7 @@ import pytest
 from fastapi import APIRouter
 from sqlalchemy import URL
 
-from service.api import gate, openapi
+from service.api import openapi, rates
 from service.api.access import ANY_KEY, ANYBODY, OPERATIONS, UndeclaredOperation, check
 from service.app import create_app
 from service.operations import keys
@@ -38,7 +38,7 @@ WITHOUT_CAMPAIGN = {
     "read_capabilities": 200,
     "list_campaigns": 200,
     "create_campaign": 201,
-    "import_campaign": 409,
+    "import_campaign": 403,
     "open_session": 401,
     "read_session": 200,
     "close_session": 204,
@@ -101,7 +101,7 @@ def walked(server_url: URL, template: str, tmp_path_factory: pytest.TempPathFact
         engine = make_engine(url, pool_size=20)
         settings = Settings(database=DatabaseSettings(url=url), data_dir=tmp_path_factory.mktemp("access"))
         with pytest.MonkeyPatch.context() as patch, serving(create_app(settings)) as client:
-            patch.setattr(gate.Rate, "refuse_beyond", lambda rate, who: None)  # here is more than anybody may send
+            patch.setattr(rates.Rate, "refuse_beyond", lambda rate, who: None)  # here is more than anybody may send
             with httpx.Client(timeout=30) as stranger:
                 yield Walked(client, stranger, make_sessions(engine), settings)
         engine.dispose()
@@ -179,12 +179,20 @@ def test_what_is_of_another_campaign_is_not_there(walked, name):
 def test_what_is_of_no_campaign_tells_nothing_of_others(walked, name):
     answer = walked.ask(name, walked.stranger)
     assert answer.status_code == WITHOUT_CAMPAIGN[name], answer.text
-    if name == "import_campaign":  # the archive names its own campaign
-        return
     with walked.sessions() as session:
         granted = keys.caller_of(session, walked.stranger).campaigns
     assert walked.campaign in granted
     assert set(re.findall(r"\bcmp_[0-9a-z]{26}\b", answer.text)) <= granted
+
+
+def test_whoever_does_not_see_all_cannot_find_out_by_an_archive_what_is_here(walked):
+    """An archive brings its ids along: that they are taken would tell that there is such a thing."""
+    nothing = {"content": b"PK", "headers": {"content-type": "application/zip", "idempotency-key": "k"}}
+    nothing["headers"]["authorization"] = f"Bearer {walked.stranger}"
+    answers = [walked.ask("import_campaign", walked.stranger), walked.ask("import_campaign", None, **nothing)]
+    assert [answer.status_code for answer in answers] == [403, 403]
+    assert answers[0].json()["detail"] == answers[1].json()["detail"]
+    assert walked.ask("import_campaign", walked.key(DATA)).status_code == 409
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if BY_NAME[n][1] != "get"])

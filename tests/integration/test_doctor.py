@@ -1,5 +1,9 @@
 """`filmloop doctor` on a live record: what is wrong is said with what to do about it."""
 
+import inspect
+import re
+from pathlib import Path
+
 import pytest
 from sqlalchemy import text
 
@@ -66,3 +70,15 @@ def test_a_full_disk_is_found(found, monkeypatch):
 def test_a_clock_that_differs_is_found(found, monkeypatch):
     monkeypatch.setattr("service.operations.examination.time.time", lambda: 0.0)
     assert "NTP" in found()["clock"].mend
+
+
+def test_every_part_is_explained_to_operators(found):
+    page = (Path(__file__).parents[2] / "docs/operating.md").read_text(encoding="utf-8")
+    said = page.partition("`filmloop doctor` looks at every part")[2].partition("What happens when")[0]
+    explained = dict(re.findall(r"^\| `([^`]+)` \| (.*) \|$", said, flags=re.MULTILINE))
+    assert set(explained) == set(re.findall(r'Finding\(\s*"([^"]+)"', inspect.getsource(doctor)))
+    assert set(found()) <= set(explained)
+    assert f"{doctor.CLOCKS_APART_S:.0f} s" in explained["clock"]
+    assert f"{100 * doctor.CONNECTIONS:.0f} %" in explained["connections"]
+    assert all(f"{doctor.LATE_S:.0f} s" in explained[part] for part in ("jobs", "silent jobs"))
+    assert f"{doctor.LEAST_FREE_MB / 1000:.0f} GB or {100 * doctor.LEAST_FREE:.0f} %" in explained["disk"]

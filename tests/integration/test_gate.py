@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import make_url
 
 from benchmarks.keys import HEADERS, KEY
+from service.api import health, rates
 from service.app import create_app
 from service.settings import ApiSettings
 from tests.integration.conftest import serving
@@ -73,19 +74,115 @@ def test_who_asks_too_often_is_told_to_wait(settings):
     with serving(create_app(slow)) as client:
         first, second = (client.get("/v1/capabilities") for _ in range(2))
         assert (first.status_code, second.status_code) == (200, 429)
-        assert second.headers["Retry-After"] == "1"
+        assert second.headers["Retry-After"] == "100"  # when there is room for one more
         assert client.get("/healthz", headers={"Authorization": ""}).status_code == 200
 
 
 def test_who_guesses_keys_is_slowed_and_nobody_else(api, stranger):
     assert api.get("/v1/campaigns").status_code == 200
-    answers = [
-        stranger.get("/v1/campaigns", headers={"Authorization": f"Bearer flp_{number:08d}_{43 * 'x'}"}).status_code
-        for number in range(200)
-    ]
+    answers = [reads(stranger, guess(number)) for number in range(200)]
     assert answers[0] == 401
     assert 429 in answers
     assert api.get("/v1/campaigns").status_code == 200
+
+
+class Clock:
+    """In the place of the module `time`."""
+
+    def __init__(self):
+        self.now = time.monotonic()
+
+    def monotonic(self):
+        return self.now
+
+
+def test_who_guesses_where_browsers_are_let_in_waits_ever_longer(api, stranger, monkeypatch):
+    clock, waits = Clock(), []
+    monkeypatch.setattr(rates, "time", clock)
+    known, new = (made(api, name) for name in ("squid", "ada"))
+    assert reads(stranger, known) == 200
+    for number in range(100):
+        answer = stranger.post("/v1/session", json={"key": guess(number)})
+        if answer.status_code == 429:
+            waits.append(int(answer.headers["Retry-After"]))
+            clock.now += waits[-1]
+        else:
+            assert answer.status_code == 401
+    assert waits == sorted(waits)
+    assert (waits[0], waits[-1]) == (1, rates.LONGEST_WAIT_S)
+    made(api, "another")  # after which the record is asked of everybody again
+    assert [reads(stranger, key) for key in (known, new)] == [200, 429]  # who was known goes on, who is new waits
+    clock.now += rates.LONGEST_WAIT_S
+    assert reads(stranger, new) == 200
+    clock.now += 2 * rates.FORGIVEN_S
+    assert {reads(stranger, guess(100 + number)) for number in range(50)} == {401}
+
+
+def guess(number):
+    return f"flp_{number:08d}_{43 * 'x'}"
+
+
+def made(api, name):
+    return api.post("/v1/keys", json={"name": name, "scopes": ["campaigns:read"]}).json()["secret"]
+
+
+def reads(client, key):
+    return client.get("/v1/campaigns", headers={"Authorization": f"Bearer {key}"}).status_code
+
+
+def test_a_forgotten_device_that_repeats_one_wrong_key_slows_nobody(stranger):
+    assert {reads(stranger, guess(0)) for _ in range(200)} == {401}
+    assert stranger.post("/v1/session", json={"key": KEY}).status_code == 201
+
+
+def test_one_holder_is_let_in_so_often_and_no_more(settings):
+    app = create_app(settings)
+    app.state.letting_in = rates.Rate(per_s=0.001, burst=2.0)
+    with serving(app) as client:
+        opened = [client.post("/v1/session", json={"key": KEY}).status_code for _ in range(3)]
+    assert opened == [201, 201, 429]
+
+
+def test_a_stranger_has_no_large_body_read_where_browsers_are_let_in(stranger):
+    answer = stranger.post("/v1/session", json={"key": 5000 * "x"})
+    assert (answer.status_code, answer.json()["type"]) == (413, "urn:filmloop:problem:body-too-large")
+
+
+def test_strangers_may_ask_for_what_is_open_to_all_so_often(settings):
+    slow = settings.model_copy(update={"api": ApiSettings(rate_per_s=0.01)})
+    with serving(create_app(slow)) as client:
+        known_nowhere = {"Authorization": ""}
+        asked = [client.get("/openapi.json", headers=known_nowhere) for _ in range(2)]
+        assert [answer.status_code for answer in asked] == [200, 429]
+        assert asked[1].headers["Retry-After"] == "100"
+        assert client.get("/readyz", headers=known_nowhere).status_code == 200
+
+
+def test_however_many_ask_whether_it_is_ready_one_looks(stranger, monkeypatch):
+    looks = []
+    look = health.health.readiness
+    monkeypatch.setattr(health, "FRESH_S", 60.0)
+    monkeypatch.setattr(health.health, "readiness", lambda *given: looks.append(given) or look(*given))
+    with ThreadPoolExecutor(20) as threads:
+        answers = list(threads.map(lambda _: stranger.get("/readyz"), range(50)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.text for answer in answers}) == len(looks) == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "origin"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("a:b", "a:b"),
+        (1000 * "1", 64 * "1"),
+        ("", ""),
+    ],
+)
+def test_a_household_has_one_origin(address, origin):
+    assert rates.origin_of({"client": (address, 1234)}) == origin
+    assert rates.origin_of({}) == ""
 
 
 def test_a_good_key_is_no_guess_however_many_use_it_first(settings):

@@ -1,5 +1,8 @@
 """Figures for Prometheus, read as Prometheus reads them."""
 
+import re
+from pathlib import Path
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -19,6 +22,15 @@ def scrape(api):
         return found
 
     return read
+
+
+def test_every_figure_is_explained_to_operators(api):
+    page = (Path(__file__).parents[2] / "docs/operating.md").read_text(encoding="utf-8")
+    said = page.partition("## What to watch")[2].partition("\n## ")[0]
+    explained = set(re.findall(r"`(filmloop_\w+)", said))
+    api.client.get("/v1/campaigns")
+    shown = {family.name for family in text_string_to_metric_families(api.client.get("/metrics").text)}
+    assert explained == {name for name in shown if not name.endswith("_created")}  # when counting began
 
 
 def test_requests_are_counted_by_operation_and_status(api, scrape):

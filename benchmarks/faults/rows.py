@@ -106,7 +106,7 @@ def _retracted_naively(at: Place) -> Found:
 
 
 def _database_killed(at: Place) -> Found:
-    found = killed_database.run(at.new_folder(), kills=24, pause_s=30.0, seed=at.seed)
+    found = killed_database.run(at.new_folder(), kills=28, pause_s=30.0, seed=at.seed)
     with PostgresServer(at.new_folder() / "data") as server:
         server.start()
         upgrade(server.url)

@@ -27,7 +27,9 @@ def store(folder: Path, data: bytes) -> StoredArtifact:
     digest = hashlib.sha256(data).hexdigest()
     target = _path(folder, digest)
     if not _holds(target, digest):
-        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.parent.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _sync(folder)
         _write(target, data)
     return StoredArtifact(digest, len(data))
 
@@ -76,8 +78,13 @@ def _write(target: Path, data: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    folder = os.open(target.parent, os.O_RDONLY)
+    _sync(target.parent)
+
+
+def _sync(folder: Path) -> None:
+    """A new name itself must survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)  # the new name itself must survive a power cut
+        os.fsync(handle)
     finally:
-        os.close(folder)
+        os.close(handle)

@@ -34,7 +34,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.generators.loops import LATTICE, Landscape, noted, paired, played, wide
+from benchmarks.generators.landscapes import Landscape, wide
+from benchmarks.generators.loops import LATTICE, noted, paired, played
 from benchmarks.provenance import heading, markdown_table, provenance
 from models.catalog import ConditionalVAE, ExpectedImprovement, FilmGP, FilmSearch, RandomFilms
 from models.dataset import Dataset

@@ -2,6 +2,7 @@
 
 Run: `python -m benchmarks.generators.loops --task invar --seeds 30 --write`
      `python -m benchmarks.generators.loops --task wide --seeds 30 --write`
+     `python -m benchmarks.generators.loops --task mpea --seeds 30 --later 150 --write`
 
 Each round an arm lays a pool of 256 legal compositions, a Gaussian process fitted to what was read chooses five of them
 by expected improvement, one after the other, and they are read. Arms share the process, the first readings and the
@@ -11,35 +12,43 @@ noise; only the pool differs. Targets for generators are better than the best by
 | --- | --- | --- |
 | invar | trees fitted to 699 published thermal expansions; to be small | Fe Ni Co Cr V Cu, none |
 | wide | a formula with five narrow ridges; to be large | 12, at most 5 present, two groups of at most 2, totals |
+| mpea | trees that give published hardnesses back, and say what lies between; to be large | 20, at most 7 present |
+
+A campaign begins with 12 even draws. That of mpea begins with published alloys of the twenty elements that most have,
+with their hardness where it was published. A family is all alloys of the same elements; every family with one of the
+hardest tenth is left out, and half of the others, by seed. So whole families are new to everybody, and the best are
+among them. No model sees a left-out alloy before the loop makes it: there is no prior table, and features of elements
+are the periodic table's. Three things weaken what it shows. The trees describe an alloy by the same features as the
+process that chooses, whatever the arm; the generator's defaults were chosen on other splits of the same table; and what
+trees say between alloys is no reading.
 
 Arms: `uniform` draws evenly, `lattice` takes compositions in steps of 5 at.%, `jitter` and `vae` are the generators
-(retrained each round, warm), `mixed` takes a third each of uniform, jitter and vae, and says which of them won.
-With `--log FILE` a study may be cut and go on: each campaign is a line there, and is not played again.
+(retrained each round, warm), `swap` is the jitter with one element exchanged for another in half of the draws. `mixed`
+takes a third each of uniform, jitter and vae, and says which of them won; `untrained` takes half each of uniform and
+jitter: the same without what was trained. With `--log FILE` a study may be cut and go on: each campaign is a line
+there, and is not played again.
 Figures: regret of the best true value read, in sd of the property; rounds until within the best 1 % of 4,000 even draws
-(`goal`), and until within 1 sd of the best there is (`near`), one more than there are where that never was; differences
-paired by seed. A composition stands for a uniform film.
+(`goal`; mpea: the best 5 % of what was published), and until within 1 sd of the best there is (`near`), one more than
+there are where that never was; differences paired by seed, with the one-sided 95 % bound of how much worse the first
+may be (`at most`). `better` and `worse` are resolved: paired t and sign test both below 0.05. `not worse`: the bound is
+below the margin, 0.25 sd or half a round; `open` otherwise. A composition stands for a uniform film.
 """
 
 import argparse
-import csv
-import gzip
 import json
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest, norm, ttest_1samp
-from sklearn.ensemble import ExtraTreesRegressor
+from scipy.stats import binomtest, norm, t, ttest_1samp
 
-from benchmarks.decisions.data import data_file
+from benchmarks.generators.landscapes import Landscape, families, invar, wide
 from benchmarks.provenance import heading, markdown_table, provenance
 from models.catalog import ConditionalVAE, GeneratorChoice, NeighbourJitter
-from models.composition import GroupRule, SearchSpace
+from models.composition import SearchSpace
 from models.generation import GeneratorBundle, train_generator
 from models.generators.base import Examples, Wish
 from models.generators.element_features import element_features
@@ -49,103 +58,45 @@ from models.generators.property_head import PropertyHead
 Array = NDArray[np.float64]
 
 RESULTS = Path(__file__).parents[1] / "results" / "generators"
-ARMS = ("uniform", "lattice", "jitter", "vae", "mixed")
+ARMS = ("uniform", "lattice", "jitter", "swap", "vae", "untrained", "mixed")
+MERGED = {"mixed": ("uniform", "jitter", "vae"), "untrained": ("uniform", "jitter")}
+TASKS = {"invar": invar, "wide": wide, "mpea": families}
 FIRST, BATCH, POOL = 12, 5, 256
 NOISE = 0.05
 """Of a reading, in sd of the property."""
 AHEAD = 0.25
+MARGINS = {"regret": AHEAD, "rounds_to_goal": 0.5, "rounds_to_near": 0.5}
+"""Of not being worse: as far as targets lie ahead of the best, in sd; half a round."""
+RESOLVED = 0.05
+"""P of both tests below which a difference is one."""
 LATTICE = 20
-EVEN = 4000
+SWAPPED = 0.5
+"""Share of the draws of `swap` that lose an element to another one."""
 
 
-@dataclass(frozen=True)
-class Landscape:
-    """A property to be maximised over compositions."""
+def campaign(
+    land: Landscape, arm: str, seed: int, rounds: int, model: ConditionalVAE, *, later: int | None = None
+) -> dict[str, object]:
+    """Play one loop; the regret after each round, in sd of the property, and where the chosen ones came from.
 
-    space: SearchSpace
-    truth: Callable[[Array], Array]
-    """`j x d` to `j`."""
-    sd: float
-    best: float
-    goal: float
-    """Value of the best 1 % of even draws."""
-
-
-def landscape(space: SearchSpace, truth: Callable[[Array], Array], tops: Array | None = None) -> Landscape:
-    """Say how a property is spread over its space; the best is climbed to from the best draws, and from `tops`."""
-    X = space.sample(EVEN, seed=1)
-    y = truth(X)
-    rng, top = np.random.default_rng(2), X[np.argsort(-y)[:50]]
-    top = top if tops is None else np.vstack([top, legal(tops, space, seed=0)[0]])
-    for step in np.geomspace(0.1, 0.002, 12):
-        near = np.repeat(top, 40, axis=0)
-        moved = np.maximum(near * np.exp(step * 3.0 * rng.standard_normal(near.shape)), 0.0)
-        tried = np.vstack([top, legal(moved / moved.sum(axis=1, keepdims=True), space, seed=0)[0]])
-        top = tried[np.argsort(-truth(tried))[:50]]
-    return Landscape(space, truth, float(y.std()), float(truth(top).max()), float(np.quantile(y, 0.99)))
-
-
-def invar() -> Landscape:
-    """Thermal expansion of Fe-Ni-Co-Cr-V-Cu alloys, by trees fitted to the prior part of the published table.
-
-    Raises:
-        DataAbsent: If the table is not on this machine.
+    The model is trained for `later` steps after the first time, or for as many as the first time.
     """
-    elements = ("Fe", "Ni", "Co", "Cr", "V", "Cu")
-    with gzip.open(data_file("invar_hea", "data_base.csv.gz"), "rt", encoding="utf-8-sig") as lines:
-        rows = list(csv.DictReader(lines))[:699]
-    X = np.array([[float(row[e]) for e in elements] for row in rows])
-    y = np.array([float(row["TEC"]) for row in rows])
-    trees = ExtraTreesRegressor(200, random_state=0, min_samples_leaf=2).fit(X / X.sum(axis=1, keepdims=True), y)
-    return landscape(SearchSpace(elements=elements), lambda Z: -np.asarray(trees.predict(Z)))
-
-
-def wide() -> Landscape:
-    """Twelve elements whose supports are too many to be searched one by one."""
-    elements = ("Fe", "Co", "Ni", "Cr", "Mn", "Al", "Ti", "V", "Mo", "W", "Cu", "Zr")
-    groups = (
-        GroupRule(name="all", elements=elements, max_present=5),
-        GroupRule(name="refractory", elements=("Mo", "W", "Zr", "Ti"), upper=0.4, max_present=2),
-        GroupRule(name="light", elements=("Al", "Ti", "V"), upper=0.5, max_present=2),
-        GroupRule(name="magnetic", elements=("Fe", "Co", "Ni"), lower=0.2),
-    )
-    return landscape(SearchSpace(elements=elements, groups=groups), ridges, np.array([c for _, c in _ridges()]))
-
-
-def ridges(X: Array) -> Array:
-    """Five ridges, each about one mix of four elements: a broad slope towards the right elements, a narrow top."""
-    value = np.zeros(len(X))
-    for height, centre in _ridges():
-        off = ((X - centre) ** 2).sum(axis=1)
-        value += height * (0.4 * np.exp(-off / 0.3) + 0.6 * np.exp(-off / 0.02))
-    return value
-
-
-def _ridges() -> list[tuple[float, Array]]:
-    """Height and top (12 fractions) of each."""
-    rng, found = np.random.default_rng(5), list[tuple[float, Array]]()
-    for height in (1.0, 0.85, 0.7, 0.6, 0.5):
-        members = np.concatenate([rng.permutation(3)[:2], 3 + rng.permutation(9)[:2]])
-        centre = np.zeros(12)
-        centre[members] = rng.dirichlet(np.full(4, 4.0))
-        found.append((height, centre))
-    return found
-
-
-def campaign(land: Landscape, arm: str, seed: int, rounds: int, model: ConditionalVAE) -> dict[str, object]:
-    """Play one loop; the regret after each round, in sd of the property, and where the chosen ones came from."""
     noise = np.random.default_rng([seed, 7])
-    X = land.space.sample(FIRST, seed)
-    y = land.truth(X) + NOISE * land.sd * noise.standard_normal(FIRST)
-    best, won, bundle = [float(land.truth(X).max())], dict[str, int](), None
+    if land.known is None:
+        X = land.space.sample(FIRST, seed)
+        y = land.truth(X) + NOISE * land.sd * noise.standard_normal(FIRST)
+    else:
+        X, y = land.known(seed)
+    best, won, bundle = [float(land.truth(X[np.isfinite(y)]).max())], dict[str, int](), None
     for number in range(rounds):
         known, seed_now = _examples(land, X, y), seed * 1000 + number
-        pool, source, bundle = _pool(land, arm, known, seed=seed_now, model=model, before=bundle)
+        kind = model if bundle is None or later is None else model.model_copy(update={"steps": later})
+        pool, source, bundle = _pool(land, arm, known, seed=seed_now, model=kind, before=bundle)
         for row in _chosen(land, X, y, pool, seed):
             x = pool[row][None]
             X, y = np.vstack([X, x]), np.append(y, land.truth(x) + NOISE * land.sd * noise.standard_normal(1))
             won[source[row]] = won.get(source[row], 0) + 1
-        best.append(float(land.truth(X).max()))
+        best.append(float(land.truth(X[np.isfinite(y)]).max()))
     near = [k for k, value in enumerate(best) if value >= land.best - land.sd]
     reached = [k for k, value in enumerate(best) if value >= land.goal]
     return {
@@ -167,9 +118,10 @@ def _pool(
     land: Landscape, arm: str, known: Examples, *, seed: int, model: ConditionalVAE, before: GeneratorBundle | None
 ) -> tuple[Array, list[str], GeneratorBundle | None]:
     """A pool of legal compositions with the source of each, and the model for a warm start."""
-    wish = Wish(np.array([known.merit.max() + AHEAD * known.merit.std()]), np.empty(0), land.space)
+    target = np.nanmax(known.merit) + AHEAD * np.nanstd(known.merit)
+    wish = Wish(np.array([target]), np.empty(0), land.space)
     parts: dict[str, Array] = {}
-    kinds = ("uniform", "jitter", "vae") if arm == "mixed" else (arm,)
+    kinds = MERGED.get(arm, (arm,))
     share, after = POOL // len(kinds), before
     for kind in kinds:
         if kind in {"uniform", "lattice"}:
@@ -181,8 +133,21 @@ def _pool(
             choice: GeneratorChoice = model if kind == "vae" else NeighbourJitter()
             bundle = train_generator(choice, known, seed=seed, previous=before if kind == "vae" else None)
             after = bundle if kind == "vae" else after
-            parts[kind] = bundle.generator.draw(wish, share, seed=seed).X
+            X = bundle.generator.draw(wish, share, seed=seed).X
+            parts[kind] = swapped(X, known.X, land.space, seed) if kind == "swap" else X
     return np.vstack(list(parts.values())), [kind for kind, part in parts.items() for _ in part], after
+
+
+def swapped(X: Array, known: Array, space: SearchSpace, seed: int) -> Array:
+    """Compositions of which some lose an element, drawn evenly, to one that they lack, of those that are known."""
+    rng, changed = np.random.default_rng([seed, 11]), X.copy()
+    elements = np.flatnonzero((known > 0.0).any(axis=0))
+    for x in (changed[row] for row in np.flatnonzero(rng.random(len(X)) < SWAPPED)):
+        absent = elements[x[elements] == 0.0]
+        if len(absent):
+            gone, new = rng.choice(np.flatnonzero(x > 0.0)), rng.choice(absent)
+            x[new], x[gone] = x[gone], 0.0
+    return legal(changed, space, seed=seed)[0]
 
 
 def _chosen(land: Landscape, X: Array, y: Array, pool: Array, seed: int) -> list[int]:
@@ -195,7 +160,7 @@ def _chosen(land: Landscape, X: Array, y: Array, pool: Array, seed: int) -> list
         believed = PropertyHead(features, X, y[:, None], none, theta).expect(pool[rows], pool_none[: len(rows)]).mean
         head = PropertyHead(features, seen_x, np.vstack([y[:, None], believed]), seen_none, theta)
         mean, sd = (part[:, 0] for part in head.expect(pool, pool_none))
-        gain = (mean - y.max()) / sd
+        gain = (mean - np.nanmax(y)) / sd
         improvement = sd * (gain * norm.cdf(gain) + norm.pdf(gain))
         improvement[rows] = -np.inf
         rows.append(int(np.argmax(improvement)))
@@ -223,15 +188,17 @@ def table(runs: list[dict[str, object]], arms: list[str]) -> list[dict[str, obje
 
 
 def differences(runs: list[dict[str, object]], arms: list[str]) -> list[dict[str, object]]:
-    """Of the merged pool from each other one, paired by seed: negative where it is better."""
+    """Of pools with the model from each without, paired by seed: negative where they are better."""
     rows: list[dict[str, object]] = []
-    for other in (arm for arm in arms if arm != "mixed" and "mixed" in arms):
-        for name in ("regret", "rounds_to_goal", "rounds_to_near"):
-            one, two = (
-                {run["seed"]: _last(run[name]) for run in runs if run["arm"] == arm} for arm in ("mixed", other)
-            )
-            gap = np.array([one[seed] - two[seed] for seed in one if seed in two])
-            rows.append({"mixed less": other, "figure": name} | paired(gap))
+    for ours in (arm for arm in ("mixed", "vae") if arm in arms):
+        for other in (arm for arm in arms if arm != ours and (ours, arm) != ("vae", "mixed")):
+            for name in ("regret", "rounds_to_goal", "rounds_to_near"):
+                one, two = (
+                    {run["seed"]: _last(run[name]) for run in runs if run["arm"] == arm} for arm in (ours, other)
+                )
+                gap = np.array([one[seed] - two[seed] for seed in one if seed in two])
+                told = paired(gap) | {"so": verdict(gap, MARGINS[name])}
+                rows.append({"arm": ours, "less": other, "figure": name} | told)
     return rows
 
 
@@ -242,15 +209,39 @@ def _last(figure: object) -> float:
 
 def paired(gap: Array) -> dict[str, object]:
     """Mean, standard error and both tests of paired differences."""
-    untied = gap[gap != 0.0]
-    if len(gap) < 2 or not len(untied):
-        return {"seeds": len(gap), "difference": "-", "p_t": "-", "p_sign": "-"}
+    if len(gap) < 2 or not gap.any():
+        return {"seeds": len(gap), "difference": "-", "at most": "-", "p_t": "-", "p_sign": "-"}
+    p_t, p_sign = tests(gap)
     return {
         "seeds": len(gap),
         "difference": _with_error(gap),
-        "p_t": f"{ttest_1samp(gap, 0.0).pvalue:.3f}",
-        "p_sign": f"{binomtest(int((untied < 0.0).sum()), len(untied)).pvalue:.3f}",
+        "at most": f"{at_most(gap):.2f}",
+        "p_t": f"{p_t:.3f}",
+        "p_sign": f"{p_sign:.3f}",
     }
+
+
+def tests(gap: Array) -> tuple[float, float]:
+    """P of the paired t test and of the sign test; 1 where nothing differs."""
+    untied = gap[gap != 0.0]
+    if not len(untied):
+        return 1.0, 1.0
+    p_sign = float(binomtest(int((untied < 0.0).sum()), len(untied)).pvalue)
+    return float(ttest_1samp(gap, 0.0).pvalue), p_sign
+
+
+def verdict(gap: Array, margin: float) -> str:
+    """What paired differences show: `better`, `worse`, `not worse` by the margin, or `open`."""
+    if len(gap) < 2:
+        return "open"
+    if max(tests(gap)) < RESOLVED:
+        return "better" if gap.mean() < 0.0 else "worse"
+    return "not worse" if at_most(gap) < margin else "open"
+
+
+def at_most(gap: Array) -> float:
+    """One-sided 95 % bound of the mean of paired differences, from above."""
+    return float(gap.mean() + t.ppf(0.95, len(gap) - 1) * gap.std(ddof=1) / np.sqrt(len(gap)))
 
 
 def _with_error(values: Array) -> str:
@@ -262,24 +253,25 @@ def _with_error(values: Array) -> str:
 def main() -> None:
     """Print one line per campaign and the table, and store both if asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--task", choices=("invar", "wide"), required=True)
+    parser.add_argument("--task", choices=tuple(TASKS), required=True)
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
     parser.add_argument("--seeds", type=int, default=30)
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--steps", type=int, default=600, help="of each training of the model")
+    parser.add_argument("--later", type=int, help="steps of each training but the first; as many if not given")
     parser.add_argument("--log", type=Path, help="one line for each campaign; what is there already is not repeated")
     parser.add_argument("--write", action="store_true", help="store the table under benchmarks/results/generators")
     options = parser.parse_args()
-    facts = provenance()
+    facts = provenance() | {"rounds": options.rounds, "steps": options.steps, "later": options.later or options.steps}
     print(heading(f"loops with generators, {options.task}"))
-    land = invar() if options.task == "invar" else wide()
+    land = TASKS[options.task]()
     model = ConditionalVAE(steps=options.steps, width=64, latent=8, pool=8)
     runs = played(options.log)
     done = {(run["arm"], run["seed"]) for run in runs}
     for seed in range(options.seeds):
         for arm in options.arms:
             if (arm, seed) not in done:
-                runs.append(campaign(land, arm, seed, options.rounds, model))
+                runs.append(campaign(land, arm, seed, options.rounds, model, later=options.later))
                 noted(runs[-1], options.log)
         if options.write:  # after every seed: a study that is cut keeps what it has
             whole = [run for run in runs if int(str(run["seed"])) <= seed]

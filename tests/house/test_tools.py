@@ -14,6 +14,8 @@ TOOLS = {
     "ruff check": [BIN / "ruff", "check", "."],
     "mypy strict": [BIN / "mypy"],
     "import contracts": [BIN / "lint-imports"],
+    "Dockerfile": [BIN / "hadolint", "Dockerfile"],
+    "Compose's schema": [BIN / "check-jsonschema", "--builtin-schema", "vendor.compose-spec", "docker-compose.yml"],
 }
 
 

@@ -7,10 +7,11 @@ import pytest
 from scipy import stats
 
 from benchmarks.decisions.data import DataAbsent
-from benchmarks.generators import films, loops, mpea
+from benchmarks.generators import films, landscapes, loops, mpea
 from benchmarks.generators.tables import Table
 from benchmarks.generators.tables import mpea as published
 from models.catalog import ConditionalVAE, NeighbourJitter
+from models.composition import GroupRule, SearchSpace
 from tests.oracles import alloy_table
 
 
@@ -52,17 +53,19 @@ def test_the_published_table_has_its_published_size():
     np.testing.assert_allclose(table.X.sum(axis=1), 1.0)
 
 
+def small_space():
+    light = GroupRule(name="light", elements=("Al", "Ti"), upper=0.4, max_present=1)
+    return SearchSpace(elements=alloy_table.ELEMENTS, groups=(light,))
+
+
 def small_landscape():
-    space = loops.SearchSpace(
-        elements=alloy_table.ELEMENTS,
-        groups=(loops.GroupRule(name="light", elements=("Al", "Ti"), upper=0.4, max_present=1),),
-    )
+    space = small_space()
 
     def truth(X):
         assert not [broken for x in X if (broken := space.violations(x))]
         return alloy_table.hardness(X)
 
-    return loops.landscape(space, truth)
+    return landscapes.landscape(space, truth)
 
 
 def test_a_loop_with_generated_pools_keeps_the_rules_and_says_what_won():
@@ -78,7 +81,50 @@ def test_a_loop_with_generated_pools_keeps_the_rules_and_says_what_won():
     rows = loops.table(runs, ["uniform", "lattice", "mixed"])
     assert [row["arm"] for row in rows] == ["uniform", "lattice", "mixed"]
     gaps = loops.differences(runs, ["uniform", "lattice", "mixed"])
-    assert {gap["mixed less"] for gap in gaps} == {"uniform", "lattice"}
+    assert {(gap["arm"], gap["less"]) for gap in gaps} == {("mixed", "uniform"), ("mixed", "lattice")}
+
+
+def small_table():
+    made = alloy_table.alloys(120, seed=1)
+    return Table(made.elements, made.X, made.Y[:, 0])
+
+
+def test_a_loop_with_families_left_out_begins_without_them_and_without_their_best():
+    table = small_table()
+    land = landscapes.families_of(table)
+    names = {x.tobytes() for x in table.X > 0.0}
+    hard = {x.tobytes() for x in table.X[table.y >= np.nanquantile(table.y, 1.0 - landscapes.HARDEST)] > 0.0}
+    for seed in (1, 2):
+        X, y = land.known(seed)
+        known = {x.tobytes() for x in X > 0.0}
+        assert 0 < len(known) < len(names)
+        assert not known & hard
+        # Whole families: no alloy of a known one is missing, and each has its own published value or none.
+        assert len(X) == sum(x.tobytes() in known for x in table.X > 0.0)
+        np.testing.assert_allclose(land.truth(X[np.isfinite(y)]), y[np.isfinite(y)])
+    run = loops.campaign(land, "untrained", 1, 1, ConditionalVAE(), later=10)
+    assert run["regret"][0] == pytest.approx((land.best - np.nanmax(land.known(1)[1])) / land.sd)
+
+
+def test_an_exchanged_element_is_one_that_the_alloy_lacked_and_somebody_knows():
+    known = np.zeros((1, 6))
+    known[0, :4] = 0.25
+    X = np.tile([0.5, 0.3, 0.2, 0.0, 0.0, 0.0], (40, 1))
+    changed = [x for x in loops.swapped(X, known, small_space(), 3) if not np.allclose(x, X[0])]
+    assert 10 <= len(changed) <= 30
+    for x in changed:
+        np.testing.assert_array_equal(x[3:] > 0.0, [True, False, False])
+        assert (x > 0.0).sum() == 3
+        np.testing.assert_allclose(sorted(x[x > 0.0]), [0.2, 0.3, 0.5])
+
+
+def test_a_difference_is_resolved_by_both_tests_and_not_worse_by_the_margin():
+    clear = -np.linspace(0.5, 1.5, 12)
+    assert loops.verdict(clear, 0.25) == "better"
+    assert loops.verdict(-clear, 0.25) == "worse"
+    even = np.array([-0.1, 0.1] * 15)
+    assert (loops.verdict(even, 0.25), loops.verdict(even, 0.01)) == ("not worse", "open")
+    assert loops.verdict(np.zeros(5), 0.25) == "not worse"
 
 
 def test_films_with_generated_starts_are_played_and_compared(monkeypatch):

@@ -1,0 +1,154 @@
+"""Landscapes over compositions, on which loops with generators are played."""
+
+import csv
+import gzip
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import ExtraTreesRegressor
+
+from benchmarks.decisions.data import data_file
+from benchmarks.generators.tables import Table, mpea
+from models.composition import GroupRule, SearchSpace
+from models.generators.element_features import element_features
+from models.generators.legal import legal
+
+Array = NDArray[np.float64]
+Known = tuple[Array, Array]
+"""Compositions, `n x d`, and what was read of them, `n`, NaN where nothing was."""
+
+EVEN = 4000
+HARDEST = 0.1
+"""Share of the alloys whose families nobody knows at the start."""
+HIDDEN = 0.5
+"""Share of the other families that nobody knows, either."""
+MOST_ELEMENTS = 20
+"""Of a search space; alloys with others are left out."""
+MOST_PRESENT = 7
+"""Elements of an alloy; few that were published have more."""
+
+
+@dataclass(frozen=True)
+class Landscape:
+    """A property to be maximised over compositions."""
+
+    space: SearchSpace
+    truth: Callable[[Array], Array]
+    """`j x d` to `j`."""
+    sd: float
+    best: float
+    goal: float
+    """Value of the best 1 % of even draws, or whatever else is good."""
+    known: Callable[[int], Known] | None = None
+    """By seed, what a campaign begins with; even draws if None."""
+
+
+def landscape(space: SearchSpace, truth: Callable[[Array], Array], tops: Array | None = None) -> Landscape:
+    """Say how a property is spread over its space; the best is climbed to from the best draws, and from `tops`."""
+    X = space.sample(EVEN, seed=1)
+    y = truth(X)
+    rng, top = np.random.default_rng(2), X[np.argsort(-y)[:50]]
+    top = top if tops is None else np.vstack([top, legal(tops, space, seed=0)[0]])
+    for step in np.geomspace(0.1, 0.002, 12):
+        near = np.repeat(top, 40, axis=0)
+        moved = np.maximum(near * np.exp(step * 3.0 * rng.standard_normal(near.shape)), 0.0)
+        tried = np.vstack([top, legal(moved / moved.sum(axis=1, keepdims=True), space, seed=0)[0]])
+        top = tried[np.argsort(-truth(tried))[:50]]
+    return Landscape(space, truth, float(y.std()), float(truth(top).max()), float(np.quantile(y, 0.99)))
+
+
+def invar() -> Landscape:
+    """Thermal expansion of Fe-Ni-Co-Cr-V-Cu alloys, by trees fitted to the prior part of the published table.
+
+    Raises:
+        DataAbsent: If the table is not on this machine.
+    """
+    elements = ("Fe", "Ni", "Co", "Cr", "V", "Cu")
+    with gzip.open(data_file("invar_hea", "data_base.csv.gz"), "rt", encoding="utf-8-sig") as lines:
+        rows = list(csv.DictReader(lines))[:699]
+    X = np.array([[float(row[e]) for e in elements] for row in rows])
+    y = np.array([float(row["TEC"]) for row in rows])
+    trees = ExtraTreesRegressor(200, random_state=0, min_samples_leaf=2).fit(X / X.sum(axis=1, keepdims=True), y)
+    return landscape(SearchSpace(elements=elements), lambda Z: -np.asarray(trees.predict(Z)))
+
+
+def wide() -> Landscape:
+    """Twelve elements whose supports are too many to be searched one by one."""
+    elements = ("Fe", "Co", "Ni", "Cr", "Mn", "Al", "Ti", "V", "Mo", "W", "Cu", "Zr")
+    groups = (
+        GroupRule(name="all", elements=elements, max_present=5),
+        GroupRule(name="refractory", elements=("Mo", "W", "Zr", "Ti"), upper=0.4, max_present=2),
+        GroupRule(name="light", elements=("Al", "Ti", "V"), upper=0.5, max_present=2),
+        GroupRule(name="magnetic", elements=("Fe", "Co", "Ni"), lower=0.2),
+    )
+    return landscape(SearchSpace(elements=elements, groups=groups), ridges, np.array([c for _, c in _ridges()]))
+
+
+def ridges(X: Array) -> Array:
+    """Five ridges, each about one mix of four elements: a broad slope towards the right elements, a narrow top."""
+    value = np.zeros(len(X))
+    for height, centre in _ridges():
+        off = ((X - centre) ** 2).sum(axis=1)
+        value += height * (0.4 * np.exp(-off / 0.3) + 0.6 * np.exp(-off / 0.02))
+    return value
+
+
+def _ridges() -> list[tuple[float, Array]]:
+    """Height and top (12 fractions) of each."""
+    rng, found = np.random.default_rng(5), list[tuple[float, Array]]()
+    for height in (1.0, 0.85, 0.7, 0.6, 0.5):
+        members = np.concatenate([rng.permutation(3)[:2], 3 + rng.permutation(9)[:2]])
+        centre = np.zeros(12)
+        centre[members] = rng.dirichlet(np.full(4, 4.0))
+        found.append((height, centre))
+    return found
+
+
+def families() -> Landscape:
+    """Hardness of alloys of twenty elements, of which whole families are known at the start and the best are not.
+
+    Raises:
+        DataAbsent: If the table is not on this machine.
+    """
+    return families_of(frequent(mpea()))
+
+
+def frequent(table: Table) -> Table:
+    """The alloys of the elements that most alloys have."""
+    common = np.sort(np.argsort(-(table.X > 0.0).sum(axis=0), kind="stable")[:MOST_ELEMENTS])
+    whole = table.X[:, common].sum(axis=1) > 1.0 - 1e-9
+    X = table.X[whole][:, common]
+    elements = tuple(table.elements[k] for k in common)
+    return Table(elements, X / X.sum(axis=1, keepdims=True), table.y[whole])
+
+
+def families_of(table: Table) -> Landscape:
+    """The same of any table."""
+    read = np.isfinite(table.y)
+    features = element_features(table.elements)
+    trees = ExtraTreesRegressor(200, random_state=0).fit(described(table.X[read], features), table.y[read])
+    groups = (GroupRule(name="all", elements=table.elements, max_present=min(MOST_PRESENT, len(table.elements))),)
+    space = SearchSpace(elements=table.elements, groups=groups)
+    best = table.X[read][np.argsort(-table.y[read])[:50]]
+    land = landscape(space, lambda X: np.asarray(trees.predict(described(X, features))), best)
+    good = float(np.quantile(table.y[read], 0.95))
+    return replace(land, sd=float(table.y[read].std()), goal=good, known=lambda seed: known_families(table, seed))
+
+
+def described(X: Array, features: Array) -> Array:
+    """Fractions, means and spreads of the elements' features, `n x (d + 2F)`."""
+    mean = X @ features
+    return np.hstack([X, mean, np.sqrt(np.maximum(X @ features**2 - mean**2, 0.0))])
+
+
+def known_families(table: Table, seed: int) -> Known:
+    """Alloys of the families that are known at the start: half of those without one of the hardest alloys."""
+    hard = table.y >= np.nanquantile(table.y, 1.0 - HARDEST)
+    names = np.array([x.tobytes() for x in table.X > 0.0], dtype=object)
+    others = sorted(set(names.tolist()) - set(names[hard].tolist()))
+    rng = np.random.default_rng([seed, 3])
+    chosen = {others[k] for k in rng.permutation(len(others))[: round((1.0 - HIDDEN) * len(others))]}
+    mine = np.array([name in chosen for name in names.tolist()])
+    return table.X[mine], table.y[mine]

@@ -23,6 +23,7 @@ from service.web.pages import (
     new,
     pareto,
     preferences,
+    said,
     space,
 )
 from service.web.rendering import STATIC, prepare
@@ -40,6 +41,7 @@ ROUTERS = (
     film.router,
     new.router,
     keys.router,
+    said.router,
     docs.router,
     login.router,
 )

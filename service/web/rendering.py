@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import HTTPConnection
 
-from service.web import catalogue, colours, formats
+from service.web import catalogue, colours, formats, phrases
 from service.web.events import event_text
 from service.web.navigation import main_pages
 
@@ -70,6 +70,7 @@ def environment() -> Environment:
         "mixed": colours.mixed,
         "percent": formats.percent,
         "pointer": formats.pointer,
+        "said": phrases.shown,
         "path": functools.partial(quote, safe=""),
     }
     found.globals |= {

@@ -12,6 +12,8 @@ from sqlalchemy.pool import NullPool
 
 AXE = Path(__file__).parent / "vendor/axe-core/axe.min.js"
 SERIOUS = {"serious", "critical"}
+SCREENSHOTS = Path(os.environ.get("FILMLOOP_SCREENSHOTS") or Path(__file__).parents[2] / "screenshots")
+"""Where pictures are kept."""
 TALLEST = 20_000
 """Pixels up to which a page is kept as a whole."""
 OF_REDOC = "Incompatible types in allOf"
@@ -59,7 +61,7 @@ class Visit:
         width: int = 1280,
         known: bool = True,
     ) -> None:
-        self.demo = demo
+        self.demo, self.theme = demo, theme
         self.said: list[str] = []
         """Whatever the page complained of."""
         self.foreign: list[str] = []
@@ -105,12 +107,14 @@ class Visit:
         wide: int = self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         return wide
 
-    def picture(self, name: str) -> None:
-        """Keep a screenshot, if a folder for them is named."""
-        if folder := os.environ.get("FILMLOOP_SCREENSHOTS"):
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            whole = self.page.evaluate("document.documentElement.scrollHeight") < TALLEST
-            self.page.screenshot(path=Path(folder) / f"{name}.png", full_page=whole)
+    def pictures(self, name: str) -> None:
+        """Keep a screenshot in light and one in dark, for people to look at."""
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        whole = self.page.evaluate("document.documentElement.scrollHeight") < TALLEST
+        for theme in ("dark", "light"):
+            self.page.emulate_media(color_scheme=theme)
+            self.page.screenshot(path=SCREENSHOTS / f"{name}-{theme}.png", full_page=whole)
+        self.page.emulate_media(color_scheme=self.theme)
 
     def close(self) -> None:
         """End the visit; nothing may have gone wrong on it."""

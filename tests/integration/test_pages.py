@@ -189,6 +189,18 @@ def test_a_draft_is_checked_place_by_place(api):
         assert api.client.post("/new/check", json={"problem": nonsense}).json()["errors"] != []
 
 
+def test_messages_are_said_in_the_visitors_language_to_whoever_is_known(api):
+    def said(*texts, **headers):
+        return api.client.post("/said", json={"texts": texts}, headers={"Accept-Language": "ja"} | headers)
+
+    assert said("there is no film 'flm_1'", "odd").json() == {
+        "said": [[["膜 'flm_1' はありません", None]], [["odd", "en"]]]
+    }
+    assert said("odd", **{"Accept-Language": "en"}).json() == {"said": [[["odd", None]]]}
+    assert said(*["odd"] * 201).status_code == said("x" * 10_001).status_code == 422
+    assert said("odd", Authorization="Bearer flp_wrongone_" + 43 * "x").status_code == 401
+
+
 def test_films_are_listed_newest_first_page_by_page(api, campaign, loop, monkeypatch):
     monkeypatch.setattr("service.web.pages.films.SHOWN", 2)
     made = [loop.film(campaign)]

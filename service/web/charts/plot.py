@@ -171,7 +171,7 @@ class Plot:
         rows: list[list[tuple[Markup, str, float]]] = [[]]
         room = self.width - self.left
         for sign, words in self._keys:
-            wide = 34.0 + sum(14.0 if ord(c) > 0x2E80 else 8.0 for c in words)
+            wide = 38.0 + sum(16.5 if ord(c) > 0x2E80 else 8.0 for c in words)  # as large as on a phone
             if rows[-1] and sum(w for _, _, w in rows[-1]) + wide > room:
                 rows.append([])
             rows[-1].append((sign, words, wide))

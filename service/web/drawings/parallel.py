@@ -8,12 +8,12 @@ from markupsafe import Markup
 from models.problem import Problem
 from service.operations.charts import Cloud
 from service.web.charts.colours import Bands
-from service.web.charts.figure import Figure, Table
+from service.web.charts.figure import Figure
 from service.web.charts.scales import Scale, fitted
 from service.web.charts.svg import element, group, path, picture, text, told
 from service.web.charts.thinning import spread
 from service.web.drawings import Words
-from service.web.drawings.space import device_words
+from service.web.drawings.space import device_table, device_words
 
 WIDTH, HEIGHT = 1000.0, 400.0
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 70.0, 46.0, 26.0
@@ -49,7 +49,7 @@ def parallel(cloud: Cloud, problem: Problem, numbers: Mapping[str, int], t: Word
         about=caption,
         kind="parallel",
     )
-    return Figure(drawn, caption, Table(), wide=True)
+    return Figure(drawn, caption, device_table(cloud, problem, numbers, t), wide=True)
 
 
 def _fractions(column: np.ndarray) -> Scale:

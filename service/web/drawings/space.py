@@ -149,7 +149,8 @@ def ternary(scene: Scene, t: Words) -> Figure:
     parts.append(signs(_legend(scene, t), x=0, y=12))
     title = t("space.ternary", elements="-".join(cut.names))
     drawn = picture(parts, width=WIDTH, height=HEIGHT, name=title, about=_caption(scene, t), kind="ternary")
-    return Figure(drawn, _caption(scene, t), _table(scene, t), wide=True)
+    table = device_table(scene.cloud, cut.problem, scene.film_numbers, t)
+    return Figure(drawn, _caption(scene, t), table, wide=True)
 
 
 def _values(scene: Scene) -> Array | None:
@@ -313,13 +314,17 @@ def _caption(scene: Scene, t: Words) -> str:
     return " ".join(said)
 
 
-def _table(scene: Scene, t: Words) -> Table:
-    cloud, elements = scene.cloud, scene.cut.problem.space.elements
-    head = (t("space.film_device"), *(f"{e} (at.%)" for e in elements), f"{cloud.property} ({cloud.unit})")
+def device_table(cloud: Cloud, problem: Problem, numbers: Mapping[str, int], t: Words) -> Table:
+    """What was read at each device of a cloud, the best first; of many devices some, evenly spaced."""
+    head = (
+        t("space.film_device"),
+        *(f"{e} (at.%)" for e in problem.space.elements),
+        f"{cloud.property} ({cloud.unit})",
+    )
     order = spread(np.argsort(-cloud.value).tolist(), 100)
     rows = tuple(
         (
-            t("space.device", film=scene.film_numbers.get(cloud.film[k], "\u2013"), device=cloud.device[k] + 1),
+            t("space.device", film=numbers.get(cloud.film[k], "\u2013"), device=cloud.device[k] + 1),
             *(written(100.0 * float(x), 0.1) for x in cloud.composition[k]),
             significant(float(cloud.value[k]), 4),
         )

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from service.operations.spectra import Curves
+from service.operations.spectra import Curve, Curves
 from service.web.charts.colours import colour
-from service.web.charts.figure import Figure
+from service.web.charts.figure import Figure, Table
 from service.web.charts.plot import Axis, Plot
-from service.web.charts.scales import Scale, between, fitted
+from service.web.charts.scales import Scale, between, fitted, significant
 from service.web.charts.svg import element, path, text, told
 from service.web.charts.thinning import thinned_line
 from service.web.drawings import Words
@@ -32,13 +32,38 @@ def spectra(found: Curves, t: Words) -> Figure:
         xs, ys = curve.x[order], curve.y[order]
         kept = thinned_line(xs, ys, MOST_POINTS)
         points = [plot.place((float(xs[j]), float(ys[j]) + k * step)) for j in kept]
-        words = t("film.whole") if curve.device is None else t("film.device", n=curve.device + 1)
         line = element("path", d=path(points), class_="spectrum", stroke=colour(0.22 + 0.6 * k / last))
-        plot.area(told(line, words))
+        plot.area(told(line, _name(curve, t)))
         short = "" if curve.device is None else str(curve.device + 1)
         plot.mark(text(short, points[-1][0] + 8, points[-1][1] + 4, class_="small"))
     caption = t("film.caption.spectra")
-    return Figure(plot.drawn(f"{found.label} ({t('film.kind.' + found.kind)})", caption), caption, wide=True)
+    drawn = plot.drawn(f"{found.label} ({t('film.kind.' + found.kind)})", caption)
+    return Figure(drawn, caption, _table(found, t), wide=True)
+
+
+def _name(curve: Curve, t: Words) -> str:
+    return t("film.whole") if curve.device is None else t("film.device", n=curve.device + 1)
+
+
+def _table(found: Curves, t: Words) -> Table:
+    """Where each curve is highest and lowest: what the eye takes from it first; whole, it is behind its link."""
+    axis = f"{found.axis} ({found.axis_unit})"
+    head = (t("film.curve"), t("film.points"), t("film.range", axis=axis))
+    head += tuple(t(f"film.{end}", label=f"{found.label} ({found.unit})") for end in ("highest", "lowest"))
+    rows = tuple(
+        (
+            _name(curve, t),
+            str(len(curve.x)),
+            f"{significant(float(curve.x.min()), 4)} \u2013 {significant(float(curve.x.max()), 4)}",
+            *(_at(curve, int(k), t) for k in (curve.y.argmax(), curve.y.argmin())),
+        )
+        for curve in found.curves
+    )
+    return Table(head, rows, tuple(f"/v1/attachments/{curve.id}" for curve in found.curves))
+
+
+def _at(curve: Curve, k: int, t: Words) -> str:
+    return t("film.value_at", value=significant(float(curve.y[k]), 4), x=significant(float(curve.x[k]), 4))
 
 
 def _bare(floor: float, top: float) -> Scale:

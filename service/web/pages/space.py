@@ -20,7 +20,8 @@ from service.web.dependencies import CampaignId, SessionsDependency
 from service.web.drawings.parallel import parallel
 from service.web.drawings.space import Cut, Proposed, Scene, Shown, ternary
 from service.web.navigation import CAMPAIGN_TABS
-from service.web.rendering import render, words_of
+from service.web.phrases import plain
+from service.web.rendering import language_of, render, words_of
 
 router = APIRouter()
 
@@ -105,7 +106,7 @@ def show_triangle(
         cloud = _cloud(session, campaign_id, problem, chosen.property)
         numbers = charts.film_numbers(session, campaign_id, sorted(set(cloud.film)))
         model, best = _model(session, campaign_id), _recommended(session, campaign_id, problem)[0]
-        films = tuple(_proposed(session, campaign_id, problem, words_of(request)))
+        films = tuple(_proposed(session, campaign_id, problem, request))
     found = None
     if model is not None and model.problem.space == problem.space and len(chosen.cut.rim) > 2:
         found = sections.section(settings.artifacts_dir, model, chosen.cut.lattice(), chosen.process, chosen.property)
@@ -206,11 +207,12 @@ def _recommended(session: Session, campaign_id: str, problem: Problem) -> tuple[
     return np.array([said["composition"].get(e, 0.0) for e in problem.space.elements]), known or None
 
 
-def _proposed(session: Session, campaign_id: str, problem: Problem, t: Any) -> list[Proposed]:  # noqa: ANN401 - words
-    found = []
+def _proposed(session: Session, campaign_id: str, problem: Problem, request: Request) -> list[Proposed]:
+    t, language, found = words_of(request), language_of(request), []
     for state in ("ready", "leased", "running", "overdue", "made"):
         for it in proposals.page(session, campaign_id, state, None, MOST_PROPOSED):
             a, b = (np.array([it.film[end].get(e, 0.0) for e in problem.space.elements]) for end in ("a", "b"))
             link = None if it.film_id is None else f"/films/{it.film_id}"
-            found.append(Proposed(a, b, f"{t('space.proposed')}: {t('state.' + it.state)}\n{it.reason}", link))
+            why = it.reason if it.source == "person" else plain(language, it.reason)
+            found.append(Proposed(a, b, f"{t('space.proposed')}: {t('state.' + it.state)}\n{why}", link))
     return found

@@ -1,6 +1,7 @@
 /* The data page: choose rows to retract; check a file row by row before it is stored. */
 import { newKey } from "./forms.js";
 import { say } from "./messages.js";
+import { spoken } from "./said.js";
 
 const TYPES = { csv: "text/csv", tsv: "text/csv", txt: "text/csv", ndjson: "application/x-ndjson", jsonl: "application/x-ndjson", parquet: "application/vnd.apache.parquet", json: "application/json" };
 const SHOWN = 30;
@@ -40,19 +41,27 @@ document.addEventListener("api-done", () => {
   document.getElementById("retract-chosen").disabled = true;
 });
 
-function row(number, faults) {
-  const item = document.createElement("li");
-  const where = document.createElement("b");
-  where.textContent = fill(words.row, { row: number + 1 });
-  item.append(where, " ", faults.map((fault) => fault.message).join("; "));
-  return item;
+/* What is wrong, row by row; `row` is null for what is wrong with all of it. */
+async function list(found) {
+  const rows = found.slice(0, SHOWN);
+  const said = await spoken(rows.flatMap(({ faults }) => faults));
+  errors.replaceChildren(...rows.map(({ row, faults }) => {
+    const item = document.createElement("li");
+    if (row !== null) {
+      const where = document.createElement("b");
+      where.textContent = fill(words.row, { row: row + 1 });
+      item.append(where, " ");
+    }
+    for (const [k, fault] of said.splice(0, faults.length).entries()) item.append(k ? "; " : "", fault);
+    return item;
+  }));
 }
 
 function told(lines) {
   report.replaceChildren(...lines.map(([kind, text]) => {
     const line = document.createElement("p");
     line.className = `note ${kind}`;
-    line.textContent = text;
+    line.append(text);
     return line;
   }));
 }
@@ -67,14 +76,10 @@ async function sent(checkOnly) {
   return fetch(`/v1/campaigns/${form.dataset.campaign}/measurement-batches?${asked}`, { method: "POST", headers, body: file });
 }
 
-function refused(problem) {
-  told([["bad", problem.detail ?? words.wrong]]);
-  errors.replaceChildren(...(problem.errors ?? []).slice(0, SHOWN).map((error) => {
-    if (error.row !== null && error.row !== undefined) return row(error.row, [error]);
-    const item = document.createElement("li");
-    item.textContent = error.message;
-    return item;
-  }));
+async function refused(problem) {
+  const [said] = await spoken([problem.detail ? { message: problem.detail } : { own: words.wrong }]);
+  told([["bad", said]]);
+  await list((problem.errors ?? []).map((error) => ({ row: error.row ?? null, faults: [error] })));
 }
 
 async function check() {
@@ -84,14 +89,14 @@ async function check() {
   let answer;
   let body;
   try { answer = await sent(true); body = await answer.json(); } catch { told([["bad", words.lost]]); return; }
-  if (!answer.ok) { refused(body); return; }
+  if (!answer.ok) { await refused(body); return; }
   const bad = (body.results ?? []).filter((result) => result.status === "refused");
   const lines = [];
   if (body.accepted) lines.push(["good", fill(words.ready, { n: body.accepted })]);
   if (body.duplicates) lines.push(["", fill(words.duplicates, { n: body.duplicates })]);
   if (body.refused) lines.push(["bad", fill(words.refused, { n: body.refused })]);
   told(lines);
-  errors.replaceChildren(...bad.slice(0, SHOWN).map((result) => row(result.row, result.errors)));
+  await list(bad.map((result) => ({ row: result.row, faults: result.errors })));
   store.disabled = body.accepted === 0 || (body.refused > 0 && !form.elements.partial.checked);
   key = newKey();
 }
@@ -103,7 +108,7 @@ store.addEventListener("click", async () => {
   try {
     const answer = await sent(false);
     const body = await answer.json();
-    if (!answer.ok) { refused(body); return; }
+    if (!answer.ok) { await refused(body); return; }
     told([["good", fill(words.stored, { n: body.accepted })]]);
     say(fill(words.stored, { n: body.accepted }));
     errors.replaceChildren();

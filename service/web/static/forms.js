@@ -4,8 +4,11 @@
  * the braces of the address. data-as says of what kind a field is: number, integer, percent, boolean, json, time, list or
  * text; an empty field is left out, and with data-changed one that was not changed. data-whole names the field that is
  * the whole body, data-base what it begins with. data-etag is the address whose ETag is sent as If-Match. After success data-done is said, data-next is
- * gone to (braces filled from the answer), else the page's parts are fetched anew and the dialog is closed.
+ * gone to (braces filled from the answer), else the page's parts are fetched anew and the dialog is closed. data-refused
+ * is said to whoever is not known.
  */
+import { spoken } from "./said.js";
+
 const keys = new WeakMap();
 const etags = new WeakMap();
 
@@ -49,18 +52,19 @@ export function bodyOf(form) {
   return body;
 }
 
-function showErrors(form, problem, words) {
+async function showErrors(form, problem) {
   const list = form.querySelector(".errors");
+  const faults = (problem.errors?.length ? problem.errors : [{ own: problem.own, message: problem.detail }]).slice(0, 50);
+  const said = await spoken(faults);
   list.replaceChildren();
-  const said = problem.errors?.length ? problem.errors : [{ message: problem.detail ?? words.lost }];
-  for (const error of said.slice(0, 50)) {
+  for (const [k, error] of faults.entries()) {
     const item = document.createElement("li");
     if (error.pointer || error.row !== null && error.row !== undefined) {
       const where = document.createElement("code");
       where.textContent = error.pointer || `#${error.row}`;
       item.append(where, " ");
     }
-    item.append(error.message);
+    item.append(said[k]);
     list.append(item);
     for (const field of form.elements) if (error.pointer && field.name === error.pointer) field.setAttribute("aria-invalid", "true");
   }
@@ -82,7 +86,7 @@ async function submitted(form, say, words) {
   for (const field of form.elements) field.removeAttribute("aria-invalid");
   let body;
   try { body = form.dataset.whole ? valueOf(form.elements[form.dataset.whole]) : bodyOf(form); }
-  catch (error) { showErrors(form, { detail: error.message }, words); return; }
+  catch (error) { await showErrors(form, { own: error.message }); return; }
   const said = address + JSON.stringify(body);
   const kept = keys.get(form);
   const key = kept?.said === said ? kept.key : newKey();  // a repeated click is the same request
@@ -96,7 +100,11 @@ async function submitted(form, say, words) {
       location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
       return;
     }
-    if (!answer.ok) { keys.delete(form); showErrors(form, told, words); return; }
+    if (!answer.ok) {
+      keys.delete(form);
+      await showErrors(form, answer.status === 401 && form.dataset.refused ? { own: form.dataset.refused } : told);
+      return;
+    }
     keys.delete(form);
     form.querySelector(".errors")?.replaceChildren();
     form.dispatchEvent(new CustomEvent("api-done", { bubbles: true, detail: told }));
@@ -104,7 +112,7 @@ async function submitted(form, say, words) {
     if (form.dataset.done) say(form.dataset.done);
     form.closest("dialog")?.close();
     document.body.dispatchEvent(new CustomEvent("campaign-changed"));
-  } catch { showErrors(form, { detail: words.lost }, words); }
+  } catch { await showErrors(form, { own: words.lost }); }
   finally { button?.removeAttribute("aria-busy"); }
 }
 

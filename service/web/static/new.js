@@ -1,5 +1,6 @@
 /* A new campaign: the form and the JSON say the same; whatever the form does not know stays as it is in the JSON. */
 import { newKey, send, valueOf } from "./forms.js";
+import { spoken } from "./said.js";
 
 const form = document.getElementById("new");
 const text = document.getElementById("json");
@@ -107,20 +108,27 @@ function note() {
   hint.textContent = words.rules.replace("{n}", rules);
 }
 
-function judged(errors) {
+async function judged(errors) {
+  const turn = asked;
+  const said = await spoken(errors.slice(0, 20));
+  if (turn !== asked) return;
   verdict.className = `note ${errors.length ? "bad" : "good"}`;
   verdict.textContent = errors.length ? words.bad.replace("{n}", errors.length) : words.good;
-  faults.replaceChildren(...errors.slice(0, 20).map((error) => {
-    const item = document.createElement("li");
-    const where = document.createElement("code");
-    where.textContent = error.pointer;
-    item.append(where, " ", error.message);
-    return item;
-  }));
+  listed(faults, errors, said);
   for (const field of form.elements) {
     if (field.name?.startsWith("/")) field.toggleAttribute("aria-invalid", false);
     if (errors.some((error) => error.pointer === field.name)) field.setAttribute("aria-invalid", "true");
   }
+}
+
+function listed(list, errors, said) {
+  list.replaceChildren(...said.map((words, k) => {
+    const item = document.createElement("li");
+    const where = document.createElement("code");
+    where.textContent = errors[k].pointer ?? "";
+    item.append(where, " ", words);
+    return item;
+  }));
 }
 
 async function check() {
@@ -129,7 +137,7 @@ async function check() {
     const answer = await fetch("/new/check", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ problem: draft.problem }) });
     const told = await answer.json();
     if (turn === asked) judged(answer.ok ? told.errors : told.errors?.length ? told.errors : [{ pointer: "", message: told.detail }]);
-  } catch { if (turn === asked) judged([{ pointer: "", message: words.lost }]); }
+  } catch { if (turn === asked) judged([{ pointer: "", own: words.lost }]); }
 }
 
 function soon() { clearTimeout(waiting); waiting = setTimeout(check, 300); }
@@ -143,26 +151,26 @@ form.addEventListener("click", (event) => {
 });
 text.addEventListener("input", () => {
   try { draft = JSON.parse(text.value); show(); note(); soon(); }
-  catch (error) { clearTimeout(waiting); asked += 1; judged([{ pointer: "", message: `${words.notjson} ${error.message}` }]); }
+  catch (error) { clearTimeout(waiting); asked += 1; judged([{ pointer: "", own: `${words.notjson} ${error.message}` }]); }
 });
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   const list = form.querySelector(".errors");
   const button = form.querySelector("[type=submit]");
   button.setAttribute("aria-busy", "true");
-  const wrong = (problem) => {
-    const errors = problem.errors?.length ? problem.errors : [{ pointer: "", message: problem.detail ?? words.lost }];
+  const wrong = async (problem) => {
+    const errors = problem.errors?.length ? problem.errors : [{ pointer: "", own: problem.own, message: problem.detail }];
     judged(errors);
-    list.replaceChildren(...errors.slice(0, 20).map((error) => { const item = document.createElement("li"); item.textContent = `${error.pointer ?? ""} ${error.message}`; return item; }));
+    listed(list, errors, await spoken(errors.slice(0, 20)));
     key = newKey();
   };
   try {
     const made = await send("POST", "/v1/campaigns", draft, key);
     const campaign = await made.json();
-    if (!made.ok) { wrong(campaign); return; }
+    if (!made.ok) { await wrong(campaign); return; }
     if (form.elements.activate.checked) await send("POST", `/v1/campaigns/${campaign.id}/actions`, { action: "activate" }, newKey());
     location.assign(`/campaigns/${campaign.id}`);
-  } catch { wrong({ detail: words.lost }); }
+  } catch { await wrong({ own: words.lost }); }
   finally { button.removeAttribute("aria-busy"); }
 });
 

@@ -316,9 +316,11 @@ def test_two_objectives_are_drawn_against_each_other(api, sessions, settings, lo
     assert all(f"{e} (at.%)" in frame for e in ("Fe", "Ga", "Pt"))
     assert "Pd 10.0 at.%" in frame
     assert "space/elements?" in look(f"/campaigns/{campaign.id}/space?e=Fe&e=Ga&e=Pt&h=Pd:10").html
-    strands = look(f"/campaigns/{campaign.id}/space/elements").marks("strand")
+    side_by_side = look(f"/campaigns/{campaign.id}/space/elements")
+    strands = side_by_side.marks("strand")
     assert len(strands) == 6
     assert all(len(re.findall(r"L", s.get("d"))) == 4 for s in strands)  # four elements and the property
+    assert len(re.findall(r'<th scope="row"><a href="/films/', side_by_side.html)) == 6  # the same as a table
     assert "No composition" in look(f"/campaigns/{campaign.id}/space/triangle?h=Pt:100&h=Pd:100").html
     film = look(f"/films/{campaign.films[0]}")
     assert "Position along the film (mm)" in film.html
@@ -340,11 +342,15 @@ def test_curves_of_a_film_are_drawn_thinned(api, sessions, settings, look):
         "data": {"values": counts.tolist()},
         "measured_at": "2026-03-01T12:00:00Z",
     }
+    peak = f"{counts.max():.0f}"
     for device in (0, 3):
         sent = {"instrument": "xrd", "attachments": [attachment | {"device": device}]}
         assert api.post(f"/v1/campaigns/{campaign.id}/attachments", json=sent).status_code == 201
     assert f"/films/{film}/spectra" in look(f"/films/{film}").html
-    lines = look(f"/films/{film}/spectra").marks("spectrum")
+    curves = look(f"/films/{film}/spectra")
+    told = ["20000", "20.00 – 80.00", f"{peak} at 44.70", "5.000 at 20.00"]
+    assert curves.rows[1:] == [["Device 1", *told], ["Device 4", *told]]
+    lines = curves.marks("spectrum")
     assert len(lines) == 2
     for line in lines:
         down = np.array(re.findall(r"[\d.]+", line.get("d")), dtype=float)[1::2]

@@ -33,7 +33,10 @@ def places(said):
 def test_every_language_has_it_with_the_same_places(key):
     said = words()[key]
     assert set(said) == set(LANGUAGES)
-    assert len({frozenset(places(one)) for one in said.values()}) == 1, said
+    if key.startswith("said."):  # known by every place of its English, but not all need be said
+        assert places(said["ja"]) <= places(said["en"]), said
+    else:
+        assert len({frozenset(places(one)) for one in said.values()}) == 1, said
     for one in said.values():
         assert all(part.strip() == part != "" for part in ([one] if isinstance(one, str) else one))
         assert isinstance(one, str) or len(one) == 2

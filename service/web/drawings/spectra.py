@@ -48,8 +48,8 @@ def _name(curve: Curve, t: Words) -> str:
 def _table(found: Curves, t: Words) -> Table:
     """Where each curve is highest and lowest: what the eye takes from it first; whole, it is behind its link."""
     axis = f"{found.axis} ({found.axis_unit})"
-    head = (t("film.curve"), t("film.points"), t("film.range", axis=axis))
-    head += tuple(t(f"film.{end}", label=f"{found.label} ({found.unit})") for end in ("highest", "lowest"))
+    ends = (t(f"film.{end}", label=f"{found.label} ({found.unit})") for end in ("highest", "lowest"))
+    head = (t("film.curve"), t("film.points"), t("film.range", axis=axis), *ends)
     rows = tuple(
         (
             _name(curve, t),

@@ -1,4 +1,4 @@
-"""One Postgres for the session, one database per test, each a copy of a template that the migrations built."""
+"""Two processes for the whole suite; in each a Postgres, and a database per test, copied from a migrated template."""
 
 import os
 import tempfile
@@ -10,8 +10,29 @@ from typing import Any
 import pytest
 from sqlalchemy import URL, Engine, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
+from xdist.scheduler import LoadFileScheduling
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+REAL_PROCESSES = ("tests/browser/", "tests/e2e/", "tests/fault/")
+"""Here whole stacks run, are waited for and killed: mostly waiting, which goes well beside one that computes."""
+
+
+class OneStackAtATime(LoadFileScheduling):
+    """A file is run by one process, in the order of the suite; all that starts real processes, by one and the same."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "real processes" if nodeid.startswith(REAL_PROCESSES) else super()._split_scope(nodeid)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two for the whole suite; what is named on the command line runs at once, in this process."""
+    return 2 if config.args_source is pytest.Config.ArgsSource.TESTPATHS else 0
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """The scheduler above, whatever `--dist` says."""
+    return OneStackAtATime(config, log)
 
 
 def administer(server: URL) -> Engine:

@@ -70,6 +70,7 @@ def table(found: Mapping[str, Outcome]) -> Table:
         "standard_error": {arm: standard_error(o.regret[:, -1]) for arm, o in found.items()},
         "tests": {arm: _against(found[OURS], o) for arm, o in found.items() if OURS in found and arm != OURS},
         "versions": {arm: o.records[0]["version"] for arm, o in found.items()},
+        "taken_over": {arm: n for arm, o in found.items() if (n := sum("played_by" in r for r in o.records))},
         "rows": rows,
         "regret_by_film": {arm: o.regret.mean(axis=0).tolist() for arm, o in found.items()},
     }
@@ -137,7 +138,11 @@ def _sentences(figures: Table) -> list[str]:
         for name, words in (("regret", "regret"), ("films_to_goal", "films to the goal"), ("area", "mean regret")):
             lines.append(f"  - {words}: {in_words(tests[name])}")
     versions = ", ".join(f"{arm}: {version}" for arm, version in figures["versions"].items())
-    return [*lines, "", f"Versions: {versions}."]
+    taken_over = [
+        f"{count} campaigns of {arm} were played by an earlier version that chose the same films in the first ones."
+        for arm, count in figures["taken_over"].items()
+    ]
+    return [*lines, "", " ".join([f"Versions: {versions}.", *taken_over])]
 
 
 def plot(path: Path, panels: Mapping[str, Mapping[str, Outcome]], unit: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks.decisions.arms import ARMS
 from benchmarks.decisions.campaign import run
+from benchmarks.decisions.earlier import taken_over
 from benchmarks.decisions.noise import Noise
 from benchmarks.decisions.records import RESULTS, Key, Record, Records
 from benchmarks.decisions.report import outcomes, plot, table, write
@@ -73,6 +74,12 @@ def parser(doc: str | None, tasks: Sequence[str], arms: Sequence[str]) -> argpar
     options.add_argument("--films", type=int, help="budget of a campaign, if not the task's own")
     options.add_argument("--jobs", type=int, default=1, help="processes")
     options.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
+    options.add_argument(
+        "--trust-after",
+        type=int,
+        metavar="N",
+        help="take over an earlier version's campaigns once the films of seeds 0 ... N - 1 are the same",
+    )
     options.add_argument("--run-only", action="store_true", help="run campaigns and write no table")
     options.add_argument("--table-only", action="store_true", help="run nothing, write the table of what there is")
     return options
@@ -85,15 +92,23 @@ def run_missing(records: Records, load: Load, options: argparse.Namespace) -> li
         The keys of all campaigns asked for.
     """
     wanted = list(_wanted(load, options))
+    if options.trust_after:
+        _run(records, load, [key for key in wanted if key.seed < options.trust_after], options.jobs)
+        for record in list(taken_over(records.all(), wanted, options.trust_after)):
+            records.add(record)
+    _run(records, load, wanted, options.jobs)
+    return wanted
+
+
+def _run(records: Records, load: Load, wanted: Sequence[Key], jobs: int) -> None:
     done = records.keys()
     missing = [key for key in wanted if key not in done]
     one = partial(campaign, load, str(provenance()["commit"]))
-    if options.jobs == 1:
+    if jobs == 1:
         _keep(records, map(one, missing), len(missing))
     else:
-        with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
+        with multiprocessing.get_context("spawn").Pool(jobs) as pool:
             _keep(records, pool.imap_unordered(one, missing), len(missing))
-    return wanted
 
 
 def campaign(load: Load, commit: str, key: Key) -> Record:

@@ -8,6 +8,7 @@ from benchmarks.decisions import continuous, hall, t1
 from benchmarks.decisions.arms import ARMS
 from benchmarks.decisions.campaign import Listed, extended, run
 from benchmarks.decisions.data import DataAbsent
+from benchmarks.decisions.earlier import taken_over
 from benchmarks.decisions.figures import Outcome, paired
 from benchmarks.decisions.noise import Noise
 from benchmarks.decisions.peers.combi import candidates, chord
@@ -144,6 +145,22 @@ def test_an_interrupted_study_goes_on_after_its_last_whole_line(tmp_path):
     assert records.keys() == {key}
     records.add({**key._asdict(), "seed": 1, "best_true": [1.0]})
     assert {k.seed for k in map(key_of, records.all())} == {0, 1}
+
+
+def test_campaigns_of_an_earlier_version_stand_where_the_films_are_the_same(tmp_path):
+    records = Records(tmp_path / "raw" / "t.jsonl")
+    wanted = [Key(task, "filmloop", "new", seed, 0.0, 3) for seed in range(3) for task in ("same", "other")]
+    for key in wanted:
+        records.add({**key._replace(version="old")._asdict(), "made": [key.seed], "best_true": [1.0]})
+    assert list(taken_over(records.all(), wanted, 1)) == []
+    records.add({**wanted[0]._asdict(), "made": [0], "best_true": [1.0]})
+    records.add({**wanted[1]._asdict(), "made": [7], "best_true": [1.0]})
+    taken = list(taken_over(records.all(), wanted, 1))
+    assert [(r["task"], r["seed"], r["version"], r["played_by"]) for r in taken] == [
+        ("same", 1, "new", "old"),
+        ("same", 2, "new", "old"),
+    ]
+    assert list(taken_over(records.all(), wanted, 2)) == []
 
 
 def test_dead_devices_stay_in_the_data_as_missing_values(wafer):

@@ -24,7 +24,7 @@ from benchmarks.load.http import Door
 from benchmarks.load.played import ROWS, Lab, instrument, reader, robot
 from benchmarks.load.watched import Watch, profile
 from benchmarks.provenance import heading, markdown_table, provenance
-from filmloop_client import Campaign, Client, Reading
+from filmloop_client import Campaign, Client, Reading, Unreachable
 from service.simulation.campaign import PROPERTY, UNIT, fe_ga_pd_problem
 from service.supervisor.run_file import read_run_file
 
@@ -38,6 +38,7 @@ GOOD = {
     "measurement batch": frozenset({201}),
     "claim": frozenset({200, 201, 204}),
     "release": frozenset({200, 409}),
+    "reading to train on": frozenset({201}),
 }
 """Statuses that are no error. Calls are made when they are due: a robot's next claim may come while it gives back the
 lease of the last one, and is answered with that very lease; and a lease may have been given back already."""
@@ -109,17 +110,22 @@ def _reading(film: str, device: int, value: float) -> Reading:
     return Reading(film_id=film, device=device, property=PROPERTY, unit=UNIT, value=value)
 
 
-async def keep_training(stack: Stack, until: float) -> None:
+async def keep_training(lab: Lab, stack: Stack, until: float) -> None:
     """One reading more every 2 s: each decision is out of date when it ends."""
 
-    def more(number: int) -> None:
-        squid.measure([_reading(film, number % DEVICES, 5.0 + 0.1 * (number % 7))])
+    def more(number: int) -> int:
+        try:
+            squid.measure([_reading(film, number % DEVICES, 5.0 + 0.1 * (number % 7))])
+        except Unreachable:
+            return 0
+        return 201
 
     with Client(stack.url, key=stack.key) as client:
         campaign = client.campaigns.get(stack.trained)
         squid, film, number = campaign.instrument("squid"), next(iter(campaign.films())).id, 0
         while time.perf_counter() < until:
-            await asyncio.to_thread(more, number)
+            due = time.perf_counter()
+            lab.of("reading to train on").note(due, await asyncio.to_thread(more, number))
             await asyncio.sleep(2.0)
             number += 1
 
@@ -132,7 +138,7 @@ async def play(lab: Lab, minutes: float, args: argparse.Namespace, stack: Stack)
         *(instrument(lab, k, args.period, until) for k in range(args.instruments)),
         *(robot(lab, k, 1.0, until) for k in range(args.robots)),
         *(reader(lab, k, until) for k in range(args.readers)),
-        keep_training(stack, until),
+        keep_training(lab, stack, until),
     )
     return time.perf_counter() - began
 

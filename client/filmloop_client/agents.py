@@ -1,13 +1,15 @@
 """A campaign as an agent that is asked and told, for a lab that runs on Bluesky.
 
-`FilmAgent` has the methods of an agent of bluesky-adaptive that belong to the decision: `ask`, `tell` and `report`.
-Those that belong to the experiment, `measurement_plan` and `unpack_run`, are the lab's own: write a class that derives
-from this one and from `bluesky_adaptive.agents.base.Agent`. Bluesky is not needed to use it alone.
+`FilmOptimizer` is an `Optimizer` of bluesky-adaptive 1.0: `suggest` and `ingest` are called by its plans. `FilmAgent`
+has the methods of an agent of bluesky-adaptive 0.3 that belong to the decision: `ask`, `tell` and `report`; those that
+belong to the experiment, `measurement_plan` and `unpack_run`, are the lab's own: write a class that derives from this
+one and from `bluesky_adaptive.agents.base.Agent`. Bluesky is not needed to use either alone.
 
-Source: the documentation of bluesky-adaptive 0.3, agents.
+Source: the documentation of bluesky-adaptive 0.3, agents, and 1.0, protocols.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, KeysView, Mapping, Sequence
 from typing import Any
 
 from filmloop_client.answers import Film
@@ -112,6 +114,11 @@ class FilmAgent:
             "probability_best": [best.probability_best],
         }
 
+    def fail(self, film_id: str, reason: str) -> None:
+        """Say that no film came of one that was asked for; nothing happens if it was told of already."""
+        if (claim := self._held.pop(film_id, None)) is not None:
+            claim.fail(reason)
+
     def held(self) -> list[Film]:
         """Films that were asked for and not told of yet."""
         return [self._campaign.film(film_id) for film_id in self._held]
@@ -146,3 +153,80 @@ class FilmAgent:
     def _properties(self) -> list[dict[str, Any]]:
         problem = self._campaign.latest.problem
         return [*problem["objectives"], *(problem.get("outcomes") or ())]
+
+
+class FilmOptimizer:
+    """Suggests films and takes in what was read of them: an `Optimizer` of bluesky-adaptive 1.0.
+
+    A suggestion is a film: by element the fractions of its devices, and its process conditions. Films that fail are
+    said to have failed (`TrialFaultAware`), and a plan without a number of iterations ends when Filmloop advises it
+    (`SupportsStoppingCriteria`).
+    """
+
+    def __init__(self, campaign: Campaign, name: str = "bluesky", *, wait_s: float = 60.0) -> None:
+        """Prepare; as `FilmAgent`."""
+        self._campaign = campaign
+        self._agent = FilmAgent(campaign, name, wait_s=wait_s)
+
+    def suggest(self, num_points: int | None = None) -> list[dict[str, Any]]:
+        """Claim films that nobody makes yet.
+
+        Args:
+            num_points: How many, 1 if not given; the campaign's `queue_depth` should be as large.
+
+        Returns:
+            Of each film its id as `_id`, by element a list with the fraction of each device, and process conditions.
+        """
+        doc, films = self._agent.ask(num_points or 1)
+        return [
+            {"_id": film_id, **process, **{e: [device.get(e, 0.0) for device in film] for e in self._elements()}}
+            for film_id, process, film in zip(doc["film_id"], doc["process"], films, strict=True)
+        ]
+
+    def ingest(self, points: Sequence[Mapping[str, Any]]) -> None:
+        """Report what was read.
+
+        Args:
+            points: Of each film its `_id`, by property a value per device in the campaign's unit (NaN or None for a
+                dead one), and by element the fractions as made, if they were measured. Process conditions may stay in.
+
+        Raises:
+            FilmloopError: If a film is not of this campaign, or the values are refused.
+        """
+        for point in points:
+            film: dict[str, Any] = {"film_id": point["_id"]}
+            if self._elements() <= point.keys():
+                shares = zip(*(point[element] for element in self._elements()), strict=True)
+                film["compositions"] = [dict(zip(self._elements(), map(float, made), strict=True)) for made in shares]
+            rest = point.keys() - self._elements() - self._process() - {"_id"}
+            self._agent.tell(film, {name: _listed(point[name]) for name in sorted(rest)})
+
+    def get_best_points(self) -> list[tuple[None, dict[str, float], dict[str, float]]]:
+        """Where the model expects the best, and what: no film's id, as it need not have been made."""
+        found = self._agent.report()
+        if not found:
+            return []
+        name = self._campaign.latest.problem["objectives"][0]["property"]
+        return [(None, dict(found["best"][0]), {name: found["mean"][0]})]
+
+    def should_stop(self) -> tuple[bool, str | None]:
+        """Whether Filmloop advises to stop, and why."""
+        advice = self._campaign.stop_advice()
+        return advice.advice == "stop", advice.why
+
+    def register_failures(self, suggestions: Sequence[Mapping[str, Any]]) -> None:
+        """Say that no films came of suggestions."""
+        for suggestion in suggestions:
+            self._agent.fail(str(suggestion["_id"]), "the plan failed")
+
+    def _elements(self) -> KeysView[str]:
+        return dict.fromkeys(self._campaign.latest.problem["space"]["elements"]).keys()
+
+    def _process(self) -> set[str]:
+        return {variable["name"] for variable in self._campaign.latest.problem["space"].get("process") or ()}
+
+
+def _listed(values: Any) -> list[float | None]:  # noqa: ANN401 - a number, or an array of whatever library
+    """Values as a list; None for what is no number."""
+    several = values if isinstance(values, Iterable) else [values]
+    return [None if v is None or math.isnan(v) else float(v) for v in several]

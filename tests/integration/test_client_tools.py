@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.keys import KEY
 from filmloop_client import Client, FilmloopError, Infeasible, Reading, aio, frames
-from filmloop_client.agents import FilmAgent
+from filmloop_client.agents import FilmAgent, FilmOptimizer
 from filmloop_client.mapping import Mapping
 from filmloop_client.offline import Sender
 from filmloop_client.spool import Lane, Spool
@@ -237,6 +237,28 @@ def test_an_agent_is_asked_and_told(offered):
     assert rows[doc["film_id"][1], 0] == ("ok", 4.0, None)
     with pytest.raises(FilmloopError, match="no property"):
         agent.tell(doc["film_id"][0], {"hardness": [1.0]})
+
+
+def test_an_optimizer_suggests_and_takes_in(offered):
+    optimizer = FilmOptimizer(offered, wait_s=0)
+    assert optimizer.get_best_points() == []
+    first, second = optimizer.suggest(2)
+    assert [len(first[element]) for element in ("Fe", "Ga", "Pd")] == [3, 3, 3]
+    optimizer.register_failures([second])
+    optimizer.register_failures([second])  # once is enough
+    optimizer.ingest([first | {"magnetisation": [1.0, float("nan"), 3.0]}])
+    (film,) = [film for film in offered.films() if film.id == first["_id"]]
+    assert [device.composition["Fe"] for device in film.devices] == pytest.approx(first["Fe"])
+    assert {(row.device, row.status, row.value) for row in offered.dataset().rows} == {
+        (0, "ok", 1.0),
+        (1, "dead", None),
+        (2, "ok", 3.0),
+    }
+    assert offered.film(second["_id"]).state == "failed"
+    (third,) = optimizer.suggest()
+    optimizer.ingest([{"_id": third["_id"], "magnetisation": [4.0, 5.0, 6.0]}])
+    assert len(offered.dataset().rows) == 6
+    assert optimizer.should_stop()[0] is False
 
 
 def test_a_folder_is_watched_and_what_is_refused_is_set_aside(film, client, tmp_path):

@@ -19,7 +19,9 @@ class Bar:
     kind: str = "s1"
 
 
-def horizontal(bars: Sequence[Bar], axis: str, *, name: str, about: str = "", width: float = 560.0) -> Markup:
+def horizontal(
+    bars: Sequence[Bar], axis: str, unit: str, *, name: str, about: str = "", width: float = 560.0
+) -> Markup:
     """Bars one below the other, their scores written at their ends."""
     left, right, row = 92.0, 92.0, 26.0
     scale = between(0.0, max([b.value for b in bars if b.value > 0.0], default=1.0), 4)
@@ -38,7 +40,7 @@ def horizontal(bars: Sequence[Bar], axis: str, *, name: str, about: str = "", wi
         ticks.append(element("path", d=path([(x, floor), (x, floor + 5)]), class_="tick"))
         ticks.append(text(scale.label(tick), x, floor + 19, text_anchor="middle"))
     rim = element("path", d=path([(left, 4), (left, floor), (left + inner, floor)]), class_="frame")
-    title = text(axis, left + inner / 2, floor + 40, text_anchor="middle", class_="axis-name")
+    title = text(f"{axis} ({scale.unit(unit)})", left + inner / 2, floor + 40, text_anchor="middle", class_="axis-name")
     return picture(
         [group(drawn), rim, group(ticks, class_="scale"), title], width=width, height=floor + 50, name=name, about=about
     )

@@ -337,6 +337,6 @@ def pair_scores(story: FilmStory, t: Words, most: int = 15) -> Figure | None:
         for k, p in enumerate(pairs)
     ]
     caption = t("film.caption.pairs")
-    drawn = horizontal(bars, f"{t('film.gain')} ({unit})", name=t("film.pairs"), about=caption, width=420.0)
+    drawn = horizontal(bars, t("film.gain"), unit, name=t("film.pairs"), about=caption, width=420.0)
     rows = tuple((b.name, b.written) for b in bars)
     return Figure(drawn, caption, Table((t("film.pair"), f"{t('film.gain')} ({unit})"), rows))

@@ -195,7 +195,8 @@ def history(story: ModelStory, t: Words) -> Figure | None:
             link=f"/models/{v.id}",
             radius=5.0 if here else 3.6,
         )
-    plot.key(dot_sign("dot s2"), t("model.this"))
+    if any(v.id == story.version.id for v in told):
+        plot.key(dot_sign("dot s2"), t("model.this"))
     caption = t("model.caption.history")
     rows = tuple((str(v.films), written(v.log_density or 0.0, 0.01), _percent(v.coverage_90)) for v in told)
     links = tuple(f"/models/{v.id}" for v in told)
@@ -247,8 +248,10 @@ def codes(health: Mapping[str, Any], t: Words) -> Figure | None:
     if not told:
         return None
     bars = [Bar(str(k + 1), float(kl), significant(float(kl), 2)) for kl, k in told]
-    caption = t("model.caption.codes")
-    return Figure(horizontal(bars, f"KL ({t('model.nats')})", name=t("model.codes"), about=caption), caption)
+    caption, unit = t("model.caption.codes"), t("model.nats")
+    rows = tuple((bar.name, bar.written) for bar in bars)
+    drawn = horizontal(bars, "KL", unit, name=t("model.codes"), about=caption)
+    return Figure(drawn, caption, Table((t("model.code"), f"KL ({unit})"), rows))
 
 
 HEALTH = (
@@ -257,6 +260,8 @@ HEALTH = (
     *("conditional_error", "judged_on"),
 )
 """What is told of a generator, in this order, as far as it is known."""
+WHOLE = frozenset({"active_units", "judged_on"})
+"""Of these the whole numbers."""
 
 
 def health_facts(health: Mapping[str, Any], t: Words) -> list[tuple[str, str]]:
@@ -266,6 +271,9 @@ def health_facts(health: Mapping[str, Any], t: Words) -> list[tuple[str, str]]:
         value = health.get(key)
         if value is None:
             continue
-        written_value = t(f"model.verdict.{value}") if key == "verdict" else significant(float(value), 3)
-        found.append((t(f"model.health.{key}"), written_value))
+        if key == "verdict":
+            said = t(f"model.verdict.{value}")
+        else:
+            said = f"{value:.0f}" if key in WHOLE else significant(float(value), 3)
+        found.append((t(f"model.health.{key}"), said))
     return found

@@ -53,6 +53,14 @@ def test_no_word_is_left_over():
     assert set(words()) - used == set()
 
 
+def test_every_event_has_words():
+    code = "\n".join(path.read_text(encoding="utf-8") for path in WEB.parent.rglob("*.py"))
+    happens = set(re.findall(r"""events\.append\(\s*[\w.]+,\s*[\w.]+,\s*["']([a-z_.]+)["']""", code))
+    happens |= {f"{noun}.{end}" for noun in ("decision", "training") for end in ("failed", "dead")}
+    assert len(happens) > 30
+    assert {kind for kind in happens if not catalogue.has(f"event.{kind}")} == set()
+
+
 def test_a_file_gives_each_key_once():
     for path in FOLDER.glob("*.json"):
         pairs = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=list)

@@ -86,8 +86,10 @@ def test_values_land_where_the_axes_say():
 
 def test_bars_are_as_long_as_their_scores():
     drawn = horizontal(
-        [Bar("Fe-Ga", 0.4, "0.4"), Bar("Fe-Pd", 0.1, "0.1"), Bar("Ga-Pd", 0.0, "0")], "gain", name="pairs"
+        [Bar("Fe-Ga", 0.4, "0.4"), Bar("Fe-Pd", 0.1, "0.1"), Bar("Ga-Pd", 0.0, "0")], "gain", "V", name="pairs"
     )
     wide = [float(r.get("width")) for r in parsed(drawn).iter(f"{SVG}rect")]
     assert wide[0] == pytest.approx(4 * wide[1], rel=1e-3)
     assert wide[2] == 1.0
+    small = "".join(parsed(horizontal([Bar("Fe-Ga", 0.004, "0.004")], "gain", "V", name="pairs")).itertext())
+    assert "gain (10\u207b\u00b3 V)" in small  # its ticks are 0 to 4

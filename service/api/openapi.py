@@ -49,6 +49,9 @@ _SENT: dict[tuple[str, str], tuple[str, ...]] = {
 """Headers of good answers, beside those of whole families of routes."""
 _NEEDED: dict[str, str] = {KEY: KEY_PATTERN, "If-Match": TAGS_PATTERN}
 """Headers whose absence has a problem of its own, so that for FastAPI they are optional, and what they look like."""
+_STORED_WHOLE = ("CampaignCreate", "CampaignChange")
+"""Bodies in which no text may have the character NUL, wherever it stands."""
+_STORABLE = r"^[^\x00]*$"
 _FOR_ALL = {name for name, scopes in OPERATIONS.items() if not scopes}
 """Operations that ask for no key."""
 _REFUSALS = ("401", "403", "421", "429")
@@ -156,6 +159,8 @@ def _add_schemas(openapi: dict[str, Any], bodies: Iterable[type[BaseModel]]) -> 
         schemas[model.__name__] = schema
     for schema in schemas.values():
         _say_names(schema, schemas)
+    for name in _STORED_WHOLE:
+        _say_storable(schemas[name], schemas, set())
     for unused in ("HTTPValidationError", "ValidationError"):  # FastAPI's own problems, which nobody is answered with
         schemas.pop(unused, None)
 
@@ -181,12 +186,30 @@ def _say_names(schema: object, schemas: dict[str, Any]) -> None:
             kind["required"] = sorted({*kind.get("required", ()), told["propertyName"]})
 
 
+def _say_storable(schema: object, schemas: dict[str, Any], seen: set[str]) -> None:
+    """That texts of a campaign cannot have the character NUL is checked for all of them at once."""
+    if isinstance(schema, list):
+        for inner in schema:
+            _say_storable(inner, schemas, seen)
+    if not isinstance(schema, dict):
+        return
+    if schema.get("type") == "string" and not schema.keys() & {"pattern", "enum", "const", "format"}:
+        schema["pattern"] = _STORABLE
+    name = str(schema.get("$ref", "")).rpartition("/")[2]
+    if name and name not in seen:
+        seen.add(name)
+        _say_storable(schemas[name], schemas, seen)
+    for key, inner in schema.items():
+        if key not in {"default", "example", "examples"}:
+            _say_storable(inner, schemas, seen)
+
+
 def _add_headers(operation: dict[str, Any]) -> None:
     for status, response in operation["responses"].items():
         headers = {name: _HEADERS[name] for name in _SENT.get((operation["operationId"], status), ())}
         if is_keyed(operation) and status in {"200", "201", "202"}:
             headers["Idempotency-Replayed"] = _REPLAYED
-        if status in {"204", "503"}:
+        if status in {"204", "429", "503"}:
             headers["Retry-After"] = _WAIT
         if headers:
             response.setdefault("headers", {}).update(headers)

@@ -185,6 +185,28 @@ def test_what_is_of_no_campaign_tells_nothing_of_others(walked, name):
     assert set(re.findall(r"\bcmp_[0-9a-z]{26}\b", answer.text)) <= granted
 
 
+ID = re.compile(r"\b([a-z]{3}_[0-9a-z]{22})[0-9a-z]{4}\b")
+
+
+def test_an_id_in_a_body_tells_no_more_than_one_in_an_address(walked):
+    """What is of another campaign is refused in the words for what is not there at all."""
+    asked = set()
+    for name, known in walked.requests.items():
+        path, body = BY_NAME[name][0], known.content.decode("utf-8", "replace")
+        is_json = known.headers.get("content-type") == "application/json"
+        if not is_json or re.sub(r"\{campaign_id\}", "", path).count("{") or not ID.search(body):
+            continue
+        url = re.sub(r"cmp_[0-9a-z]{26}", walked.campaign, str(known.url))
+        foreign, absent = (
+            walked.ask(name, walked.stranger, url=url, content=b) for b in (body, ID.sub(r"\g<1>0000", body))
+        )
+        assert 400 <= foreign.status_code < 500, (name, foreign.text)
+        told = [ID.sub("that", json.dumps({**a.json(), "request_id": ""})) for a in (foreign, absent)]
+        assert told[0] == told[1], name
+        asked.add(name)
+    assert asked >= {"record_measurements", "record_composition_map", "attach", "take_prior_data"}
+
+
 def test_whoever_does_not_see_all_cannot_find_out_by_an_archive_what_is_here(walked):
     """An archive brings its ids along: that they are taken would tell that there is such a thing."""
     nothing = {"content": b"PK", "headers": {"content-type": "application/zip", "idempotency-key": "k"}}

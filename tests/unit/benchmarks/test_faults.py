@@ -1,6 +1,7 @@
 """The table of faults: a run of some rows replaces these rows only; every row has variants that must fail."""
 
 import json
+from pathlib import Path
 
 from benchmarks.faults.claims import Grant, judge
 from benchmarks.faults.found import Found, Row, keep
@@ -27,6 +28,20 @@ def test_a_run_replaces_its_own_rows_only(tmp_path):
 
 def test_every_row_has_a_naive_variant():
     assert {number for number, plan in PLANS.items() if not plan.naive} == set()
+
+
+AT_LEAST = {1: 200, 6: 10_000, 7: 20, 10: 100}
+"""Kills of the API, snapshots, kills of Postgres, kills of workers."""
+
+
+def test_the_published_table_is_whole():
+    published = Path(__file__).parents[3] / "benchmarks/results/faults/faults.json"
+    rows = json.loads(published.read_text(encoding="utf-8"))["rows"]
+    assert [r["row"] for r in rows] == sorted(PLANS)
+    assert [r["row"] for r in rows if r["violations"]] == []
+    assert [r["row"] for r in rows if not all(n["violations"] > 0 for n in r["naive"].values())] == []
+    assert [r["row"] for r in rows if set(r["naive"]) != set(PLANS[r["row"]].naive)] == []
+    assert [r["row"] for r in rows if r["count"] < AT_LEAST.get(r["row"], 1)] == []
 
 
 def grant(proposal: str, fence: int, asked: float, *, begun: bool) -> Grant:

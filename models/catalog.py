@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
 
 
 class _Choice(BaseModel):
@@ -12,14 +12,14 @@ class _Choice(BaseModel):
 class NoiseModel(_Choice):
     """How readings scatter about the property: `docs/science.md`, the surrogate."""
 
-    heteroscedastic: bool = Field(strict=True, default=True)
+    heteroscedastic: StrictBool = True
     """Let the noise vary with composition, process and position, where the readings show that it does."""
-    drift: bool = Field(strict=True, default=True)
+    drift: StrictBool = True
     """Model the drift of the instrument, where a calibration sample was read at two times or more."""
     outliers: Literal["none", "contaminated_normal"] = "contaminated_normal"
     """Hold single readings for wild where all others speak against them (`models/surrogates/outliers.py`), and name
     them. On a rough landscape a few sound readings are held too, without a loss that could be measured."""
-    composition_sd: float = Field(strict=True, default=0.0, ge=0.0, le=0.2)
+    composition_sd: StrictFloat = Field(default=0.0, ge=0.0, le=0.2)
     """Standard deviation of a measured atomic fraction. Where the property is steep, it makes readings less sure."""
 
 
@@ -27,11 +27,11 @@ class FilmGP(_Choice):
     """Gaussian process with film effect and inferred or known noise: `models/surrogates/film_gp.py`."""
 
     name: Literal["film_gp"] = "film_gp"
-    film_effect: bool = Field(strict=True, default=True)
+    film_effect: StrictBool = True
     """Model an offset shared by all devices of a film. Costs nothing where there is none; leave it on."""
     noise: NoiseModel = NoiseModel()
     """How readings scatter about the property."""
-    averaging: int = Field(strict=True, default=8, ge=1, le=64)
+    averaging: StrictInt = Field(default=8, ge=1, le=64)
     """Sets of hyperparameters over which predictions and decisions average while there are few readings; 1 for none."""
 
 
@@ -40,11 +40,11 @@ class ProcessCost(_Choice):
 
     variable: str = Field(min_length=1)
     """Name of the process variable."""
-    change: float = Field(strict=True, default=0.0, ge=0.0, allow_inf_nan=False)
+    change: StrictFloat = Field(default=0.0, ge=0.0, allow_inf_nan=False)
     """Cost of any value but that of the film before."""
-    per_unit_changed: float = Field(strict=True, default=0.0, ge=0.0, allow_inf_nan=False)
+    per_unit_changed: StrictFloat = Field(default=0.0, ge=0.0, allow_inf_nan=False)
     """Cost for each unit by which a continuous variable differs from the film before."""
-    per_unit: float = Field(strict=True, default=0.0, ge=0.0, allow_inf_nan=False)
+    per_unit: StrictFloat = Field(default=0.0, ge=0.0, allow_inf_nan=False)
     """Cost for each unit of a continuous variable above its least value: a hotter anneal takes longer."""
     choices: dict[str, float] = Field(default_factory=dict)
     """Cost of each choice of a categorical variable; 0 for those left out."""
@@ -55,13 +55,13 @@ class CostModel(_Choice):
 
     unit: str = Field(default="h", min_length=1, max_length=20)
     """Unit of every cost: hours, money."""
-    film: float = Field(strict=True, default=1.0, gt=0.0, allow_inf_nan=False)
+    film: StrictFloat = Field(default=1.0, gt=0.0, allow_inf_nan=False)
     """Cost of any film: pump-down, deposition, measurement."""
-    target: float = Field(strict=True, default=0.0, ge=0.0, allow_inf_nan=False)
+    target: StrictFloat = Field(default=0.0, ge=0.0, allow_inf_nan=False)
     """Cost of each element that joins or leaves, against the film before: a target is changed."""
     process: tuple[ProcessCost, ...] = ()
     """Costs of process variables; those left out cost nothing."""
-    weight: float = Field(strict=True, default=1.0, ge=0.0, le=10.0)
+    weight: StrictFloat = Field(default=1.0, ge=0.0, le=10.0)
     """How much cost counts: 1 seeks the most gain per cost, 0 the most gain."""
 
 
@@ -80,9 +80,9 @@ class FilmSearch(_Policy):
     objectives: ClassVar[tuple[int, int]] = (1, 1)
     heeds_outcomes: ClassVar[bool] = False
 
-    restarts: int = Field(strict=True, default=6, ge=1, le=64)
+    restarts: StrictInt = Field(default=6, ge=1, le=64)
     """Films that are refined with gradients, after many were scored."""
-    raw_films: int = Field(strict=True, default=1024, ge=8, le=65536)
+    raw_films: StrictInt = Field(default=1024, ge=8, le=65536)
     """Starting films that are scored before the refinement."""
     cost: CostModel | None = None
     """Weighs what a film gains against what it costs; every film costs the same if not given."""
@@ -97,7 +97,7 @@ class ExpectedImprovement(FilmSearch):
 
     heeds_outcomes: ClassVar[bool] = True
     name: Literal["expected_improvement"] = "expected_improvement"
-    mc_samples: int = Field(strict=True, default=128, ge=16, le=4096)
+    mc_samples: StrictInt = Field(default=128, ge=16, le=4096)
     """Quasi-Monte-Carlo samples of the joint posterior."""
 
 
@@ -105,9 +105,9 @@ class UpperConfidenceBound(FilmSearch):
     """Expected best device of a film if all are as good as they may be: `models/policies/upper_confidence_bound.py`."""
 
     name: Literal["upper_confidence_bound"] = "upper_confidence_bound"
-    beta: float = Field(strict=True, default=2.0, ge=0.0, le=100.0)
+    beta: StrictFloat = Field(default=2.0, ge=0.0, le=100.0)
     """Square of how many standard deviations count: 0 trusts the mean, larger explores more."""
-    mc_samples: int = Field(strict=True, default=128, ge=16, le=4096)
+    mc_samples: StrictInt = Field(default=128, ge=16, le=4096)
     """Quasi-Monte-Carlo samples of the joint posterior."""
 
 
@@ -115,7 +115,7 @@ class ThompsonSampling(FilmSearch):
     """The film with the best device in one draw of the property: `models/policies/thompson_sampling.py`."""
 
     name: Literal["thompson_sampling"] = "thompson_sampling"
-    pool: int = Field(strict=True, default=256, ge=16, le=2048)
+    pool: StrictInt = Field(default=256, ge=16, le=2048)
     """Points at which the draw is made in advance: those with the best chances."""
 
 
@@ -123,9 +123,9 @@ class KnowledgeGradient(FilmSearch):
     """Expected rise of the best posterior mean by a film's readings: `models/policies/knowledge_gradient.py`."""
 
     name: Literal["knowledge_gradient"] = "knowledge_gradient"
-    pool: int = Field(strict=True, default=1024, ge=64, le=16384)
+    pool: StrictInt = Field(default=1024, ge=64, le=16384)
     """Feasible points among which the best posterior mean is sought."""
-    mc_samples: int = Field(strict=True, default=64, ge=16, le=4096)
+    mc_samples: StrictInt = Field(default=64, ge=16, le=4096)
     """Quasi-Monte-Carlo samples of what the film may read."""
 
 
@@ -133,7 +133,7 @@ class Mapping(FilmSearch):
     """The film that makes the whole region best known: `models/policies/mapping.py`."""
 
     name: Literal["mapping"] = "mapping"
-    pool: int = Field(strict=True, default=512, ge=64, le=8192)
+    pool: StrictInt = Field(default=512, ge=64, le=8192)
     """Feasible points that stand for the region."""
 
 
@@ -151,7 +151,7 @@ class HypervolumeImprovement(FilmSearch):
     objectives: ClassVar[tuple[int, int]] = (2, 4)
     heeds_outcomes: ClassVar[bool] = True
     name: Literal["hypervolume_improvement"] = "hypervolume_improvement"
-    mc_samples: int = Field(strict=True, default=128, ge=16, le=4096)
+    mc_samples: StrictInt = Field(default=128, ge=16, le=4096)
     """Quasi-Monte-Carlo samples of the joint posterior."""
 
 
@@ -159,11 +159,11 @@ class InverseDesign(_Policy):
     """Generate, predict, make the best few, learn, begin again: `models/policies/inverse_design.py`."""
 
     name: Literal["inverse_design"] = "inverse_design"
-    draws: int = Field(strict=True, default=256, ge=16, le=8192)
+    draws: StrictInt = Field(default=256, ge=16, le=8192)
     """Compositions that are generated for one film."""
-    top: int = Field(strict=True, default=8, ge=1, le=256)
+    top: StrictInt = Field(default=8, ge=1, le=256)
     """Best of them through which films are laid."""
-    mc_samples: int = Field(strict=True, default=128, ge=16, le=4096)
+    mc_samples: StrictInt = Field(default=128, ge=16, le=4096)
     """Quasi-Monte-Carlo samples of the joint posterior."""
 
 
@@ -171,7 +171,7 @@ class SpaceFilling(_Policy):
     """Films where none are yet, by seed; no model: `models/policies/space_filling.py`."""
 
     name: Literal["space_filling"] = "space_filling"
-    raw_films: int = Field(strict=True, default=512, ge=8, le=65536)
+    raw_films: StrictInt = Field(default=512, ge=8, le=65536)
     """Random feasible films; the one is taken that brings the region nearest to what is made or in flight."""
 
 
@@ -188,43 +188,43 @@ class ConditionalVAE(_Choice):
     """Draws compositions like those known, for wanted properties: `models/generators/conditional_vae.py`."""
 
     name: Literal["conditional_vae"] = "conditional_vae"
-    latent: int = Field(strict=True, default=16, ge=1, le=64)
+    latent: StrictInt = Field(default=16, ge=1, le=64)
     """Dimensions of the code."""
-    width: int = Field(strict=True, default=128, ge=8, le=512)
+    width: StrictInt = Field(default=128, ge=8, le=512)
     """Width of the hidden layers."""
-    dropout: float = Field(strict=True, default=0.2, ge=0.0, le=0.9)
+    dropout: StrictFloat = Field(default=0.2, ge=0.0, le=0.9)
     """Share of the hidden units that are left out in a step of training."""
-    steps: int = Field(strict=True, default=2000, ge=1, le=100_000)
+    steps: StrictInt = Field(default=2000, ge=1, le=100_000)
     """Most steps of training."""
-    batch: int = Field(strict=True, default=128, ge=4, le=4096)
+    batch: StrictInt = Field(default=128, ge=4, le=4096)
     """Examples in one step."""
-    learning_rate: float = Field(strict=True, default=3e-3, gt=0.0, le=0.1)
+    learning_rate: StrictFloat = Field(default=3e-3, gt=0.0, le=0.1)
     """Largest learning rate; it falls to nearly 0."""
-    beta: float = Field(strict=True, default=0.1, ge=0.0, le=10.0)
+    beta: StrictFloat = Field(default=0.1, ge=0.0, le=10.0)
     """Weight of the divergence from N(0, I). Small ones reproduce well; codes are drawn from a mixture fitted later."""
-    free_bits: float = Field(strict=True, default=0.25, ge=0.0, le=5.0)
+    free_bits: StrictFloat = Field(default=0.25, ge=0.0, le=5.0)
     """Nats of divergence in each dimension that cost nothing: what keeps dimensions in use."""
-    cycles: int = Field(strict=True, default=4, ge=0, le=50)
+    cycles: StrictInt = Field(default=4, ge=0, le=50)
     """Times that the weight of the divergence rises from 0; 0 for the same weight throughout."""
-    hide: float = Field(strict=True, default=0.5, ge=0.0, le=1.0)
+    hide: StrictFloat = Field(default=0.5, ge=0.0, le=1.0)
     """Share of the examples whose conditions are hidden in a step, so that draws without a target are learned too."""
-    held_out: float = Field(strict=True, default=0.15, ge=0.0, le=0.5)
+    held_out: StrictFloat = Field(default=0.15, ge=0.0, le=0.5)
     """Share of the examples, by whole films, that training stops by."""
-    patience: int = Field(strict=True, default=12, ge=1, le=10_000)
+    patience: StrictInt = Field(default=12, ge=1, le=10_000)
     """Looks at the held-out examples without a gain, one every 50 steps, after which training stops."""
-    components: int = Field(strict=True, default=10, ge=1, le=100)
+    components: StrictInt = Field(default=10, ge=1, le=100)
     """Gaussians that stand for the codes of the examples; fewer while there are fewer than ten examples for each."""
-    pool: int = Field(strict=True, default=64, ge=1, le=512)
+    pool: StrictInt = Field(default=64, ge=1, le=512)
     """Draws that are made and weighed for each one that is kept, where a target is set; 1 for no weighing."""
-    sharpness: float = Field(strict=True, default=8.0, gt=0.0, le=100.0)
+    sharpness: StrictFloat = Field(default=8.0, gt=0.0, le=100.0)
     """Power of the likelihood by which draws are weighed: 1 is Bayes' rule, more keeps closer to the target."""
-    novel_share: float = Field(strict=True, default=0.3, ge=0.0, le=1.0)
+    novel_share: StrictFloat = Field(default=0.3, ge=0.0, le=1.0)
     """Least share of the draws for a target that are novel: without it, the surest draws are those next to examples."""
-    novel_beyond: float = Field(strict=True, default=0.2, ge=0.0, le=2.0)
+    novel_beyond: StrictFloat = Field(default=0.2, ge=0.0, le=2.0)
     """A draw is novel if it differs by more from every example, in the sum of absolute differences of fractions."""
-    rank_weighting: float | None = Field(strict=True, default=None, gt=0.0, le=1e3)
+    rank_weighting: StrictFloat | None = Field(default=None, gt=0.0, le=1e3)
     """Weigh examples by the rank of their first objective; the smaller, the more the best count. Not at all if None."""
-    seconds: float = Field(strict=True, default=120.0, gt=0.0, le=86_400.0)
+    seconds: StrictFloat = Field(default=120.0, gt=0.0, le=86_400.0)
     """Training ends after so long, however far it is."""
 
 
@@ -232,9 +232,9 @@ class NeighbourJitter(_Choice):
     """Known compositions that come near the target, a little changed: `models/generators/neighbour_jitter.py`."""
 
     name: Literal["neighbour_jitter"] = "neighbour_jitter"
-    neighbours: int = Field(strict=True, default=10, ge=1, le=1000)
+    neighbours: StrictInt = Field(default=10, ge=1, le=1000)
     """Known compositions nearest to the target, or best where there is none."""
-    scale: float = Field(strict=True, default=0.1, gt=0.0, le=2.0)
+    scale: StrictFloat = Field(default=0.1, gt=0.0, le=2.0)
     """Standard deviation of the logarithm by which each fraction changes."""
 
 

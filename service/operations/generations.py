@@ -12,14 +12,13 @@ from models.dataset import Dataset
 from models.errors import InvalidComposition
 from models.problem import Problem
 from models.wanted import Wanted, narrowed
-from service.errors import InvalidInput, LeaseLost, Violation
+from service.errors import InvalidInput, Violation
+from service.operations import errands
 from service.operations.decision_inputs import ModelReference, alike, decision_seed, newest_generator
 from service.store import campaigns, datasets, events, generations, models
+from service.store.errands import finish
 from service.store.session import Sessions, lock_campaign
 from service.store.tables import GenerationRow
-
-RETRY_S = 10.0
-"""Seconds before another attempt."""
 
 
 @dataclass(frozen=True)
@@ -102,23 +101,12 @@ def page(session: Session, campaign_id: str, after: str | None, limit: int) -> l
 
 def due(sessions: Sessions) -> list[str]:
     """Generations to ring for."""
-    with sessions() as session:
-        return generations.due(session)
+    return errands.due(sessions, GenerationRow)
 
 
 def claim_generation(sessions: Sessions, generation_id: str, worker: str) -> GenerationInput | None:
     """Take a generation and read what it needs; None if it is done, not due or in other hands."""
-    with sessions.begin() as session:
-        taken = generations.lease(session, generation_id, worker)
-        if taken is not None and taken.fence > generations.MAX_ATTEMPTS:
-            silent = {"state": "dead", "error": taken.error or "its workers fell silent"}
-            generations.finish(session, generation_id, taken.fence, silent)
-            return None
-    if taken is None:
-        return None
-    with sessions() as session:
-        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-        return _read(session, taken)
+    return errands.claim(sessions, GenerationRow, generation_id, worker, _read)
 
 
 def renew_generation(sessions: Sessions, generation_id: str, fence: int) -> None:
@@ -127,9 +115,7 @@ def renew_generation(sessions: Sessions, generation_id: str, fence: int) -> None
     Raises:
         LeaseLost: If the fence no longer holds.
     """
-    with sessions.begin() as session:
-        if not generations.renew(session, generation_id, fence):
-            raise LeaseLost(f"generation {generation_id} is no longer ours under fence {fence}")
+    errands.renew(sessions, GenerationRow, generation_id, fence)
 
 
 def report_generation(
@@ -147,7 +133,7 @@ def report_generation(
         lock_campaign(session, job.campaign_id)
         values = {"state": "succeeded", "answer": dict(answer), "error": None, "revision": job.revision}
         values |= {"model_version_id": used[0], "generator_version_id": used[1]}
-        if not generations.finish(session, job.generation_id, job.fence, values):
+        if not finish(session, GenerationRow, job.generation_id, job.fence, values):
             return False
         told = {"generation_id": job.generation_id, "compositions": len(answer["compositions"])}
         events.append(session, job.campaign_id, "generation.answered", told)
@@ -156,10 +142,7 @@ def report_generation(
 
 def fail_generation(sessions: Sessions, job: GenerationInput, error: str, *, retry: bool) -> bool:
     """Give a generation back for another attempt; after the last, or without `retry`, it is dead."""
-    with sessions.begin() as session:
-        if retry and job.fence < generations.MAX_ATTEMPTS:
-            return generations.put_back(session, job.generation_id, job.fence, error, RETRY_S)
-        return generations.finish(session, job.generation_id, job.fence, {"state": "dead", "error": error})
+    return errands.fail(sessions, GenerationRow, job.generation_id, job.fence, error, retry=retry)
 
 
 def _read(session: Session, row: GenerationRow) -> GenerationInput:

@@ -10,15 +10,14 @@ from sqlalchemy.orm import Session
 from models.dataset import Dataset
 from models.film import Film
 from models.problem import Problem
-from service.errors import Conflict, LeaseLost
+from service.errors import Conflict
+from service.operations import errands
 from service.operations.decision_inputs import decision_seed
 from service.operations.decision_records import read_flight
 from service.store import datasets, decisions, events, models, proposals, replays
+from service.store.errands import finish
 from service.store.session import Sessions, lock_campaign
 from service.store.tables import ProposalRow, ReplayRow
-
-RETRY_S = 10.0
-"""Seconds before another attempt."""
 
 
 @dataclass(frozen=True)
@@ -115,23 +114,12 @@ def page(session: Session, proposal_id: str, after: str | None, limit: int) -> l
 
 def due(sessions: Sessions) -> list[str]:
     """Replays to ring for."""
-    with sessions() as session:
-        return replays.due(session)
+    return errands.due(sessions, ReplayRow)
 
 
 def claim_replay(sessions: Sessions, replay_id: str, worker: str) -> ReplayInput | None:
     """Take a replay and read what it needs; None if it is done, not due or in other hands."""
-    with sessions.begin() as session:
-        taken = replays.lease(session, replay_id, worker)
-        if taken is not None and taken.fence > replays.MAX_ATTEMPTS:
-            silent = {"state": "dead", "error": taken.error or "its workers fell silent"}
-            replays.finish(session, replay_id, taken.fence, silent)
-            return None
-    if taken is None:
-        return None
-    with sessions() as session:
-        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-        return _read(session, taken)
+    return errands.claim(sessions, ReplayRow, replay_id, worker, _read)
 
 
 def renew_replay(sessions: Sessions, replay_id: str, fence: int) -> None:
@@ -140,9 +128,7 @@ def renew_replay(sessions: Sessions, replay_id: str, fence: int) -> None:
     Raises:
         LeaseLost: If the fence no longer holds.
     """
-    with sessions.begin() as session:
-        if not replays.renew(session, replay_id, fence):
-            raise LeaseLost(f"replay {replay_id} is no longer ours under fence {fence}")
+    errands.renew(sessions, ReplayRow, replay_id, fence)
 
 
 def report_replay(sessions: Sessions, replay: ReplayInput, verdict: str, report: Mapping[str, Any]) -> bool:
@@ -150,7 +136,7 @@ def report_replay(sessions: Sessions, replay: ReplayInput, verdict: str, report:
     with sessions.begin() as session:
         lock_campaign(session, replay.campaign_id)
         values = {"state": "succeeded", "verdict": verdict, "report": dict(report), "error": None}
-        if not replays.finish(session, replay.replay_id, replay.fence, values):
+        if not finish(session, ReplayRow, replay.replay_id, replay.fence, values):
             return False
         proposal_id = replays.get(session, replay.replay_id).proposal_id
         told = {"replay_id": replay.replay_id, "proposal_id": proposal_id, "verdict": verdict}
@@ -160,10 +146,7 @@ def report_replay(sessions: Sessions, replay: ReplayInput, verdict: str, report:
 
 def fail_replay(sessions: Sessions, replay: ReplayInput, error: str, *, retry: bool) -> bool:
     """Give a replay back for another attempt; after the last, or without `retry`, it is dead."""
-    with sessions.begin() as session:
-        if retry and replay.fence < replays.MAX_ATTEMPTS:
-            return replays.put_back(session, replay.replay_id, replay.fence, error, RETRY_S)
-        return replays.finish(session, replay.replay_id, replay.fence, {"state": "dead", "error": error})
+    return errands.fail(sessions, ReplayRow, replay.replay_id, replay.fence, error, retry=retry)
 
 
 def _read(session: Session, replay: ReplayRow) -> ReplayInput:

@@ -37,9 +37,6 @@ from workers.warm import WarmModels
 
 log = structlog.get_logger("filmloop.decide")
 
-HEARTBEAT_S = 2.0
-"""Least seconds between two renewals of a job's lease."""
-
 _warm = WarmModels()
 pulse = Pulse(settings.worker.silent_s, settings.worker.pulse)
 _device = use_device(settings.worker.device)  # of this process: a worker that cannot have it must not start
@@ -165,17 +162,7 @@ def _explain(sessions: Sessions, job: DecisionInput, model: ModelRecord, bundle:
 
 
 def _heartbeat(sessions: Sessions, job: DecisionInput) -> Callable[[str], None]:
-    """A progress callback that renews the lease; it raises LeaseLost, which ends the computation."""
-    renewed = time.monotonic()
-
-    def progress(_phase: str) -> None:
-        nonlocal renewed
-        pulse.beat()
-        if time.monotonic() - renewed > HEARTBEAT_S:
-            decisions.renew_decision(sessions, job.job_id, job.fence)
-            renewed = time.monotonic()
-
-    return progress
+    return pulse.renewing(lambda: decisions.renew_decision(sessions, job.job_id, job.fence))
 
 
 def _started_from(job: DecisionInput, last: ModelBundle | None, bundle: ModelBundle | None) -> str | None:

@@ -1,6 +1,5 @@
 """One generation: read what is known, draw and predict compositions, report."""
 
-import time
 from collections.abc import Callable
 
 import structlog
@@ -82,13 +81,4 @@ def _bundle(settings: Settings, job: GenerationInput) -> ModelBundle | None:
 
 
 def _heartbeat(sessions: Sessions, job: GenerationInput) -> Callable[[str], None]:
-    renewed = time.monotonic()
-
-    def progress(_phase: str) -> None:
-        nonlocal renewed
-        decide.pulse.beat()
-        if time.monotonic() - renewed > decide.HEARTBEAT_S:
-            generations.renew_generation(sessions, job.generation_id, job.fence)
-            renewed = time.monotonic()
-
-    return progress
+    return decide.pulse.renewing(lambda: generations.renew_generation(sessions, job.generation_id, job.fence))

@@ -8,10 +8,12 @@ import faulthandler
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+RENEW_S = 2.0
+"""Least seconds between two renewals of a job's lease."""
 STDERR = 2
 """The file descriptor: the interpreter's own thread writes to it, whatever Celery has put in its place."""
 
@@ -55,3 +57,19 @@ class Pulse:
         faulthandler.dump_traceback_later(self._silent_s, exit=True, file=STDERR)
         if self._file is not None:
             self._file.touch()
+
+    def renewing(self, renew: Callable[[], None]) -> Callable[[str], None]:
+        """A progress callback for a computation: it beats and, now and then, lets `renew` prolong the job's lease.
+
+        `renew` raises LeaseLost once another worker has the job, and that ends the computation.
+        """
+        renewed = time.monotonic()
+
+        def progress(_phase: str) -> None:
+            nonlocal renewed
+            self.beat()
+            if time.monotonic() - renewed > RENEW_S:
+                renew()
+                renewed = time.monotonic()
+
+        return progress

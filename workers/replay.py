@@ -164,13 +164,4 @@ def _unlike(recorded: Mapping[str, str], now: Mapping[str, str]) -> dict[str, An
 
 
 def _heartbeat(sessions: Sessions, job: ReplayInput) -> Callable[[str], None]:
-    renewed = time.monotonic()
-
-    def progress(_phase: str) -> None:
-        nonlocal renewed
-        decide.pulse.beat()
-        if time.monotonic() - renewed > decide.HEARTBEAT_S:
-            replays.renew_replay(sessions, job.replay_id, job.fence)
-            renewed = time.monotonic()
-
-    return progress
+    return decide.pulse.renewing(lambda: replays.renew_replay(sessions, job.replay_id, job.fence))

@@ -22,9 +22,6 @@ from workers.trainer import app, settings
 
 log = structlog.get_logger("filmloop.train")
 
-HEARTBEAT_S = 2.0
-"""Least seconds between two renewals of a job's lease."""
-
 pulse = Pulse(settings.worker.silent_s, settings.worker.pulse)
 
 
@@ -101,17 +98,7 @@ def _train(sessions: Sessions, settings: Settings, job: TrainingInput) -> str | 
 
 
 def _heartbeat(sessions: Sessions, job: TrainingInput) -> Callable[[str], None]:
-    """A progress callback that renews the lease; it raises LeaseLost, which ends the training."""
-    renewed = time.monotonic()
-
-    def progress(_phase: str) -> None:
-        nonlocal renewed
-        pulse.beat()
-        if time.monotonic() - renewed > HEARTBEAT_S:
-            decisions.renew_decision(sessions, job.job_id, job.fence)
-            renewed = time.monotonic()
-
-    return progress
+    return pulse.renewing(lambda: decisions.renew_decision(sessions, job.job_id, job.fence))
 
 
 def _failed(sessions: Sessions, job: TrainingInput, error: Exception, *, retry: bool) -> None:

@@ -11,8 +11,8 @@ from models.errors import InvalidComposition
 from models.problem import Problem
 from service.errors import InvalidInput, Violation
 from service.operations.compositions import SUM_TOLERANCE
-from service.operations.readings import LARGEST, MAX_UNITS
-from service.operations.units import SAME, Conversion, conversion
+from service.operations.readings import LARGEST
+from service.operations.units import SAME, Conversion, Conversions
 from service.store.prior_data import row_hash
 
 Reason = Literal["elements", "process", "property", "dead"]
@@ -51,19 +51,24 @@ class PriorRows:
     """Why sound rows have no place in the campaign, by row number."""
     wrong: dict[int, list[Violation]] = field(default_factory=dict)
     """What is wrong with rows, by row number."""
-    _conversions: dict[tuple[str, str], Conversion | str] = field(default_factory=dict)
+    _conversions: Conversions = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._conversions = Conversions(self.problem)
 
     def add(self, row: int, reading: PriorReading) -> None:
         """Sort one row."""
         wrong = _wrong_value(row, reading) + _wrong_sum(row, reading)
         misfit = self._misfit(row, reading)
-        found = None if misfit else self._conversion(row, reading, wrong)
+        into = None if misfit else self._conversions[self._name(reading), reading.unit]
+        if isinstance(into, str):
+            wrong.append(at(row, "unit", into))
         if wrong:
             self.wrong[row] = wrong
         elif misfit:
             self.misfits[row] = misfit
-        elif found is not None:
-            stored = self._row(row, reading, found)
+        elif isinstance(into, Conversion):
+            stored = self._row(row, reading, into)
             if isinstance(stored, Violation):
                 self.wrong[row] = [stored]
             else:
@@ -76,8 +81,8 @@ class PriorRows:
     def _misfit(self, row: int, reading: PriorReading) -> tuple[Reason, Violation] | None:
         """Why the row has no place in the campaign, if it has none."""
         space, name = self.problem.space, self._name(reading)
-        if name not in {p.property for p in self.problem.properties}:
-            known = ", ".join(repr(p.property) for p in self.problem.properties)
+        if name not in self._conversions.wanted:
+            known = ", ".join(map(repr, self._conversions.wanted))
             return "property", at(
                 row, "property", f"property {reading.property!r} is not one of the campaign's: {known}"
             )
@@ -110,25 +115,6 @@ class PriorRows:
                 )
         return found
 
-    def _conversion(self, row: int, reading: PriorReading, wrong: list[Violation]) -> Conversion | None:
-        key = self._name(reading), reading.unit
-        if key not in self._conversions:
-            self._conversions[key] = self._look_up(*key)
-        known = self._conversions[key]
-        if isinstance(known, Conversion):
-            return known
-        wrong.append(at(row, "unit", known))
-        return None
-
-    def _look_up(self, name: str, unit: str) -> Conversion | str:
-        if len(self._conversions) >= MAX_UNITS * len(self.problem.properties):
-            return f"there are at most {MAX_UNITS} different units of a property; {unit!r} is one more"
-        wanted = next(p.unit for p in self.problem.properties if p.property == name)
-        try:
-            return conversion(unit, wanted)
-        except InvalidInput as error:
-            return f"{error}, the campaign's unit of {name!r}"
-
     def _row(self, row: int, reading: PriorReading, into: Conversion) -> dict[str, Any] | Violation:
         value, spread = reading.value or 0.0, reading.std_uncertainty
         if into is not SAME:
@@ -139,7 +125,7 @@ class PriorRows:
         name, total = self._name(reading), math.fsum(reading.composition.values())
         said = {
             "property": name,
-            "unit": next(p.unit for p in self.problem.properties if p.property == name),
+            "unit": self._conversions.wanted[name],
             "value": value,
             "status": reading.status,
             "std_uncertainty": spread,

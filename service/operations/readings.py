@@ -7,17 +7,15 @@ from typing import Literal, NamedTuple, Protocol
 from sqlalchemy.orm import Session
 
 from models.problem import Problem
-from service.errors import InvalidInput, Violation
+from service.errors import Violation
 from service.operations.places import Spot, place
-from service.operations.units import SAME, Conversion, conversion
+from service.operations.units import SAME, Conversions
 from service.store import calibrations
 from service.store.calibrations import Validity
 from service.store.places import FilmPlaces, film_places
 
 LARGEST = 1e100
 """Largest magnitude of a reading, and of an uncertainty, in any unit; its square is still a finite double."""
-MAX_UNITS = 100
-"""Different units of one property in one batch: each has to be understood."""
 
 Refusals = dict[int, list[Violation]]
 """What is wrong with rows, by their number."""
@@ -83,52 +81,30 @@ class Checks:
         """What was found to be wrong, by row."""
         self._campaign_id = campaign_id
         self._films = films
-        self._units = {p.property: p.unit for p in problem.properties}
-        self._conversions: dict[tuple[str, str], Conversion] = {}
-        self._unfit: dict[tuple[str, str], str] = {}
+        self._conversions = Conversions(problem)
+        self._units = self._conversions.wanted
         self._rows_by_uid: dict[str, int] = {}
 
     def check(self, row: int, reading: Reading) -> Checked | None:
         """The reading with its device and in the campaign's unit; None if something is wrong with it."""
         wrong: list[Violation] = []
         name, value, spread = reading.property, reading.value, reading.std_uncertainty
-        found = self._conversions.get((name, reading.unit)) or self._quantity(row, reading, wrong)
+        into = self._conversions[name, reading.unit]
+        if isinstance(into, str):
+            wrong.append(at(row, "unit" if name in self._units else "property", into))
         if (reading.status == "dead") != (value is None) or (spread is None and reading.replicates is not None):
             wrong.append(_contradiction(row, reading))
         if reading.uid is not None and (first := self._rows_by_uid.setdefault(reading.uid, row)) != row:
             wrong.append(at(row, "uid", f"uid {reading.uid!r} is already that of row {first} of this batch"))
         device = self._device(row, reading, wrong)
-        if found is not None and found is not SAME:
-            value = None if value is None else found.value(value)
-            spread = None if spread is None else found.uncertainty(spread)
+        if into is not SAME and not isinstance(into, str):
+            value = None if value is None else into.value(value)
+            spread = None if spread is None else into.uncertainty(spread)
             _check_range(row, value, spread, self._units[name], wrong)
         if wrong or device is None:
             self.refused[row] = wrong
             return None
         return Checked(row, reading, device, self._units[name], value, spread)
-
-    def _quantity(self, row: int, reading: Reading, wrong: list[Violation]) -> Conversion | None:
-        """How the reading gets into the campaign's unit, looked up once for all rows of its words."""
-        key = (reading.property, reading.unit)
-        if key not in self._unfit:
-            known = self._look_up(*key)
-            if isinstance(known, Conversion):
-                self._conversions[key] = known
-                return known
-            self._unfit[key] = known
-        wrong.append(at(row, "unit" if reading.property in self._units else "property", self._unfit[key]))
-        return None
-
-    def _look_up(self, name: str, unit: str) -> Conversion | str:
-        """A conversion, or why there is none."""
-        if name not in self._units:
-            return f"property {name!r} is not one of the campaign's: {', '.join(map(repr, self._units))}"
-        if len(self._conversions) + len(self._unfit) >= MAX_UNITS * len(self._units):
-            return f"a batch has at most {MAX_UNITS} different units of a property; {unit!r} is one more"
-        try:
-            return conversion(unit, self._units[name])
-        except InvalidInput as error:
-            return f"{error}, the campaign's unit of {name!r}"
 
     def _device(self, row: int, reading: Reading, wrong: list[Violation]) -> int | None:
         film = self._films.get(reading.film_id)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MAX_LENGTH = 64
 """Characters of a unit that are looked at."""
+MAX_UNITS = 100
+"""Different units of one property among readings that come together: each has to be understood."""
 
 _ARBITRARY = {"a.u.", "a.u", "au", "arb", "arb.", "arb.u.", "arb.unit", "arb.units", "arbitraryunits"}
 _SCALES = {"ph", "hv", "hrc", "at%", "at.%", "mol%", "mol.%", "wt%", "wt.%", "vol%", "vol.%"}
@@ -104,6 +106,33 @@ def own_scales() -> tuple[str, ...]:
 
 SAME = Conversion()
 """Of readings that come in the very unit that is wanted."""
+
+
+class Conversions(dict[tuple[str, str], Conversion | str]):
+    """How readings that come together get into a campaign's units, by property and unit; a text says why one cannot.
+
+    A unit is understood once, not once a row.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        """Nothing is understood yet."""
+        super().__init__()
+        self.wanted = {p.property: p.unit for p in problem.properties}
+        """The campaign's unit of each property."""
+
+    def __missing__(self, words: tuple[str, str]) -> Conversion | str:
+        found = self[words] = self._understood(*words)
+        return found
+
+    def _understood(self, name: str, unit: str) -> Conversion | str:
+        if name not in self.wanted:
+            return f"property {name!r} is not one of the campaign's: {', '.join(map(repr, self.wanted))}"
+        if len(self) >= MAX_UNITS * len(self.wanted):
+            return f"there are at most {MAX_UNITS} different units of a property; {unit!r} is one more"
+        try:
+            return conversion(unit, self.wanted[name])
+        except InvalidInput as error:
+            return f"{error}, the campaign's unit of {name!r}"
 
 
 def check(unit: str) -> None:

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -352,6 +353,7 @@ def main() -> int:
     if args.lab:
         lab_host(args.lab, args.campaigns, args.films)
         return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # everything is unplugged again
     print(heading("hosts"), flush=True)
     facts = provenance()
     with tempfile.TemporaryDirectory(prefix="filmloop-hosts-") as folder:

@@ -74,7 +74,7 @@ def test_who_asks_too_often_is_told_to_wait(settings):
     with serving(create_app(slow)) as client:
         first, second = (client.get("/v1/capabilities") for _ in range(2))
         assert (first.status_code, second.status_code) == (200, 429)
-        assert second.headers["Retry-After"] == "100"  # when there is room for one more
+        assert 80 <= int(second.headers["Retry-After"]) <= 100  # when there is room for one more
         assert client.get("/healthz", headers={"Authorization": ""}).status_code == 200
 
 
@@ -154,7 +154,7 @@ def test_strangers_may_ask_for_what_is_open_to_all_so_often(settings):
         known_nowhere = {"Authorization": ""}
         asked = [client.get("/openapi.json", headers=known_nowhere) for _ in range(2)]
         assert [answer.status_code for answer in asked] == [200, 429]
-        assert asked[1].headers["Retry-After"] == "100"
+        assert 80 <= int(asked[1].headers["Retry-After"]) <= 100  # less the seconds that the first answer took
         assert client.get("/readyz", headers=known_nowhere).status_code == 200
 
 

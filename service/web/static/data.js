@@ -32,10 +32,12 @@ document.addEventListener("change", (event) => {
   }
 });
 
-/* Rows that were chosen stay until something is done with them. */
-document.addEventListener("htmx:beforeRequest", (event) => {
-  if (event.detail.elt.id === "readings" && chosen().length) event.preventDefault();
-});
+/* Rows that were chosen stay until something is done with them, also if newer ones were asked for a moment before. */
+for (const moment of ["htmx:beforeRequest", "htmx:beforeSwap"]) {
+  document.addEventListener(moment, (event) => {
+    if (event.detail.elt.id === "readings" && chosen().length) event.preventDefault();
+  });
+}
 document.addEventListener("api-done", () => {
   for (const box of document.querySelectorAll("[data-reading]:checked")) box.checked = false;
   document.getElementById("retract-chosen").disabled = true;

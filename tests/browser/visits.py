@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,11 +108,11 @@ class Visit:
         wide: int = self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         return wide
 
-    def pictures(self, name: str) -> None:
-        """Keep a screenshot in light and one in dark, for people to look at."""
+    def pictures(self, name: str, themes: Sequence[str]) -> None:
+        """Keep a screenshot in each theme, for people to look at."""
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         whole = self.page.evaluate("document.documentElement.scrollHeight") < TALLEST
-        for theme in ("dark", "light"):
+        for theme in themes:
             self.page.emulate_media(color_scheme=theme)
             self.page.screenshot(path=SCREENSHOTS / f"{name}-{theme}.png", full_page=whole)
         self.page.emulate_media(color_scheme=self.theme)

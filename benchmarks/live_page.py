@@ -8,8 +8,6 @@ page shows the new number of readings. The bound is 2 s.
 """
 
 import argparse
-import os
-import shutil
 import sys
 import tempfile
 import time
@@ -20,6 +18,7 @@ from typing import Any
 import numpy as np
 from playwright.sync_api import sync_playwright
 
+from benchmarks.chromium import ABSENT, chromium
 from benchmarks.provenance import heading, markdown_table, provenance, write_study
 from filmloop_client import Client, Instrument, Reading
 from service.settings import Settings
@@ -29,14 +28,6 @@ BOUND_S = 2.0
 HARDNESS = {"property": "hardness", "unit": "GPa"}
 PROBLEM = {"space": {"elements": ["Fe", "Ga", "Pd"]}, "objectives": [HARDNESS], "film": {"devices": 7}}
 SHOWN = "n => document.querySelector('[data-test=readings]').textContent.trim() === String(n)"
-
-
-def chromium() -> str:
-    """Where a Chromium is."""
-    found = os.environ.get("FILMLOOP_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if found is None:
-        raise SystemExit("there is no Chromium: apt-get install chromium, or name one in FILMLOOP_CHROMIUM")
-    return found
 
 
 def delays(page: Any, instrument: Instrument, film: str, batches: int) -> Iterator[float]:  # noqa: ANN401 - untyped
@@ -52,12 +43,18 @@ def delays(page: Any, instrument: Instrument, film: str, batches: int) -> Iterat
 
 
 def measured(folder: Path, batches: int) -> list[float]:
-    """The delays of one run."""
+    """The delays of one run.
+
+    Raises:
+        SystemExit: If there is no Chromium.
+    """
+    if (program := chromium()) is None:
+        raise SystemExit(ABSENT)
     with (
         running(Settings(data_dir=folder)) as filmloop,
         Client(filmloop.url, key=filmloop.key) as client,
         sync_playwright() as playwright,
-        playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"]) as browser,
+        playwright.chromium.launch(executable_path=program, args=["--no-sandbox"]) as browser,
     ):
         campaign = client.campaigns.create("live", PROBLEM)
         campaign.activate()

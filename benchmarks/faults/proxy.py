@@ -3,6 +3,7 @@
 import asyncio
 import random
 import threading
+from abc import ABC, abstractmethod
 from collections import Counter
 from typing import Literal, Self
 
@@ -10,7 +11,7 @@ Cut = Literal["none", "request", "answer", "half"]
 """Nothing; before the request goes on; after the whole answer came; in the middle of handing the answer on."""
 
 
-class Between:
+class Between(ABC):
     """Stands between clients and a port of this machine, in a thread of its own for the length of a `with` block."""
 
     def __init__(self, port: int) -> None:
@@ -43,9 +44,9 @@ class Between:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
 
+    @abstractmethod
     async def _serve(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         """Serve one connection of a client."""
-        raise NotImplementedError
 
 
 class Proxy(Between):

@@ -1,8 +1,6 @@
 """A demo that runs, and a browser that looks at it. Without Chromium these tests are skipped, and say so."""
 
-import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -13,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from benchmarks.chromium import ABSENT, chromium
 from service.supervisor.run_file import read_run_file
 from tests.browser.visits import Demo, Visit
 
@@ -20,17 +19,12 @@ FILMS, DEVICES = 3, 7
 RUNNING = re.compile(r"still running: (http://[^/\s]+)/v1/campaigns/(\w+)")
 
 
-def _chromium() -> str | None:
-    """Where a Chromium is: Debian's, or the one that FILMLOOP_CHROMIUM names."""
-    return os.environ.get("FILMLOOP_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-
-
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
     """A headless Chromium. It ends with this package: while it runs, its event loop is that of the main thread."""
-    program = _chromium()
+    program = chromium()
     if program is None:
-        pytest.skip("there is no Chromium: apt-get install chromium, or name one in FILMLOOP_CHROMIUM")
+        pytest.skip(ABSENT)
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only where there is a browser to drive
 
     with sync_playwright() as playwright:

@@ -1,7 +1,7 @@
 /* The data page: choose rows to retract; check a file row by row before it is stored. */
 import { newKey } from "./forms.js";
 import { say } from "./messages.js";
-import { spoken } from "./said.js";
+import { faultsOf, spoken } from "./said.js";
 
 const TYPES = { csv: "text/csv", tsv: "text/csv", txt: "text/csv", ndjson: "application/x-ndjson", jsonl: "application/x-ndjson", parquet: "application/vnd.apache.parquet", json: "application/json" };
 const SHOWN = 30;
@@ -79,7 +79,7 @@ async function sent(checkOnly) {
 }
 
 async function refused(problem) {
-  const [said] = await spoken([problem.detail ? { message: problem.detail } : { own: words.wrong }]);
+  const [said] = await spoken(faultsOf({ detail: problem.detail }, words.wrong));
   told([["bad", said]]);
   await list((problem.errors ?? []).map((error) => ({ row: error.row ?? null, faults: [error] })));
 }

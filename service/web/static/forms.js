@@ -7,7 +7,7 @@
  * gone to (braces filled from the answer), else the page's parts are fetched anew and the dialog is closed. data-refused
  * is said to whoever is not known.
  */
-import { spoken } from "./said.js";
+import { faultsOf, spoken } from "./said.js";
 
 const keys = new WeakMap();
 const etags = new WeakMap();
@@ -52,9 +52,9 @@ export function bodyOf(form) {
   return body;
 }
 
-async function showErrors(form, problem) {
+async function showErrors(form, problem, otherwise) {
   const list = form.querySelector(".errors");
-  const faults = (problem.errors?.length ? problem.errors : [{ own: problem.own, message: problem.detail }]).slice(0, 50);
+  const faults = faultsOf(problem, otherwise).slice(0, 50);
   const said = await spoken(faults);
   list.replaceChildren();
   for (const [k, error] of faults.entries()) {
@@ -86,7 +86,7 @@ async function submitted(form, say, words) {
   for (const field of form.elements) field.removeAttribute("aria-invalid");
   let body;
   try { body = form.dataset.whole ? valueOf(form.elements[form.dataset.whole]) : bodyOf(form); }
-  catch (error) { await showErrors(form, { own: error.message }); return; }
+  catch (error) { await showErrors(form, {}, error.message); return; }
   const said = address + JSON.stringify(body);
   const kept = keys.get(form);
   const key = kept?.said === said ? kept.key : newKey();  // a repeated click is the same request
@@ -102,7 +102,8 @@ async function submitted(form, say, words) {
     }
     if (!answer.ok) {
       keys.delete(form);
-      await showErrors(form, answer.status === 401 && form.dataset.refused ? { own: form.dataset.refused } : told);
+      const unknown = answer.status === 401 && form.dataset.refused;
+      await showErrors(form, unknown ? {} : told, unknown || words.lost);
       return;
     }
     keys.delete(form);
@@ -112,7 +113,7 @@ async function submitted(form, say, words) {
     if (form.dataset.done) say(form.dataset.done);
     form.closest("dialog")?.close();
     document.body.dispatchEvent(new CustomEvent("campaign-changed"));
-  } catch { await showErrors(form, { own: words.lost }); }
+  } catch { await showErrors(form, {}, words.lost); }
   finally { button?.removeAttribute("aria-busy"); }
 }
 

@@ -1,6 +1,6 @@
 /* A new campaign: the form and the JSON say the same; whatever the form does not know stays as it is in the JSON. */
 import { newKey, send, valueOf } from "./forms.js";
-import { spoken } from "./said.js";
+import { faultsOf, spoken } from "./said.js";
 
 const form = document.getElementById("new");
 const text = document.getElementById("json");
@@ -159,7 +159,7 @@ form.addEventListener("submit", async (event) => {
   const button = form.querySelector("[type=submit]");
   button.setAttribute("aria-busy", "true");
   const wrong = async (problem) => {
-    const errors = problem.errors?.length ? problem.errors : [{ pointer: "", own: problem.own, message: problem.detail }];
+    const errors = faultsOf(problem, words.lost);
     judged(errors);
     listed(list, errors, await spoken(errors.slice(0, 20)));
     key = newKey();
@@ -170,7 +170,7 @@ form.addEventListener("submit", async (event) => {
     if (!made.ok) { await wrong(campaign); return; }
     if (form.elements.activate.checked) await send("POST", `/v1/campaigns/${campaign.id}/actions`, { action: "activate" }, newKey());
     location.assign(`/campaigns/${campaign.id}`);
-  } catch { await wrong({ own: words.lost }); }
+  } catch { await wrong({}); }
   finally { button.removeAttribute("aria-busy"); }
 });
 

@@ -23,6 +23,12 @@ function written(pieces) {
   return whole;
 }
 
+/* What is wrong by a problem: its faults, else its detail, else the page's own words. */
+export function faultsOf(problem, otherwise) {
+  if (problem.errors?.length) return problem.errors;
+  return [problem.detail ? { message: problem.detail } : { own: otherwise }];
+}
+
 /* What is to be shown of each fault: its `own` words are the page's already, its `message` is the service's. */
 export async function spoken(faults) {
   const foreign = faults.filter((fault) => fault.own === undefined);

@@ -29,6 +29,7 @@ from service.store.session import Sessions
 INSTRUMENTS = ("squid-1", "squid-2")
 PAUSE_S = 0.02
 """Between two readings of an instrument."""
+LAST_EVENT = "campaign.aborted"
 
 
 class Cable(Proxy):
@@ -78,24 +79,33 @@ def instrument(url: str, campaign_id: str, film_id: str, folder: Path, name: str
 
 
 class Follower:
-    """Somebody who follows the campaign past the restart of the API."""
+    """Somebody who follows the campaign past the restart of the API, until it is over."""
 
     def __init__(self, url: str, campaign_id: str) -> None:
         """Begin."""
+        self._url, self._campaign_id = url, campaign_id
         self._seen: list[int] = []
-        threading.Thread(target=self._run, args=(url, campaign_id), daemon=True).start()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
 
-    def _run(self, url: str, campaign_id: str) -> None:
-        with Client(url) as client:
-            for event in client.campaigns.get(campaign_id).follow(after=0):
+    def _run(self) -> None:
+        with Client(self._url) as client:
+            for event in client.campaigns.get(self._campaign_id).follow(after=0):
                 self._seen.append(event.seq)
+                if event.type == LAST_EVENT:
+                    break
 
     def wrong(self, sessions: Sessions) -> int:
-        """How many events are not there as they should be, once all were heard of."""
+        """How many events were missed or told twice; ends the campaign, and with it what is followed."""
+        with Client(self._url) as client:
+            client.campaigns.get(self._campaign_id).act("abort")
+        self._thread.join(30)
+        assert not self._thread.is_alive(), "the end of the campaign was not heard of"
         with sessions() as session:
-            told = list(session.execute(text("select seq from event order by seq")).scalars())
-        wait_for(lambda: bool(self._seen) and self._seen[-1] >= told[-1], within_s=30)
-        return sum(count != 1 for count in (Counter(self._seen) + Counter(told) - Counter(set(told))).values())
+            until = text("select seq from event where seq <= (select seq from event where type = :last)")
+            told = session.execute(until, {"last": LAST_EVENT}).scalars().all()
+        heard = Counter(self._seen)
+        return sum(heard[seq] != 1 for seq in {*told, *heard})
 
 
 def run(database_url: str, folder: Path, *, down_s: float, plugged_s: float = 1.0) -> Found:

@@ -72,6 +72,8 @@ class _Policy(_Choice):
     """Fewest and most objectives."""
     heeds_outcomes: ClassVar[bool] = True
     """Whether films that break the limits of an outcome are worth less to it."""
+    seeks_targets: ClassVar[bool] = True
+    """Whether it serves objectives that are to match a target, and not only those to be large or small."""
 
 
 class FilmSearch(_Policy):
@@ -104,6 +106,7 @@ class ExpectedImprovement(FilmSearch):
 class UpperConfidenceBound(FilmSearch):
     """Expected best device of a film if all are as good as they may be: `models/policies/upper_confidence_bound.py`."""
 
+    seeks_targets: ClassVar[bool] = False
     name: Literal["upper_confidence_bound"] = "upper_confidence_bound"
     beta: StrictFloat = Field(default=2.0, ge=0.0, le=100.0)
     """Square of how many standard deviations count: 0 trusts the mean, larger explores more."""
@@ -122,6 +125,7 @@ class ThompsonSampling(FilmSearch):
 class KnowledgeGradient(FilmSearch):
     """Expected rise of the best posterior mean by a film's readings: `models/policies/knowledge_gradient.py`."""
 
+    seeks_targets: ClassVar[bool] = False
     name: Literal["knowledge_gradient"] = "knowledge_gradient"
     pool: StrictInt = Field(default=1024, ge=64, le=16384)
     """Feasible points among which the best posterior mean is sought."""
@@ -140,6 +144,7 @@ class Mapping(FilmSearch):
 class MeanExpectedImprovement(FilmSearch):
     """Expected improvement of single devices, averaged over a film: `models/policies/mean_expected_improvement.py`."""
 
+    seeks_targets: ClassVar[bool] = False
     name: Literal["mean_expected_improvement"] = "mean_expected_improvement"
     rule: Literal["all_films", "two_step"] = "all_films"
     """`all_films`: of all films. `two_step`: the best single point first, then the best pair film through it."""
@@ -236,6 +241,8 @@ class NeighbourJitter(_Choice):
     """Known compositions nearest to the target, or best where there is none."""
     scale: StrictFloat = Field(default=0.1, gt=0.0, le=2.0)
     """Standard deviation of the logarithm by which each fraction changes."""
+    exchanged: StrictFloat = Field(default=0.5, ge=0.0, le=1.0)
+    """Share of the draws in which one element gives its place to another one that some known composition has."""
 
 
 class UniformSimplex(_Choice):
@@ -271,8 +278,20 @@ PolicyChoice = Annotated[
 ]
 
 
-def policies_for(objectives: int) -> tuple[str, ...]:
-    """Names of the policies that serve so many objectives, in the order of the catalogue."""
+def policies_for(objectives: int, *, targets: bool = False, outcomes: bool = False) -> tuple[str, ...]:
+    """Names of the policies that serve so many objectives, in the order of the catalogue.
+
+    Args:
+        objectives: How many.
+        targets: Whether one of them is to match a target.
+        outcomes: Whether other properties are limited.
+    """
     kinds = get_args(get_args(PolicyChoice)[0])
-    serving = [kind for kind in kinds if kind.objectives[0] <= objectives <= kind.objectives[1]]
+    serving = [
+        kind
+        for kind in kinds
+        if kind.objectives[0] <= objectives <= kind.objectives[1]
+        and (kind.seeks_targets or not targets)
+        and (kind.heeds_outcomes or not outcomes)
+    ]
     return tuple(kind.model_fields["name"].default for kind in serving)

@@ -49,7 +49,6 @@ from scipy.stats import binomtest, norm, t, ttest_1samp
 from benchmarks.generators.landscapes import Landscape, families, invar, wide
 from benchmarks.provenance import heading, markdown_table, provenance
 from models.catalog import ConditionalVAE, GeneratorChoice, NeighbourJitter
-from models.composition import SearchSpace
 from models.generation import GeneratorBundle, train_generator
 from models.generators.base import Examples, Wish
 from models.generators.element_features import element_features
@@ -59,8 +58,13 @@ from models.generators.property_head import PropertyHead
 Array = NDArray[np.float64]
 
 RESULTS = Path(__file__).parents[1] / "results" / "generators"
-ARMS = ("uniform", "lattice", "jitter", "swap", "vae", "untrained", "mixed")
-MERGED = {"mixed": ("uniform", "jitter", "vae"), "untrained": ("uniform", "jitter")}
+ARMS = ("uniform", "lattice", "jitter", "swap", "vae", "untrained", "mixed", "untrained_swap", "mixed_swap")
+MERGED = {
+    "mixed": ("uniform", "jitter", "vae"),
+    "untrained": ("uniform", "jitter"),
+    "mixed_swap": ("uniform", "swap", "vae"),
+    "untrained_swap": ("uniform", "swap"),
+}
 TASKS = {"invar": invar, "wide": wide, "mpea": families}
 FIRST, BATCH, POOL = 12, 5, 256
 NOISE = 0.05
@@ -71,8 +75,7 @@ MARGINS = {"regret": AHEAD, "rounds_to_goal": 0.5, "rounds_to_near": 0.5}
 RESOLVED = 0.05
 """P of both tests below which a difference is one."""
 LATTICE = 20
-SWAPPED = 0.5
-"""Share of the draws of `swap` that lose an element to another one."""
+JITTER = {"jitter": NeighbourJitter(exchanged=0.0), "swap": NeighbourJitter()}
 
 
 def campaign(
@@ -131,24 +134,11 @@ def _pool(
             rounded = rounded / rounded.sum(axis=1, keepdims=True)
             parts[kind] = even if kind == "uniform" else legal(rounded, land.space, seed=seed)[0]
         else:
-            choice: GeneratorChoice = model if kind == "vae" else NeighbourJitter()
+            choice: GeneratorChoice = JITTER.get(kind, model)
             bundle = train_generator(choice, known, seed=seed, previous=before if kind == "vae" else None)
             after = bundle if kind == "vae" else after
-            X = bundle.generator.draw(wish, share, seed=seed).X
-            parts[kind] = swapped(X, known.X, land.space, seed) if kind == "swap" else X
+            parts[kind] = bundle.generator.draw(wish, share, seed=seed).X
     return np.vstack(list(parts.values())), [kind for kind, part in parts.items() for _ in part], after
-
-
-def swapped(X: Array, known: Array, space: SearchSpace, seed: int) -> Array:
-    """Compositions of which some lose an element, drawn evenly, to one that they lack, of those that are known."""
-    rng, changed = np.random.default_rng([seed, 11]), X.copy()
-    elements = np.flatnonzero((known > 0.0).any(axis=0))
-    for x in (changed[row] for row in np.flatnonzero(rng.random(len(X)) < SWAPPED)):
-        absent = elements[x[elements] == 0.0]
-        if len(absent):
-            gone, new = rng.choice(np.flatnonzero(x > 0.0)), rng.choice(absent)
-            x[new], x[gone] = x[gone], 0.0
-    return legal(changed, space, seed=seed)[0]
 
 
 def _chosen(land: Landscape, X: Array, y: Array, pool: Array, seed: int) -> list[int]:

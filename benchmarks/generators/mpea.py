@@ -100,7 +100,7 @@ class WeighedJitter:
 
     def __init__(self, model: VAEGenerator, split: Split) -> None:
         self.model = model
-        choice = NeighbourJitter(neighbours=1000)
+        choice = NeighbourJitter(neighbours=1000, exchanged=0.0)
         self.jitter = train_generator(choice, split.trained, seed=0).generator
 
     def draw(self, wish: Wish, count: int, *, seed: int) -> Draws:
@@ -262,7 +262,7 @@ def main() -> None:
     print(heading("generators on the mpea alloys"))
     choices: dict[str, GeneratorChoice] = {
         "conditional_vae": ConditionalVAE(),
-        "neighbour_jitter": NeighbourJitter(),
+        "neighbour_jitter": NeighbourJitter(exchanged=0.0),
         "uniform_simplex": UniformSimplex(),
     }
     table, found = mpea(), dict[str, list[Figures]]()

@@ -107,18 +107,6 @@ def test_a_loop_with_families_left_out_begins_without_them_and_without_their_bes
     assert run["regret"][0] == pytest.approx((land.best - np.nanmax(land.known(1)[1])) / land.sd)
 
 
-def test_an_exchanged_element_is_one_that_the_alloy_lacked_and_somebody_knows():
-    known = np.zeros((1, 6))
-    known[0, :4] = 0.25
-    X = np.tile([0.5, 0.3, 0.2, 0.0, 0.0, 0.0], (40, 1))
-    changed = [x for x in loops.swapped(X, known, small_space(), 3) if not np.allclose(x, X[0])]
-    assert 10 <= len(changed) <= 30
-    for x in changed:
-        np.testing.assert_array_equal(x[3:] > 0.0, [True, False, False])
-        assert (x > 0.0).sum() == 3
-        np.testing.assert_allclose(sorted(x[x > 0.0]), [0.2, 0.3, 0.5])
-
-
 def test_a_difference_is_resolved_by_both_tests_and_not_worse_by_the_margin():
     clear = -np.linspace(0.5, 1.5, 12)
     assert loops.verdict(clear, 0.25) == "better"

@@ -21,7 +21,7 @@ from models.generators.base import Draws, Examples, Generator, Wish
 from models.generators.health import NOVEL, SAME
 from models.generators.neighbour_jitter import NeighbourJitterGenerator
 from models.generators.uniform_simplex import UniformSimplexGenerator
-from models.objective import OutcomeConstraint
+from models.objective import OutcomeConstraint, Property
 from models.policies.base import asked_of
 from models.policies.generated import wishes
 from models.problem import Problem
@@ -184,7 +184,7 @@ def _likeliest_first(problem: Problem, wanted: Wanted, expected: Prediction) -> 
         if (target := wanted.targets.get(p.property)) is not None:
             worth += _nearness(target, mean[:, k], sd[:, k], float(spread[k]))
         elif not wanted.targets and not isinstance(p, OutcomeConstraint):
-            worth += p.to_maximised(mean[:, k]) / spread[k]
+            worth += p.utility().expected(p.to_modelled(mean[:, k]), sd[:, k]) / spread[k]
         if isinstance(p, OutcomeConstraint):
             worth += np.log(np.maximum(p.chance(mean[:, k], sd[:, k]), LEAST))
     return np.argsort(-worth, kind="stable")
@@ -211,7 +211,7 @@ def _design(problem: Problem, wanted: Wanted, answer: _Composition) -> Design:
         reason = f"differs by {far:.2f} from the nearest composition read; {NOVEL:g} or more is novel"
         verdicts.append(Verdict(name="novelty", passed=bool(far > NOVEL), reason=reason))
     for k, p in enumerate(problem.properties):
-        target = wanted.targets.get(p.property)
+        target = wanted.targets.get(p.property) or (None if wanted.targets else _own_target(p))
         if known and target is not None:
             verdicts.append(_of_target(p.property, p.unit, target, float(mean[k]), float(sd[k])))
         if known and isinstance(p, OutcomeConstraint):
@@ -225,6 +225,13 @@ def _design(problem: Problem, wanted: Wanted, answer: _Composition) -> Design:
         novelty=float(far) if np.isfinite(far) else None,
         verdicts=tuple(verdicts),
     )
+
+
+def _own_target(sought: Property) -> Target | None:
+    """What the campaign itself wants of a property, where the question names nothing."""
+    if isinstance(sought, OutcomeConstraint) or sought.target is None:
+        return None
+    return Target(value=sought.target, tolerance=sought.tolerance or None)
 
 
 def _moved(moved: float) -> str:

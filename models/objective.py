@@ -1,4 +1,4 @@
-"""What is sought: properties that should be large or small, and properties that have to keep within limits."""
+"""What is sought: properties that should be large, small or near a target, and others that keep within limits."""
 
 from typing import Annotated, Literal, Self
 
@@ -7,47 +7,97 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from scipy.special import ndtr
 
+from models.utility import LARGER, Nearer, Utility
+
 PropertyName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 Unit = Annotated[str, Field(min_length=1, max_length=32)]
 Value = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
 
 class Objective(BaseModel):
-    """One property to be optimised. Inside `models` every objective is maximised; the sign is applied here, once."""
+    """One property to be optimised. Inside `models` every objective is maximised: what is maximised is said here, once.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    A property is modelled as it is read, with the sign under which the larger is the better if there is one. What its
+    values are worth is made of the model's, after it (`models/utility.py`).
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra={
+            "if": {"required": ["direction"], "properties": {"direction": {"const": "match"}}},
+            "then": {"required": ["target"], "properties": {"target": {"type": "number"}}},
+            "else": {"properties": {"target": {"type": "null"}, "tolerance": {"const": 0}}},
+        },
+    )
 
     property: PropertyName
     """Name under which instruments report it, e.g. `magnetisation`."""
     unit: Unit
     """Unit of every reading of this property in the campaign."""
-    direction: Literal["maximise", "minimise"] = "maximise"
-    """Whether larger or smaller readings are better."""
+    direction: Literal["maximise", "minimise", "match"] = "maximise"
+    """Whether larger or smaller readings are better, or those nearer to the `target`."""
     reference: Value | None = None
     """Of several objectives: a film that is no better than this in one of them is worth nothing. In this property's own
     unit; inferred from the readings if not given (`models/pareto.py`)."""
+    target: Value | None = None
+    """With `match`, and only then: the value that is wanted, in this property's own unit."""
+    tolerance: Annotated[float, Field(strict=True, ge=0.0, le=1e12, allow_inf_nan=False)] = 0.0
+    """With `match`: how far from the target is as good as the target, in the same unit. A difference: no offset of a
+    unit counts."""
+
+    @model_validator(mode="after")
+    def _target_where_matched(self) -> Self:
+        if self.direction != "match":
+            for name, value in (("target", self.target), ("tolerance", self.tolerance or None)):
+                if value is not None:
+                    raise ValueError(
+                        f"objective {self.property!r}: {name} {value:g} is for direction 'match', "
+                        f"the direction is {self.direction!r}"
+                    )
+        elif self.target is None:
+            raise ValueError(f"objective {self.property!r}: direction 'match' needs a target")
+        elif self.reference is not None and abs(self.reference - self.target) <= self.tolerance:
+            raise ValueError(
+                f"objective {self.property!r}: reference {self.reference:g} lies within the tolerance "
+                f"{self.tolerance:g} of target {self.target:g}, so nothing could be better"
+            )
+        return self
+
+    def utility(self) -> Utility:
+        """What modelled values are worth."""
+        return LARGER if self.target is None else Nearer(self.target, self.tolerance)
+
+    def matched(self) -> Nearer | None:
+        """What a target makes of modelled values; None without a target."""
+        return None if self.target is None else Nearer(self.target, self.tolerance)
+
+    def sought(self) -> str:
+        """The direction in words, with the target where there is one: `match 2 +- 0.5`."""
+        if self.target is None:
+            return self.direction
+        return f"match {self.target:g}" + (f" ± {self.tolerance:g}" if self.tolerance else "")
 
     def sign(self) -> float:
-        """+1 where larger is better, -1 where smaller is."""
-        return 1.0 if self.direction == "maximise" else -1.0
+        """The sign with which the property is modelled: -1 where smaller is better, else +1."""
+        return -1.0 if self.direction == "minimise" else 1.0
 
-    def to_maximised(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Turn physical values into values to be maximised (and back: the map is its own inverse)."""
+    def to_modelled(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Turn physical values into values as they are modelled (and back: the map is its own inverse)."""
         return self.sign() * values
 
-    def improvement(self, mean: NDArray[np.float64], sd: NDArray[np.float64], over: float) -> NDArray[np.float64]:
-        """Expected improvement of normal values over a bound, in the objective's own unit and direction.
+    def to_maximised(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Turn physical values into what is maximised: modelled values, or how near they are to the target."""
+        return self.sign() * values if self.target is None else self.utility().of(np.asarray(values))
 
-        E[max(0, z)] = sd (u Phi(u) + phi(u)), u = mean(z) / sd, with z how much better than `over` a value is; where sd
-        is 0, what the mean says.
-        """
-        better = self.sign() * (mean - over)
-        spread = np.maximum(sd, np.finfo(np.float64).tiny)
-        with np.errstate(over="ignore"):
-            u = better / spread
-            return np.where(
-                sd > 0.0, better * ndtr(u) + sd * np.exp(-0.5 * u * u) / np.sqrt(2.0 * np.pi), np.maximum(better, 0.0)
-            )
+    def from_maximised(self, worth: float) -> float:
+        """The physical value that is worth so much; of the two beside a target the larger."""
+        return self.sign() * worth if self.target is None else self.target + self.tolerance - worth
+
+    def improvement(self, mean: NDArray[np.float64], sd: NDArray[np.float64], over: float) -> NDArray[np.float64]:
+        """Expected improvement of normal values over the value `over`, in the objective's own unit and direction."""
+        modelled = self.to_modelled(np.asarray(mean))
+        return self.utility().improvement(modelled, sd, float(self.to_maximised(np.asarray(over))))
 
 
 class OutcomeConstraint(BaseModel):
@@ -85,7 +135,7 @@ class OutcomeConstraint(BaseModel):
         """+1: an outcome is modelled as it is read."""
         return 1.0
 
-    def to_maximised(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def to_modelled(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """The values as they are."""
         return values
 

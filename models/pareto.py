@@ -133,5 +133,5 @@ def reference_point(objectives: Sequence[Objective], Y: Array) -> Array:
     Returns:
         `m` maximised values.
     """
-    given = [None if o.reference is None else o.sign() * o.reference for o in objectives]
+    given = [None if o.reference is None else o.to_maximised(np.asarray(o.reference)) for o in objectives]
     return np.array([i if g is None else g for g, i in zip(given, inferred_reference(Y), strict=True)])

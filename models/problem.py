@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from models.catalog import Auto, FilmGP, FilmSearch, GeneratorChoice, PolicyChoice, SurrogateChoice
+from models.catalog import Auto, FilmGP, FilmSearch, GeneratorChoice, PolicyChoice, SurrogateChoice, policies_for
 from models.composition import ContinuousVariable, SearchSpace
 from models.feasibility import film_clash
 from models.film import FilmGeometry, choice_violations
@@ -18,7 +18,7 @@ class Problem(BaseModel):
 
     space: SearchSpace
     objectives: tuple[Objective, ...] = Field(min_length=1, max_length=4)
-    """What should be large or small; of several, the best trade-offs are sought."""
+    """What should be large, small or near a target; of several, the best trade-offs are sought."""
     outcomes: tuple[OutcomeConstraint, ...] = Field(default=(), max_length=8)
     """What has to keep within limits, and is only known where it was measured."""
     film: FilmGeometry = FilmGeometry()
@@ -52,6 +52,10 @@ class Problem(BaseModel):
             raise ValueError(f"policy {self.policy.name!r} serves {wanted} objectives, the problem has {m}")
         if self.outcomes and not self.policy.heeds_outcomes:
             raise ValueError(f"policy {self.policy.name!r} takes no heed of outcomes, the problem limits some")
+        if (matched := [o for o in self.objectives if o.target is not None]) and not self.policy.seeks_targets:
+            able = ", ".join(policies_for(m, targets=True, outcomes=bool(self.outcomes)))
+            first = f"objective {matched[0].property!r} is to match {matched[0].target:g} {matched[0].unit}"
+            raise ValueError(f"{first}, and policy {self.policy.name!r} cannot seek a target; these can: {able}")
         return self
 
     @model_validator(mode="after")

@@ -1,8 +1,9 @@
 """What to make of a campaign of one objective: the composition that is best by all that was read, and how sure that is.
 
 It is the best of the posterior mean among compositions that obey every rule and likely keep every limit, not the
-luckiest reading. Neighbours are equally good within what anyone can make, so the probability of being best is that of a
-neighbourhood: every candidate belongs to the nearest of several rivals that differ by more than `APART`.
+luckiest reading; where a target is to be met, the one that is expected nearest to it. Neighbours are equally good
+within what anyone can make, so the probability of being best is that of a neighbourhood: every candidate belongs to the
+nearest of several rivals that differ by more than `APART`.
 """
 
 from functools import partial
@@ -20,6 +21,7 @@ from models.policies.frame import LIKELY, chance_within
 from models.problem import Problem
 from models.surrogates.base import ModelBundle, Prediction
 from models.surrogates.best_composition import climbs
+from models.surrogates.nearness import nearness
 from models.tensors import to_array, to_tensor
 
 Array = NDArray[np.float64]
@@ -52,7 +54,10 @@ class Candidate(BaseModel):
     chance_within_limits: float
     """Probability that every outcome keeps within its limits; 1 where there is none."""
     probability_best: float
-    """Probability that the best of all compositions lies nearer to this one than to any of its rivals."""
+    """Probability that the best of all compositions lies nearer to this one than to any of its rivals. Where several
+    are equally good, as within the tolerance of a target, it is shared evenly."""
+    chance_within_tolerance: float | None = None
+    """Probability that the objective lies within its tolerance of the target; None without either."""
 
 
 class Recommended(Candidate):
@@ -60,6 +65,10 @@ class Recommended(Candidate):
 
     property: str
     unit: str
+    target: float | None = None
+    """What is to be matched; None where the objective is to be large or small."""
+    tolerance: float | None = None
+    """How far from the target is as good; None without one."""
     distance_to_measured: float
     """Largest difference of an atomic fraction from the nearest composition that was read."""
     nearest_measured: dict[str, float]
@@ -94,7 +103,8 @@ def recommend(problem: Problem, bundle: ModelBundle, dataset: Dataset, *, seed: 
 def _contenders(problem: Problem, points: Array, predicted: Prediction, best: int) -> list[int]:
     """Numbers of the best point and of those that may reach highest within limits that they may keep."""
     may_keep = chance_within(problem, predicted) >= UNLIKELY
-    order = np.lexsort((-(predicted.mean + 2.0 * predicted.sd)[:, 0], ~may_keep))
+    expected, hoped = predicted.expected(problem.objectives), predicted.hoped(problem.objectives, 2.0)
+    order = np.lexsort((-expected[:, 0], -hoped[:, 0], ~may_keep))  # all that may meet a target are hoped to be equal
     return thinned(points, [best, *order.tolist()], problem.space.dimension, CONTENDERS + 1)
 
 
@@ -102,7 +112,8 @@ def _ranked(problem: Problem, predicted: Prediction) -> NDArray[np.intp]:
     """Numbers of points, the best first: likely within limits by mean, then the others by how likely they are."""
     chance = chance_within(problem, predicted)
     likely = chance >= LIKELY
-    return np.lexsort((-predicted.mean[:, 0], np.where(likely, 0.0, -chance), ~likely))
+    worth = predicted.expected(problem.objectives)[:, 0]
+    return np.lexsort((-worth, np.where(likely, 0.0, -chance), ~likely))
 
 
 def _climbed(question: Question, start: Array) -> Array:
@@ -125,9 +136,12 @@ def _best_last(question: Question, points: Array) -> Array:
 
 
 def _slope(question: Question, process: Array, composition: Array) -> tuple[float, Array]:
-    """Posterior mean at one composition (d), standardised and maximised, and its gradient (d)."""
+    """What is expected of a composition (d), standardised and maximised, and its gradient (d)."""
+    sought, latents = question.problem.objectives[0], question.model().latents(0)
+    if sought.target is not None:
+        return nearness(sought, latents, process, composition)
     x = to_tensor(np.concatenate([composition, process])).requires_grad_()
-    mean = torch.stack([latent.mean(x[None])[0] for latent in question.model().latents(0)]).mean()
+    mean = torch.stack([latent.mean(x[None])[0] for latent in latents]).mean()
     (gradient,) = torch.autograd.grad(mean, x)
     return mean.item(), to_array(gradient)[: len(composition)]
 
@@ -138,7 +152,7 @@ def _answer(question: Question, points: Array) -> Recommended:
     predicted = question.model().predict(points)
     heads = _apart(points, d, _ranked(problem, predicted))
     cell = distance(points, points[heads], d).argmin(1)
-    shares = np.bincount(cell[_winners(question, points)], minlength=len(heads)) / DRAWS
+    shares = _shares(_winners(question, points), cell, len(heads))
     made = _described(question, points[heads], shares)
     read = question.read().X[:, :d]
     far = np.abs(read - points[0, :d]).max(1)
@@ -146,6 +160,8 @@ def _answer(question: Question, points: Array) -> Recommended:
         **made[0].model_dump(),
         property=problem.objectives[0].property,
         unit=problem.objectives[0].unit,
+        target=problem.objectives[0].target,
+        tolerance=None if problem.objectives[0].target is None else problem.objectives[0].tolerance,
         distance_to_measured=float(far.min()),
         nearest_measured=dict(zip(problem.space.elements, read[int(far.argmin())].tolist(), strict=True)),
         rivals=tuple(sorted(made[1:], key=lambda c: -c.probability_best)[:RIVALS]),
@@ -157,6 +173,8 @@ def _described(question: Question, points: Array, shares: Array) -> list[Candida
     space, objective = question.problem.space, question.problem.objectives[0]
     predicted = question.model().predict(points)
     chance = chance_within(question.problem, predicted)
+    near = objective.matched()
+    met = near.chance(predicted.mean[:, 0], predicted.sd[:, 0]) if near is not None and near.tolerance else None
     return [
         Candidate(
             composition=dict(zip(space.elements, point[: space.dimension].tolist(), strict=True)),
@@ -165,18 +183,25 @@ def _described(question: Question, points: Array, shares: Array) -> list[Candida
             sd=float(predicted.sd[k, 0]),
             chance_within_limits=float(chance[k]),
             probability_best=float(shares[k]),
+            chance_within_tolerance=None if met is None else float(met[k]),
         )
         for k, point in enumerate(points)
     ]
 
 
-def _winners(question: Question, points: Array) -> NDArray[np.intp]:
-    """Number of the best point in every draw in which some point keeps every limit."""
+def _winners(question: Question, points: Array) -> NDArray[np.bool_]:
+    """Which points are best in a draw, `draws x j`, for every draw in which some point keeps every limit."""
     values = joint_values(question, points, DRAWS)
     met = [o.is_met(values[..., 1 + k]) for k, o in enumerate(question.problem.outcomes)]
     allowed = np.all(met, axis=0) if met else np.ones(values.shape[:2], dtype=bool)
-    best = np.where(allowed, values[..., 0], -np.inf).argmax(1)
-    return np.asarray(best[allowed.any(1)])
+    worth = np.where(allowed, question.problem.objectives[0].utility().of(values[..., 0]), -np.inf)
+    return np.asarray((worth == worth.max(1, keepdims=True))[allowed.any(1)])
+
+
+def _shares(winners: NDArray[np.bool_], cell: NDArray[np.intp], cells: int) -> Array:
+    """Share of the draws in which the best point (draws x j) lies in each cell; cells with equal ones share a draw."""
+    won = np.stack([winners[:, cell == k].any(1) for k in range(cells)], axis=1)
+    return np.asarray((won / won.sum(1, keepdims=True)).sum(0) / DRAWS)
 
 
 def _apart(points: Array, d: int, ranked: NDArray[np.intp]) -> list[int]:

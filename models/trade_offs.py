@@ -77,6 +77,7 @@ class Reference(BaseModel):
     property: str
     unit: str
     value: float
+    """Of the two as far from a target, the larger."""
     inferred: bool
 
 
@@ -114,12 +115,15 @@ def trade_offs(problem: Problem, bundle: ModelBundle, dataset: Dataset, *, seed:
     frame = Frame(question)
     points, predicted = candidates(question, lambda p: _promising(frame, problem, p))
     front = _front(frame, problem, predicted)
-    rank = frame.rank(predicted.mean + 2.0 * predicted.sd, chance_within(problem, predicted))
+    rank = frame.rank(predicted.hoped(problem.objectives, 2.0), chance_within(problem, predicted))
     order = [*front.tolist(), *np.argsort(rank, kind="stable").tolist()]
     contending = np.setdiff1d(thinned(points, order, problem.space.dimension, CONTENDERS), front)
     field, known = points[np.concatenate([front, contending])], frame.known()
     values = joint_values(question, np.vstack([field, known]), DRAWS)
-    values[~_allowed(problem, values)] = -np.inf
+    allowed = _allowed(problem, values)
+    for k, o in enumerate(problem.objectives):
+        values[..., k] = o.utility().of(values[..., k])
+    values[~allowed] = -np.inf
     chance = _chance_on_front(problem, field, len(front), values[:, : len(field)])
     u = directions(2 * DRAWS, PER_FACE, len(problem.objectives), seed)
     return TradeOffs(
@@ -143,10 +147,11 @@ def _front(frame: Frame, problem: Problem, predicted: Prediction) -> NDArray[np.
     if not len(likely):
         return likely
     m = len(problem.objectives)
-    above = frame.above(predicted.mean[likely])
+    worth = predicted.expected(problem.objectives)
+    above = frame.above(worth[likely])
     furthest = reach(above, directions(1, LEADERS, m, seed=0)[0]).argmax(axis=0)
     leading = likely[list(dict.fromkeys([*above.argmax(axis=0).tolist(), *furthest.tolist()]))]
-    return leading[non_dominated(predicted.mean[leading, :m])][:SHOWN]
+    return leading[non_dominated(worth[leading])][:SHOWN]
 
 
 def _allowed(problem: Problem, values: Array) -> NDArray[np.bool_]:
@@ -161,10 +166,18 @@ def _chance_on_front(problem: Problem, field: Array, shown: int, values: Array) 
     m = len(problem.objectives)
     rivals = distance(field[:shown], field, problem.space.dimension) > 1.0
     on_front = [
-        np.isfinite(draw[:shown, 0]) & ~((draw[None, :, :m] > draw[:shown, None, :m]).all(-1) & rivals).any(1)
-        for draw in values
+        np.isfinite(draw[:shown, 0]) & ~(_beaten(draw[:shown, :m], draw[:, :m]) & rivals).any(1) for draw in values
     ]
     return np.asarray(np.mean(on_front, axis=0))
+
+
+def _beaten(some: Array, others: Array) -> NDArray[np.bool_]:
+    """Whether each of some points (i x m) is beaten by each of others (j x m): `i x j`.
+
+    One is as good in every objective and better in one: within the tolerance of a target all are equally good.
+    """
+    better = others[None] > some[:, None]
+    return np.asarray((better | (others[None] == some[:, None])).all(-1) & better.any(-1))
 
 
 def _volume(frame: Frame, values: Array, u: Array) -> Volume:
@@ -186,7 +199,7 @@ def _volume(frame: Frame, values: Array, u: Array) -> Volume:
 
 def _references(problem: Problem, frame: Frame) -> tuple[Reference, ...]:
     return tuple(
-        Reference(property=o.property, unit=o.unit, value=o.sign() * float(r), inferred=o.reference is None)
+        Reference(property=o.property, unit=o.unit, value=o.from_maximised(float(r)), inferred=o.reference is None)
         for o, r in zip(problem.objectives, frame.reference, strict=True)
     )
 
@@ -211,5 +224,5 @@ def _described(question: Question, points: Array, chance: Array) -> tuple[TradeO
             probability_on_front=float(chance[k]),
             distance_to_measured=float(np.abs(read - points[k, : space.dimension]).max(1).min()),
         )
-        for k in np.argsort(-predicted.mean[:, 0], kind="stable")
+        for k in np.argsort(-predicted.expected(problem.objectives[:1])[:, 0], kind="stable")
     )

@@ -4,6 +4,7 @@
 | --- | --- | --- |
 | two or more objectives | `hypervolume_improvement` | trade-offs are wanted, not one best value |
 | limits on other properties | `expected_improvement` | of the policies for one objective it heeds them |
+| a target to be met | `expected_improvement` | of the policies that can seek it, it counts what is known best |
 | the budget leaves the last film | `knowledge_gradient` | no later film profits: what counts is to know the best |
 | otherwise | `expected_improvement` | it finds the best films soonest, whatever the noise |
 
@@ -66,6 +67,8 @@ def pick(question: Question, options: Auto) -> Picked:
         return Picked(HypervolumeImprovement(**shared), f"{objectives} objectives are sought")
     if question.problem.outcomes:
         return Picked(ExpectedImprovement(**shared), "it heeds the limits on other properties")
+    if question.problem.objectives[0].target is not None:
+        return Picked(ExpectedImprovement(**shared), "one target is to be met")
     if question.left is not None and question.left <= LAST:
         why = "this is the last film of the budget, and what counts is to know the best"
         return Picked(KnowledgeGradient(**shared, mc_samples=LAST_DRAWS), why)

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from models.dataset import Dataset
 from models.film import Film
 from models.generators.base import Generator
+from models.objective import Objective
 from models.problem import Problem
 from models.structures import Structures, film_structures
 from models.surrogates.base import Progress, Surrogate
 from models.surrogates.posterior_map import feasible_points, is_feasible, middle_process
+from models.utility import Utility
 
 Array = NDArray[np.float64]
 STAND_INS = 256
@@ -143,8 +145,9 @@ class Question:
         if not len(points):
             compositions = feasible_points(space, STAND_INS)
             points = np.hstack([compositions, np.tile(middle_process(space), (len(compositions), 1))])
-        mean = self.model().predict(points).mean
-        best = np.sort(np.argsort(-mean[:, 0], kind="stable")[:STAND_INS])
+        predicted = self.model().predict(points)
+        mean, worth = predicted.mean, predicted.expected(self.problem.objectives[:1])[:, 0]
+        best = np.sort(np.argsort(-worth, kind="stable")[:STAND_INS])
         names = np.array([f"{k:04d}" for k in range(len(best))])
         signs = np.array([p.sign() for p in self.problem.properties])
         none = np.full((len(best), len(signs)), np.nan)
@@ -159,6 +162,11 @@ class Question:
         if self.rests_on_prior:
             return f"{counted(len(self.read()), 'composition')} of prior data"
         return counted(len(self.read()), "reading")
+
+    def utility(self) -> Utility:
+        """What standardised values of the first objective are worth, in standardised units."""
+        latent = self.model().latents()[0]
+        return self.problem.objectives[0].utility().standardised(latent.centre, latent.scale)
 
     def model(self) -> Surrogate:
         """The surrogate, where the policy needs one.
@@ -184,6 +192,14 @@ def asked_of(problem: Problem, surrogate: Surrogate, dataset: Dataset, seed: int
 def counted(number: int, noun: str) -> str:
     """A number with its noun: `1 film`, `2 films`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def towards(sought: Objective) -> str:
+    """What a reason has to add of a target, else nothing."""
+    if sought.target is None:
+        return ""
+    tolerance = f" ± {sought.tolerance:g}" if sought.tolerance else ""
+    return f"; towards {sought.target:g}{tolerance} {sought.unit}"
 
 
 class Policy(Protocol):

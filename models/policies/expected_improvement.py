@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.catalog import ExpectedImprovement
-from models.policies.base import Question, Recommendation, counted
+from models.policies.base import Question, Recommendation, counted, towards
 from models.policies.film_acquisition import FilmImprovement, device_subset
 from models.policies.film_search import search, searched
 from models.policies.frame import Frame
@@ -18,7 +18,7 @@ from models.tensors import to_tensor
 Array = NDArray[np.float64]
 
 BASELINE = 100
-"""Read points that may hold the best value: those with the best posterior mean."""
+"""Read points that may hold the best value: those that are expected to be worth the most."""
 
 
 class ExpectedImprovementPolicy:
@@ -50,6 +50,7 @@ class ExpectedImprovementPolicy:
                 seed=question.seed,
                 progress=question.progress,
                 chances=device_chances(question),
+                utility=question.utility(),
             )
 
         rough = acquisition(less) if (less := coarse(latents)) is not latents else None
@@ -64,11 +65,11 @@ def reference_points(question: Question) -> Array:
     beaten, so that a film is worth what its best device is expected to be.
     """
     read = np.unique(question.read().X, axis=0)
-    mean = question.model().predict(read).mean[:, 0]
+    worth = question.model().predict(read).expected(question.problem.objectives[:1])[:, 0]
     if question.rests_on_prior:
-        best = read[[int(np.argmin(mean))]]
+        best = read[[int(np.argmin(worth))]]
     else:
-        best = read[np.sort(np.argsort(-mean, kind="stable")[:BASELINE])]
+        best = read[np.sort(np.argsort(-worth, kind="stable")[:BASELINE])]
     return np.unique(
         np.vstack([best, *(film.points()[device_subset(len(film.s))] for film in question.pending)]), axis=0
     )
@@ -77,5 +78,5 @@ def reference_points(question: Question) -> Array:
 def _reason(question: Question, gain: float) -> str:
     objective = question.problem.objectives[0]
     flight = f" and {counted(len(question.pending), 'film')} in flight" if question.pending else ""
-    text = f"expected improvement {gain:.3g} {objective.unit} over {question.known()}{flight}"
+    text = f"expected improvement {gain:.3g} {objective.unit} over {question.known()}{flight}{towards(objective)}"
     return text + searched(question)

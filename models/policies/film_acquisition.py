@@ -3,10 +3,11 @@
 The devices of a film are worth something together: only the best of them improves on what is known. With f the latent
 property, Z the points that may already hold the best value (read or in flight) and X the K devices of a film,
 
-    gain(X) = E[ max(0, max_k f(x_k) - max_j f(z_j)) | readings ]                                          (1)
+    gain(X) = E[ max(0, max_k u(f(x_k)) - max_j u(f(z_j))) | readings ]                                    (1)
 
-over fixed quasi-random normal numbers: the joint draws of `models/policies/joint_draws.py`. Where devices may die, the
-largest gain is that of the best living one, in expectation over all patterns of life and death (`living.py`).
+with u what a value is worth (`models/utility.py`: itself, or how near it is to a target), over fixed quasi-random
+normal numbers: the joint draws of `models/policies/joint_draws.py`. Where devices may die, the largest gain is that of
+the best living one, in expectation over all patterns of life and death (`living.py`).
 
 | symbol | meaning | shape |
 | --- | --- | --- |
@@ -15,7 +16,8 @@ largest gain is that of the best living one, in expectation over all patterns of
 | b, K, D | films in a batch, devices, columns | |
 
 Source: Letham et al. 2019, Constrained Bayesian optimization with noisy experiments (doi 10.1214/18-BA1110); the
-smooth logarithm is that of Ament et al. 2023, Unexpected improvements to expected improvement (arXiv 2310.20708).
+smooth logarithm is that of Ament et al. 2023, Unexpected improvements to expected improvement (arXiv 2310.20708); u of
+joint draws after Astudillo and Frazier 2019, Bayesian optimization of composite functions (PMLR 97, 354).
 """
 
 from collections.abc import Callable, Sequence
@@ -29,6 +31,7 @@ from models.policies.joint_draws import JointDraws
 from models.policies.living import first_alive
 from models.surrogates.latent import Latent
 from models.tensors import normal_draws
+from models.utility import LARGER, Utility
 
 MOST_DEVICES = 16
 """Devices of a film that enter the joint gain."""
@@ -61,6 +64,7 @@ class FilmImprovement:
         seed: int,
         progress: Callable[[str], None] | None = None,
         chances: Callable[[Tensor], Tensor] | None = None,
+        utility: Utility = LARGER,
     ) -> None:
         """Draw the values at the reference points, once.
 
@@ -72,11 +76,13 @@ class FilmImprovement:
             seed: Seed of the draws.
             progress: Called before each batch of films is scored; may raise to stop.
             chances: Probability of each device to work, of films `b x K x D`: `b x K`. None: all work.
+            utility: What a standardised value is worth.
         """
         share = -(-draws // len(latents))
         normal = [normal_draws(share, len(reference) + devices, seed + k).mT for k in range(len(latents))]
         self._draws = JointDraws(latents, reference, normal)
-        self._best = self._draws.reference.amax(dim=0)
+        self._utility = utility
+        self._best = utility.of(self._draws.reference).amax(dim=0)
         self._progress = progress
         self._chances = chances
 
@@ -84,7 +90,7 @@ class FilmImprovement:
         """Best device minus the best of everything else in every draw, `b x S`, for films X (b x K x D)."""
         if self._progress is not None:
             self._progress("scoring films")
-        return self._draws.at(X).amax(dim=-2) - self._best
+        return self._utility.of(self._draws.at(X)).amax(dim=-2) - self._best
 
     def value(self, X: Tensor) -> Tensor:
         """Smoothed logarithm of eq. (1), `b`: finite, with finite gradient in X, even where no draw improves."""
@@ -104,7 +110,7 @@ class FilmImprovement:
         """Gains of the devices in every draw, the best first, and the log probability that it is the best alive."""
         if self._progress is not None:
             self._progress("scoring films")
-        return first_alive(self._draws.at(X) - self._best, chances(X))
+        return first_alive(self._utility.of(self._draws.at(X)) - self._best, chances(X))
 
 
 def device_subset(devices: int) -> list[int]:

@@ -1,7 +1,8 @@
 """Joint noisy expected hypervolume improvement of whole films, with limits on other properties.
 
-With f_1..f_m the latent objectives above a reference point, in units of a width each, Z the points that may already
-belong to the front (read or in flight) and X the K devices of a film, a device reaches along a direction u as far as
+With f_1..f_m what the latent objectives are worth above a reference point, in units of a width each, Z the points that
+may already belong to the front (read or in flight) and X the K devices of a film, a device reaches along a direction u
+as far as
 
     rho_k(u) = min_i f_i(x_k) / u_i   where every outcome is within its limits, else 0                     (1)
 
@@ -38,6 +39,7 @@ from models.policies.joint_draws import JointDraws
 from models.policies.living import first_alive
 from models.surrogates.latent import Latent
 from models.tensors import normal_draws, to_tensor
+from models.utility import LARGER, Utility
 
 PER_FACE = 4
 """Directions of each draw through each face of the unit cube: the draws differ by more than these can settle."""
@@ -58,6 +60,8 @@ class Aim:
     """Maximised, in physical units."""
     width: float
     """Physical units, above 0."""
+    utility: Utility = LARGER
+    """What a value in physical units is worth."""
 
 
 @dataclass(frozen=True)
@@ -160,21 +164,24 @@ class _Scaled:
     """An objective in widths above its reference, in every draw."""
 
     draws: JointDraws
+    utility: Utility
     zero: float
     unit: float
 
     @classmethod
     def of(cls, aim: Aim, draws: JointDraws) -> "_Scaled":
         latent = aim.latents[0]
-        return cls(draws, (aim.reference - latent.centre) / latent.scale, aim.width / latent.scale)
+        utility = aim.utility.standardised(latent.centre, latent.scale)
+        zero = aim.utility.standardised_worth(aim.reference, latent.centre, latent.scale)
+        return cls(draws, utility, zero, aim.width / latent.scale)
 
     def known(self) -> Tensor:
         """At Z, `z x S`."""
-        return (self.draws.reference - self.zero) / self.unit
+        return (self.utility.of(self.draws.reference) - self.zero) / self.unit
 
     def at(self, X: Tensor) -> Tensor:
         """At the devices of films, `b x K x S`."""
-        return (self.draws.at(X) - self.zero) / self.unit
+        return (self.utility.of(self.draws.at(X)) - self.zero) / self.unit
 
 
 @dataclass(frozen=True)

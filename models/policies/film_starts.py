@@ -1,7 +1,7 @@
 """Films from which the search for the best one starts: drawn everywhere, and laid where something is to be expected.
 
 - drawn evenly from every structure;
-- moved so that one of their devices lies on an anchor: a read or drawn point of large gain or good mean;
+- moved so that one of their devices lies on an anchor: a read or drawn point of large gain, good mean or near a target;
 - pair films through the best anchors, as long as the rules let them, with the anchor at each device in turn: among them
   is the film that a rule would choose which takes the best point first and the best pair film through it second;
 - the films that were read, as they are (a repeat may be worth the most) and shifted;
@@ -87,8 +87,8 @@ def _anchors(question: Question, acquisition: FilmAcquisition, devices: Array, r
     with torch.no_grad():
         gains = to_array(acquisition.value(to_tensor(pool)[:, None, :]))
     m = len(question.problem.objectives)
-    means = question.model().predict(pool).mean[:, :m]
-    best = [np.argsort(-values, kind="stable")[: ANCHORS // 2 // m] for values in means.T]
+    worth = question.model().predict(pool).expected(question.problem.objectives)
+    best = [np.argsort(-values, kind="stable")[: ANCHORS // 2 // m] for values in worth.T]
     chosen: Array = pool[np.concatenate([np.argsort(-gains, kind="stable")[: ANCHORS // 2], *best])]
     return chosen
 

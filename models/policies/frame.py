@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.catalog import FilmSearch
+from models.objective import Objective
 from models.pareto import directions, non_dominated, reach, reference_point
-from models.policies.base import Question, counted
+from models.policies.base import Question, counted, towards
 from models.policies.film_acquisition import device_subset
 from models.policies.film_hypervolume import Aim, FilmHypervolume, Limits
 from models.policies.film_search import Chosen, search, searched
@@ -35,6 +36,15 @@ def chance_within(problem: Problem, predicted: Prediction) -> Array:
     return np.asarray(np.prod(chances, axis=0)) if chances else np.ones(len(predicted.mean))
 
 
+def _counting(sought: Objective, reference: float) -> str:
+    """From where an objective counts, in words; the reference as it is maximised."""
+    if sought.target is not None:
+        far = sought.tolerance - reference
+        return f"{sought.property} within {far:.3g} {sought.unit} of {sought.target:.3g} {sought.unit}"
+    side = "above" if sought.sign() > 0 else "below"
+    return f"{sought.property} {side} {sought.sign() * reference:.3g} {sought.unit}"
+
+
 class Frame:
     """What the readings say of a problem's objectives and outcomes: where each counts and what is to be beaten."""
 
@@ -44,8 +54,8 @@ class Frame:
         self._read = np.unique(question.read().X, axis=0)
         predicted = question.model().predict(self._read)
         self._chance = chance_within(problem, predicted)
-        self._mean, likely = predicted.mean[:, :m], self._chance >= LIKELY
-        seen = self._mean[likely] if likely.any() else self._mean
+        self._worth, likely = predicted.expected(problem.objectives), self._chance >= LIKELY
+        seen = self._worth[likely] if likely.any() else self._worth
         self._front = int(non_dominated(seen).sum()) if likely.any() else 0
         self.reference: Array = reference_point(problem.objectives, seen)
         """`m` maximised values below which an objective counts for nothing."""
@@ -81,7 +91,10 @@ class Frame:
     def _gain(self, latents: Sequence[Sequence[Latent]], draws: int) -> FilmHypervolume:
         question, problem, m = self._question, self._question.problem, len(self.reference)
         return FilmHypervolume(
-            [Aim(latents[k], float(self.reference[k]), float(self.width[k])) for k in range(m)],
+            [
+                Aim(latents[k], float(self.reference[k]), float(self.width[k]), problem.objectives[k].utility())
+                for k in range(m)
+            ],
             [Limits(latents[m + k], *o.limits()) for k, o in enumerate(problem.outcomes)],
             to_tensor(self.known()),
             devices=len(device_subset(problem.film.devices)),
@@ -93,7 +106,7 @@ class Frame:
 
     def known(self) -> Array:
         """Distinct points that may belong to the front: read ones that reach furthest, and those in flight."""
-        rank = self.rank(self._mean, self._chance)
+        rank = self.rank(self._worth, self._chance)
         ranked = np.argsort(rank, kind="stable")
         # What was found elsewhere is to be reached, not beaten: as long as that is all, its worst point counts.
         best = self._read[ranked[-1:] if self._question.rests_on_prior else np.sort(ranked[:BASELINE])]
@@ -101,11 +114,11 @@ class Frame:
         return np.unique(np.vstack([best, *flight]), axis=0)
 
     def above(self, values: Array) -> Array:
-        """Objectives (the first m of `... x properties` maximised values) above the reference, in widths: `... x m`."""
+        """Objectives (first m of `... x properties`, maximised) above the reference, in widths: `... x m`."""
         return np.asarray((values[..., : len(self.reference)] - self.reference) / self.width)
 
     def rank(self, values: Array, chance: Array) -> NDArray[np.intp]:
-        """Rank of points by their values (n x properties) in the direction where each reaches furthest, `n`."""
+        """Rank of points by what they are worth (n x properties) in the direction where each reaches furthest, `n`."""
         m = len(self.reference)
         far = reach(self.above(values), directions(8, 8, m, seed=0).reshape(-1, m)).clip(0.0) * chance[:, None]
         return np.asarray(np.argsort(np.argsort(-far, axis=0, kind="stable"), axis=0).min(1))
@@ -118,13 +131,11 @@ class Frame:
         if len(objectives) == 1:
             text = f"expected improvement {gain:.3g} {objectives[0].unit} over {question.known()}{flight}"
         else:
-            counts = [
-                f"{o.property} {'above' if o.sign() > 0 else 'below'} {o.sign() * r:.3g} {o.unit}"
-                for o, r in zip(objectives, self.reference, strict=True)
-            ]
+            counts = [_counting(o, float(r)) for o, r in zip(objectives, self.reference, strict=True)]
             text = f"expected hypervolume improvement {gain:.3g} {' x '.join(o.unit for o in objectives)}"
             text += f" over {counted(self._front, 'trade-off')} among {known}, counting {' and '.join(counts)}"
-        return text + self._limited() + searched(question)
+        target = towards(objectives[0]) if len(objectives) == 1 else ""
+        return text + self._limited() + target + searched(question)
 
     def _limited(self) -> str:
         """What there is to say of outcomes."""

@@ -2,8 +2,8 @@
 
 Three sources: even draws, so that what nobody expects is looked at, too; jitter of what was read, which needs no
 training; and the campaign's generator. The last two are asked for values a little beyond the best posterior mean at
-what was read; of several objectives beyond points of the Pareto front, in all of them. Draws only propose: the
-acquisition decides.
+what was read; of several objectives beyond points of the Pareto front, in all of them; where an objective has a target,
+for the target. Draws only propose: the acquisition decides.
 """
 
 from collections.abc import Mapping
@@ -77,7 +77,7 @@ def starting_pools(
 
 
 def generated(question: Question, count: int) -> dict[Origin, Array]:
-    """Legal compositions for values better than the best, about `count x d` of each source."""
+    """Legal compositions for values better than the best, or at the target, about `count x d` of each source."""
     examples = _examples(question)
     told: dict[str, Any] = {"seed": question.seed, "previous": None, "progress": question.progress}
     sources: Mapping[Origin, Generator | None] = {
@@ -100,21 +100,31 @@ def _drawn(source: Generator, wanted: list[Wish], count: int, seed: int) -> Arra
 
 
 def wishes(question: Question) -> list[Wish]:
-    """What to ask generators for: values beyond the best, or beyond points of the Pareto front."""
+    """What to ask generators for: targets where there are some, else values beyond the best or the Pareto front."""
     problem, m = question.problem, len(question.problem.objectives)
     signs = np.array([o.sign() for o in problem.objectives])
-    mean = question.model().predict(np.unique(question.read().X, axis=0)).mean
-    best, spread = mean[non_dominated(mean[:, :m])], mean.std(axis=0)
+    targets = np.array([np.nan if o.target is None else o.target for o in problem.objectives])
+    predicted = question.model().predict(np.unique(question.read().X, axis=0))
+    mean = predicted.mean
+    best, spread = mean[non_dominated(predicted.expected(problem.objectives))], mean.std(axis=0)
+    if np.isfinite(targets).all():  # whatever was best, the same is wanted
+        return [_wish(question, targets, spread)]
     # Points of the front far from each other in their order along the first objective.
     some = best[np.argsort(best[:, 0], kind="stable")]
     some = some[np.unique(np.linspace(0, len(some) - 1, min(FRONT, len(some))).round().astype(int))]
-    rest = np.array([_within(o, spread[m + k]) for k, o in enumerate(problem.outcomes)])
-    anything = np.full(len(problem.space.process_columns), np.nan)
     return [
-        Wish(np.concatenate([signs * (point[:m] + ahead * spread[:m]), rest]), anything, problem.space)
+        _wish(question, np.where(np.isfinite(targets), targets, signs * (point[:m] + ahead * spread[:m])), spread)
         for point in some
         for ahead in AHEAD
     ]
+
+
+def _wish(question: Question, objectives: Array, spread: Array) -> Wish:
+    """Values of the objectives (m), with every outcome within its limits."""
+    problem, m = question.problem, len(objectives)
+    rest = np.array([_within(o, spread[m + k]) for k, o in enumerate(problem.outcomes)])
+    anything = np.full(len(problem.space.process_columns), np.nan)
+    return Wish(np.concatenate([objectives, rest]), anything, problem.space)
 
 
 def _within(outcome: OutcomeConstraint, spread: float) -> float:

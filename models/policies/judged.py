@@ -43,5 +43,6 @@ def judged(question: Question, climbed: Callable[[Tensor], Tensor]) -> Judged:
         draws=DRAWS,
         seed=question.seed,
         chances=device_chances(question),
+        utility=question.utility(),
     )
     return Judged(climbed, improvement, question.progress)

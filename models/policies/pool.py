@@ -22,8 +22,8 @@ class Pool(NamedTuple):
     """Distinct feasible points, `j x (d + p)`."""
 
     points: Array
-    mean: Array
-    """`j` posterior means of the first objective, maximised."""
+    worth: Array
+    """`j`: what the first objective is expected to be worth there; its posterior mean, or its nearness to a target."""
 
 
 def even_pool(question: Question, count: int) -> Array:
@@ -50,7 +50,7 @@ def promising_pool(question: Question, count: int) -> Pool:
     space, d = question.problem.space, question.problem.space.dimension
     read = np.unique(question.read().X, axis=0)
     pool = _valued(question, np.vstack([even_pool(question, count // 2), read[is_feasible(space, read[:, :d])]]))
-    best = pool.points[np.argsort(-pool.mean, kind="stable")[:NEAR]]
+    best = pool.points[np.argsort(-pool.worth, kind="stable")[:NEAR]]
     rng = np.random.default_rng([question.seed, count, 1])
     share = rng.uniform(0.02, 0.5, size=(count, 1))
     start, towards = best[rng.integers(len(best), size=count)], pool.points[rng.integers(len(pool.points), size=count)]
@@ -69,7 +69,8 @@ def _categorical(question: Question) -> NDArray[np.bool_]:
 
 def _valued(question: Question, points: Array) -> Pool:
     distinct = np.unique(points, axis=0)
-    return Pool(distinct, question.model().predict(distinct).mean[:, 0])
+    worth = question.model().predict(distinct).expected(question.problem.objectives[:1])
+    return Pool(distinct, worth[:, 0])
 
 
 def _flat(points: list[Array]) -> Array:

@@ -1,6 +1,6 @@
 """What every surrogate offers, and the bundle in which one travels with its lineage."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.dataset import Dataset
+from models.objective import Objective
 from models.problem import Problem
 from models.surrogates.best_composition import climbs
 from models.surrogates.latent import Latent
+from models.surrogates.nearness import nearness
 from models.surrogates.portrait import PropertyPortrait
 from models.surrogates.posterior_map import PosteriorMap, PropertyMap, feasible, feasible_points, middle_process
 from models.surrogates.torch_yield import Survival
@@ -34,6 +36,16 @@ class Prediction(NamedTuple):
     """`j x m`."""
     sd: Array
     """`j x m`."""
+
+    def expected(self, objectives: Sequence[Objective]) -> Array:
+        """What the values of the first columns are expected to be worth, as each objective has it: `j x objectives`."""
+        worth = [o.utility().expected(self.mean[:, k], self.sd[:, k]) for k, o in enumerate(objectives)]
+        return np.column_stack(worth)
+
+    def hoped(self, objectives: Sequence[Objective], deviations: float) -> Array:
+        """What they are worth so many deviations on the better side: `j x objectives`."""
+        worth = [o.utility().hoped(self.mean[:, k], self.sd[:, k], deviations) for k, o in enumerate(objectives)]
+        return np.column_stack(worth)
 
 
 class Surrogate(Protocol):
@@ -78,7 +90,7 @@ class Surrogate(Protocol):
         ...
 
     def predict(self, X: Array) -> Prediction:
-        """Mean and sd of f at `j x (d + p)` points, maximised, in physical units."""
+        """Mean and sd of f at `j x (d + p)` points, as modelled, in physical units."""
         ...
 
     @property
@@ -140,19 +152,21 @@ class ModelBundle:
             Points, means and deviations in physical units, and the best composition.
         """
         space, process = problem.space, middle_process(problem.space)
+        sought = problem.objectives[0]
 
         def at(compositions: Array) -> Prediction:
             return self.predict(problem, np.hstack([compositions, np.tile(process, (len(compositions), 1))]))
 
         def best_of(compositions: Array) -> Array:
-            values = problem.objectives[0].to_maximised(at(compositions).mean[:, 0])
+            found = at(compositions)
+            values = sought.utility().expected(sought.to_modelled(found.mean[:, 0]), found.sd[:, 0])
             chosen: Array = compositions[int(np.argmax(values))]
             return chosen
 
         points = feasible_points(space, max_points)
         read = to_array(self.surrogate.latents()[0].points)[:, : space.dimension]
         start = best_of(np.vstack([points, feasible(space, read / read.sum(1, keepdims=True))]))
-        best = best_of(climbs(space, start, partial(self._slope, process)))
+        best = best_of(climbs(space, start, partial(self._slope, sought, process)))
         mean, sd = at(points)
         best_mean, best_sd = at(best[None])
         return PosteriorMap(
@@ -169,8 +183,10 @@ class ModelBundle:
             process=process.tolist(),
         )
 
-    def _slope(self, process: Array, composition: Array) -> tuple[float, Array]:
-        """Posterior mean at one composition (d), standardised and maximised, and its gradient (d)."""
+    def _slope(self, sought: Objective, process: Array, composition: Array) -> tuple[float, Array]:
+        """What is expected of a composition (d), standardised and maximised, and its gradient (d)."""
+        if sought.matched() is not None:
+            return nearness(sought, self.surrogate.latents(), process, composition)
         x = to_tensor(np.concatenate([composition, process])).requires_grad_()
         mean = self.surrogate.posterior(x[None]).mean[0, 0]
         (gradient,) = torch.autograd.grad(mean, x)

@@ -237,8 +237,8 @@ class FilmGPState:
             NotEnoughData: If an objective was read at fewer than two distinct points.
             InvalidDataset: If a reading is too large to be squared.
         """
-        Y = np.column_stack([o.to_maximised(y) for o, y in zip(problem.properties, dataset.Y.T, strict=True)])
-        sides = [o.to_maximised(c) for o, c in zip(problem.properties, dataset.censored.astype(float).T, strict=True)]
+        Y = np.column_stack([o.to_modelled(y) for o, y in zip(problem.properties, dataset.Y.T, strict=True)])
+        sides = [o.to_modelled(c) for o, c in zip(problem.properties, dataset.censored.astype(float).T, strict=True)]
         censored = np.column_stack(sides).astype(np.int8)
         read = zip(problem.properties, Y.T, censored.T, strict=True)
         units = [_units(o.property, y, side, dataset) for o, y, side in read]

@@ -49,9 +49,9 @@ def test_promising_points_are_feasible_and_many_of_them_have_a_good_mean(asked):
     pool, even = promising_pool(asked, 400), even_pool(asked, 400)
     assert legal(pool.points)
     assert 300 < len(pool.points) < 450
-    np.testing.assert_array_equal(pool.mean, asked.model().predict(pool.points).mean[:, 0])
+    np.testing.assert_array_equal(pool.worth, asked.model().predict(pool.points).mean[:, 0])
     level = np.quantile(asked.model().predict(even).mean[:, 0], 0.95)
-    assert (pool.mean > level).mean() > 0.3
+    assert (pool.worth > level).mean() > 0.3
 
 
 def test_the_points_that_were_read_are_among_them(asked):

@@ -1,5 +1,6 @@
 """What is sought: properties that should be large, small or near a target, and others that keep within limits."""
 
+from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -93,6 +94,13 @@ class Objective(BaseModel):
     def from_maximised(self, worth: float) -> float:
         """The physical value that is worth so much; of the two beside a target the larger."""
         return self.sign() * worth if self.target is None else self.target + self.tolerance - worth
+
+    def best(self, values: Iterable[float]) -> float:
+        """The best of some values; of those within a tolerance, too, the one nearest to the target."""
+        if self.target is None:
+            return max(values) if self.sign() > 0 else min(values)
+        target = self.target
+        return min(values, key=lambda value: abs(value - target))
 
     def improvement(self, mean: NDArray[np.float64], sd: NDArray[np.float64], over: float) -> NDArray[np.float64]:
         """Expected improvement of normal values over the value `over`, in the objective's own unit and direction."""

@@ -110,6 +110,8 @@ RULES = (
     Rule("a position for each device", r"^\d+ positions were given for|^positions must increase$", _TWO_MEMBERS),
     Rule("listed films or a grid", "^films are either listed", _TWO_MEMBERS),
     Rule("policies for so many objectives", "^(Value error, )?policy .* (serves|takes no heed)", _TWO_MEMBERS),
+    Rule("policies for targets", "and policy .* cannot seek a target; these can", _TWO_MEMBERS),
+    Rule("references beyond the tolerance", "reference .* lies within the tolerance", _TWO_MEMBERS),
     Rule("costs of the process", "^(Value error, )?cost of ", _TWO_MEMBERS),
     Rule(
         "some film obeys all rules",

@@ -263,7 +263,7 @@ class Predictions(Answer):
 
 
 class Candidate(Answer):
-    """A composition that may be the best: what is expected there, and its probability of being the best."""
+    """A composition that may be the best: what is expected there, and its probabilities; None where there is none."""
 
     composition: Composition
     process: dict[str, float | str] = {}
@@ -271,6 +271,7 @@ class Candidate(Answer):
     sd: float
     chance_within_limits: float = 1.0
     probability_best: float
+    chance_within_tolerance: float | None = None
 
 
 class Recommendation(Candidate):
@@ -282,6 +283,9 @@ class Recommendation(Candidate):
     rests_on_retracted: bool = False
     property: str
     unit: str
+    target: float | None = None
+    """What is to be matched; None where the objective is to be large or small."""
+    tolerance: float | None = None
     distance_to_measured: float
     nearest_measured: Composition = {}
     rivals: list[Candidate] = []

@@ -71,6 +71,7 @@ def _capabilities() -> CapabilitiesRead:
                 fewest_objectives=kind.objectives[0],
                 most_objectives=kind.objectives[1],
                 heeds_outcomes=kind.heeds_outcomes,
+                seeks_targets=kind.seeks_targets,
                 **_described(kind),
             )
             for kind in kinds

@@ -272,7 +272,16 @@ def _expected(device: ProposedDevice) -> str:
 
 
 def _sought(problem: dict[str, Any]) -> str:
-    return ", ".join(f"{o.get('direction', 'maximise')} {o['property']} ({o['unit']})" for o in problem["objectives"])
+    return ", ".join(map(_wanted, problem["objectives"]))
+
+
+def _wanted(objective: dict[str, Any]) -> str:
+    """One objective in words: `maximise hardness (GPa)`, `match tec to 2 ± 0.5 (ppm/K)`."""
+    said = f"{objective.get('direction', 'maximise')} {objective['property']}"
+    if objective.get("target") is not None:
+        tolerance = objective.get("tolerance") or 0.0
+        said += f" to {objective['target']:g}" + (f" ± {tolerance:g}" if tolerance else "")
+    return f"{said} ({objective['unit']})"
 
 
 def _said(campaign: Campaign, *, as_json: bool) -> None:

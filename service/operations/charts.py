@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 from models.objective import Objective, Property
 from models.problem import Problem
 from service.store import campaigns, charts, datasets
-from service.store.charts import DevicePair, FilmExtremes, Standing
+from service.store.charts import DevicePair, FilmBest, Standing
 
 Array = NDArray[np.float64]
 
@@ -39,7 +40,8 @@ class Progress:
     property: str
     """The objective's; of several objectives empty."""
     unit: str
-    maximised: bool
+    sought: Objective | None
+    """None with several objectives."""
     standings: tuple[Standing, ...]
     """What a model expected at the best composition (of several objectives: the hypervolume) after so many films."""
     films: tuple[FilmRead, ...]
@@ -87,40 +89,36 @@ def progress(session: Session, campaign_id: str) -> Progress:
     stood = tuple(charts.standings(session, campaign_id))
     if len(problem.objectives) > 1:
         unit = " x ".join(o.unit for o in problem.objectives)
-        return Progress("", unit, True, stood, (), budget)
+        return Progress("", unit, None, stood, (), budget)
     sought = problem.objectives[0]
     films = _history(session, campaign_id, campaign.revision, sought)
-    return Progress(sought.property, sought.unit, sought.direction == "maximise", stood, films, budget)
+    return Progress(sought.property, sought.unit, sought, stood, films, budget)
 
 
 def _history(session: Session, campaign_id: str, revision: int, sought: Objective) -> tuple[FilmRead, ...]:
-    found = sorted(_extremes(session, campaign_id, revision, sought.property), key=lambda f: (f[1], f[0]))
-    best = np.array([f.highest if sought.direction == "maximise" else f.lowest for f in found])
-    so_far = sought.to_maximised(np.maximum.accumulate(sought.to_maximised(best))) if len(best) else best
-    return tuple(
-        FilmRead(f.film_id, float(own), float(until)) for f, own, until in zip(found, best, so_far, strict=True)
-    )
+    found = sorted(_bests(session, campaign_id, revision, sought), key=lambda f: (f.first_revision, f.film_id))
+    so_far = accumulate((f.value for f in found), lambda before, own: sought.best((before, own)))
+    return tuple(FilmRead(f.film_id, f.value, until) for f, until in zip(found, so_far, strict=True))
 
 
-_EXTREMES: dict[tuple[str, str], tuple[int, dict[str, FilmExtremes]]] = {}
-"""By campaign and property: the revision up to which readings were looked at, and what was found by film."""
+_BESTS: dict[tuple[str, Objective], tuple[int, dict[str, FilmBest]]] = {}
+"""By campaign and objective: the revision up to which readings were looked at, and what was found by film."""
 _CLOUDS: dict[tuple[str, str, int, int, tuple[str, ...]], Cloud] = {}
 """By campaign, property, revision, size and elements: what counts at a revision never changes."""
 _MOST_KEPT = 64
 
 
-def _extremes(session: Session, campaign_id: str, revision: int, name: str) -> list[FilmExtremes]:
-    """Every film's extremes at a revision. While readings are only added, only new ones are looked at."""
-    known, films = _EXTREMES.get((campaign_id, name), (-1, {}))
+def _bests(session: Session, campaign_id: str, revision: int, sought: Objective) -> list[FilmBest]:
+    """Every film's best reading at a revision. While readings are only added, only new ones are looked at."""
+    known, films = _BESTS.get((campaign_id, sought), (-1, {}))
     if known > revision or charts.took_back(session, campaign_id, known, revision):
         known, films = -1, {}
     if known < revision:
         films = dict(films)
-        for new in charts.film_extremes(session, campaign_id, name, known, revision):
+        for new in charts.film_bests(session, campaign_id, sought, known, revision):
             old = films.get(new.film_id, new)
-            first, low, high = old.first_revision, min(old.lowest, new.lowest), max(old.highest, new.highest)
-            films[new.film_id] = FilmExtremes(new.film_id, first, low, high)
-        _keep(_EXTREMES, (campaign_id, name), (revision, films))
+            films[new.film_id] = FilmBest(new.film_id, old.first_revision, sought.best((old.value, new.value)))
+        _keep(_BESTS, (campaign_id, sought), (revision, films))
     return list(films.values())
 
 

@@ -85,5 +85,5 @@ def _section(
 def _improvement(sought: Property, mean: Array, sd: Array, legal: NDArray[np.bool_]) -> Array | None:
     if not isinstance(sought, Objective) or not legal.any():
         return None
-    best = sought.to_maximised(mean)[legal].max()
-    return sought.improvement(mean, sd, float(sought.to_maximised(np.array([best]))[0]))
+    best = float(sought.utility().expected(sought.to_modelled(mean), sd)[legal].max())
+    return sought.improvement(mean, sd, sought.from_maximised(best))

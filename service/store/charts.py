@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, asc, desc, exists, func, or_, select, tupl
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
+from models.objective import Objective
 from service.store import compositions, retractions
 from service.store.tables import (
     CompositionReadingRow,
@@ -27,14 +28,13 @@ class Standing(NamedTuple):
     expected_gain: float | None
 
 
-class FilmExtremes(NamedTuple):
-    """A film's readings of one property."""
+class FilmBest(NamedTuple):
+    """The best of a film's readings of one property."""
 
     film_id: str
     first_revision: int
     """At which one came first."""
-    lowest: float
-    highest: float
+    value: float
 
 
 class DeviceValue(NamedTuple):
@@ -58,15 +58,26 @@ def standings(session: Session, campaign_id: str) -> Sequence[Standing]:
     return [Standing(*found) for found in session.execute(query)]
 
 
-def film_extremes(session: Session, campaign_id: str, name: str, after: int, until: int) -> Sequence[FilmExtremes]:
-    """Lowest and highest of each film's readings that count, of those from after one revision until another."""
+def film_bests(session: Session, campaign_id: str, sought: Objective, after: int, until: int) -> Sequence[FilmBest]:
+    """The best of each film's readings that count, of those from after one revision until another."""
     row, first = MeasurementRow, func.min(MeasurementRow.revision)
     query = (
-        select(row.film_id, first, func.min(row.value), func.max(row.value))
-        .where(*_read(campaign_id, name), row.revision > after, row.revision <= until)
+        select(row.film_id, first, *_candidates(sought))
+        .where(*_read(campaign_id, sought.property), row.revision > after, row.revision <= until)
         .group_by(row.film_id)
     )
-    return [FilmExtremes(str(r[0]), r[1], _real(r[2]), _real(r[3])) for r in session.execute(query)]
+    return [
+        FilmBest(str(film_id), revision, sought.best(value for value in values if value is not None))
+        for film_id, revision, *values in session.execute(query)
+    ]
+
+
+def _candidates(sought: Objective) -> tuple[ColumnElement[float | None], ...]:
+    """The largest or the smallest of some readings; those nearest to a target on either side."""
+    value = MeasurementRow.value
+    if sought.target is None:
+        return (func.max(value) if sought.sign() > 0 else func.min(value),)
+    return func.max(value).filter(value <= sought.target), func.min(value).filter(value > sought.target)
 
 
 def took_back(session: Session, campaign_id: str, after: int, until: int) -> bool:
@@ -148,11 +159,6 @@ def film_numbers(session: Session, campaign_id: str, film_ids: Collection[str]) 
     numbered = counted.subquery()
     query = select(numbered.c.id, numbered.c.number).where(numbered.c.id.in_(film_ids))
     return {row[0]: row[1] for row in session.execute(query)}
-
-
-def _real(value: float | None) -> float:
-    """The value of a reading that has one."""
-    return float("nan") if value is None else value
 
 
 def _read(campaign_id: str, *names: str) -> tuple[ColumnElement[bool], ...]:

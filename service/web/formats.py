@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from markupsafe import Markup, escape
 
@@ -33,6 +34,18 @@ def plus_minus(mean: float | None, sd: float | None) -> str:
         return number(mean)
     decimals = max(0, 1 - math.floor(math.log10(sd)))
     return f"{mean:.{decimals}f} ± {sd:.{decimals}f}".replace("-", MINUS)
+
+
+def target(objective: Mapping[str, Any]) -> str:
+    """What an objective as JSON is to match, with its tolerance: `2 ± 0.5 ppm/K`; empty where it names no target.
+
+    All digits are shown that were given: it is a wish and no measurement.
+    """
+    if objective.get("target") is None:
+        return ""
+    tolerance = objective.get("tolerance") or 0.0
+    said = f"{objective['target']:.12g}" + (f" ± {tolerance:.12g}" if tolerance else "")
+    return f"{said.replace('-', MINUS)} {objective['unit']}"
 
 
 def count(value: int | None) -> str:

@@ -61,6 +61,7 @@ def environment() -> Environment:
     found.filters |= {
         "number": formats.number,
         "pm": formats.plus_minus,
+        "target": formats.target,
         "count": formats.count,
         "formula": formats.formula,
         "instant": formats.instant,

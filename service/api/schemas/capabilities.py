@@ -34,6 +34,8 @@ class PolicyRead(Outgoing):
     most_objectives: int
     heeds_outcomes: bool
     """Whether films that break the limits of an outcome are worth less to it."""
+    seeks_targets: bool
+    """Whether it serves objectives that are to match a target."""
     options: dict[str, Any]
     """JSON Schema of what is given as `problem.policy`."""
 

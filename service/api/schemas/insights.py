@@ -26,6 +26,8 @@ class CandidateRead(_Read):
     """Probability that every outcome keeps within its limits."""
     probability_best: float
     """Probability that the best of all compositions lies nearer to this one than to its rivals."""
+    chance_within_tolerance: float | None = None
+    """Probability that the objective lies within its tolerance of the target; null without either."""
 
 
 class RecommendationRead(CandidateRead):
@@ -68,6 +70,10 @@ class RecommendationRead(CandidateRead):
     """Whether the model was trained on readings that were retracted since."""
     property: str
     unit: str
+    target: float | None = None
+    """What is to be matched; null where the objective is to be large or small."""
+    tolerance: float | None = None
+    """How far from the target is as good; null without a target."""
     distance_to_measured: float
     """Largest difference of an atomic fraction to the nearest composition that was read."""
     nearest_measured: dict[str, float]
@@ -102,6 +108,7 @@ class ReferenceRead(_Read):
     property: str
     unit: str
     value: float
+    """Of the two as far from a target, the larger."""
     inferred: bool
     """Whether the campaign left it to the readings."""
 

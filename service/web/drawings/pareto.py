@@ -16,6 +16,7 @@ from service.web.charts.scales import fitted, significant, with_uncertainty
 from service.web.charts.svg import element, group, told
 from service.web.drawings import Words
 from service.web.drawings.space import percents
+from service.web.formats import target
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,11 @@ class TradeOffs:
     """Whether there are no further objectives: then the front is a line."""
     film_numbers: Mapping[str, int]
 
+    @property
+    def matched(self) -> bool:
+        """Whether one of the two has a target: the best may lie on both sides of it, and no line joins them."""
+        return self.x.target is not None or self.y.target is not None
+
 
 def trade_offs(found: TradeOffs, t: Words) -> Figure | None:
     """The chart; None while there is nothing to show."""
@@ -47,6 +53,7 @@ def trade_offs(found: TradeOffs, t: Words) -> Figure | None:
         width=620.0,
         height=420.0,
     )
+    _targets(plot, found, t)
     _reference(plot, found, t)
     _read(plot, found, t)
     _believed(plot, found, front, t)
@@ -60,7 +67,7 @@ def _spoken(name: str) -> str:
 
 
 def _named(sought: Objective, t: Words) -> str:
-    return f"{_spoken(sought.property)}, {t('pareto.' + sought.direction)}"
+    return f"{_spoken(sought.property)}, {t('pareto.' + sought.direction, target=target(sought.model_dump()))}"
 
 
 Front = list[tuple[Mapping[str, Any], Mapping[str, float], Mapping[str, float]]]
@@ -79,12 +86,33 @@ def _front(found: TradeOffs) -> Front:
 def _reach(found: TradeOffs, front: Front, k: int) -> list[float]:
     values = [(pair.first, pair.second)[k] for pair in found.read]
     values += [it[1 + k]["mean"] + s * it[1 + k]["sd"] for it in front for s in (-1, 1)]
-    named = (found.x, found.y)[k].property
-    return values + [r["value"] for r in (found.said or {}).get("reference", ()) if r["property"] == named]
+    sought = (found.x, found.y)[k]
+    if sought.target is not None:
+        return [*values, sought.target - sought.tolerance, sought.target + sought.tolerance]
+    return values + [r["value"] for r in (found.said or {}).get("reference", ()) if r["property"] == sought.property]
+
+
+def _targets(plot: Plot, found: TradeOffs, t: Words) -> None:
+    """What is to be matched, across the frame, with its tolerance."""
+    across, down = plot.x.scale, plot.y.scale
+    for number, sought in enumerate((found.x, found.y)):
+        if sought.target is None:
+            continue
+        for value in dict.fromkeys(sought.target + way * sought.tolerance for way in (-1.0, 0.0, 1.0)):
+            ends = (
+                [(value, down.lower), (value, down.upper)]
+                if number == 0
+                else [(across.lower, value), (across.upper, value)]
+            )
+            plot.line(ends, "rule target" if value == sought.target else "rule")
+    if found.matched:
+        plot.key(line_sign("rule target"), t("pareto.target"))
 
 
 def _reference(plot: Plot, found: TradeOffs, t: Words) -> None:
-    """From where each objective counts."""
+    """From where each objective counts; beside a target there is no one such place."""
+    if found.matched:
+        return
     values = {r["property"]: r["value"] for r in (found.said or {}).get("reference", ())}
     a, b = values.get(found.x.property), values.get(found.y.property)
     if a is None or b is None:
@@ -109,10 +137,15 @@ def _read(plot: Plot, found: TradeOffs, t: Words) -> None:
         words = "\n".join([where, *said])
         plot.dot((pair.first, pair.second), words, kind="dot quiet", link=f"/films/{pair.film_id}", radius=3.4)
     plot.key(dot_sign("dot quiet"), t("space.measured"))
-    signs = np.array([found.x.sign(), found.y.sign()])
     values = np.array([(p.first, p.second) for p in found.read])
-    best = values[non_dominated(signs * values)]
-    best = best[np.argsort(signs[0] * best[:, 0])]
+    worth = np.column_stack([o.to_maximised(values[:, k]) for k, o in enumerate((found.x, found.y))])
+    best = values[non_dominated(worth)]
+    if found.matched:
+        for x, y in best.tolist():
+            plot.dot((x, y), f"{t('pareto.attained')}", kind="ring s2")
+        plot.key(dot_sign("ring s2"), t("pareto.attained"))
+        return
+    best = best[np.argsort(found.x.to_maximised(best[:, 0]))]
     corners = []
     for (x1, y1), (_, y2) in pairwise(best):
         corners += [(float(x1), float(y1)), (float(x1), float(y2))]
@@ -124,7 +157,7 @@ def _believed(plot: Plot, found: TradeOffs, front: Front, t: Words) -> None:
     """The front of the posterior means, each point with a standard deviation either way."""
     if not front:
         return
-    if found.only_two:
+    if found.only_two and not found.matched:
         plot.line([(a["mean"], b["mean"]) for _, a, b in front], "line thin s1")
     for point, a, b in front:
         plot.reach(b["mean"], a["mean"] - a["sd"], a["mean"] + a["sd"], "interval quiet s1")

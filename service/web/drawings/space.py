@@ -321,7 +321,9 @@ def device_table(cloud: Cloud, problem: Problem, numbers: Mapping[str, int], t: 
         *(f"{e} (at.%)" for e in problem.space.elements),
         f"{cloud.property} ({cloud.unit})",
     )
-    order = spread(np.argsort(-cloud.value).tolist(), 100)
+    sought = next((o for o in problem.objectives if o.property == cloud.property), None)
+    worth = cloud.value if sought is None else sought.to_maximised(cloud.value)
+    order = spread(np.argsort(-worth).tolist(), 100)
     rows = tuple(
         (
             t("space.device", film=numbers.get(cloud.film[k], "\u2013"), device=cloud.device[k] + 1),

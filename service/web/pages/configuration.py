@@ -1,5 +1,6 @@
 """What a campaign seeks and how: the configuration in force, the ones before it, and how it is changed."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -36,11 +37,18 @@ def show_configuration(
         campaign=campaign,
         shown=shown,
         history=[(one, _changed(before, one)) for one, before in reversed(pairs)],
-        policies=policies_for(len(shown.problem["objectives"])),
+        policies=_policies(shown.problem),
         can_change=campaign.state in configurations.CHANGING and shown.number == campaign.config_revision,
         tabs=CAMPAIGN_TABS,
         tab="configuration",
     )
+
+
+def _policies(problem: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of the policies that may be chosen for a problem as JSON."""
+    sought = problem["objectives"]
+    targets = any(o.get("target") is not None for o in sought)
+    return policies_for(len(sought), targets=targets, outcomes=bool(problem.get("outcomes")))
 
 
 def _changed(before: configurations.Configuration | None, now: configurations.Configuration) -> list[str]:

@@ -22,6 +22,8 @@ FOLDER = Path(__file__).parents[1] / "blueprints"
 BLUEPRINTS = ("demo", "alloy", "oxide")
 POLICIES = {n: policies_for(n) for n in (1, 2)}
 """Names of the policies that serve one objective, and several."""
+SEEKING = frozenset(name for n in POLICIES for name in policies_for(n, targets=True))
+"""Names of the policies that can seek a target."""
 
 
 @router.get("/new")
@@ -36,6 +38,7 @@ def show_form(
         chosen=blueprint,
         draft=blueprints()[blueprint],
         policies=POLICIES,
+        seeking=SEEKING,
     )
 
 

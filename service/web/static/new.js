@@ -57,10 +57,14 @@ const LISTS = {
     },
   },
   objectives: {
-    read: () => draft.problem.objectives.map((o) => ({ property: o.property, unit: o.unit, direction: o.direction ?? "maximise" })),
+    read: () => draft.problem.objectives.map((o) => ({ property: o.property, unit: o.unit, direction: o.direction ?? "maximise", target: o.target ?? "", tolerance: o.tolerance || "" })),
     write: (rows) => {
       const old = draft.problem.objectives;
-      draft.problem.objectives = rows.map((row) => ({ ...(old.find((o) => o.property === row.property) ?? {}), ...row }));
+      draft.problem.objectives = rows.map(({ target, tolerance, ...row }) => {
+        const { target: _t, tolerance: _w, ...kept } = old.find((o) => o.property === row.property) ?? {};
+        const wanted = row.direction === "match" ? { target: target === "" ? null : Number(target), ...(tolerance === "" ? {} : { tolerance: Number(tolerance) }) } : {};
+        return { ...kept, ...row, ...wanted };
+      });
     },
   },
 };
@@ -69,7 +73,13 @@ function addRow(list, values = {}) {
   const row = document.getElementById(`row-${list}`).content.cloneNode(true).firstElementChild;
   for (const field of row.querySelectorAll("[data-field]")) field.value = values[field.dataset.field] ?? field.value;
   form.querySelector(`[data-rows="${list}"] tbody`).append(row);
+  beside(row);
   return row;
+}
+
+/* Fields that belong to one choice of the row's list are shown with it alone. */
+function beside(row) {
+  for (const part of row.querySelectorAll("[data-only]")) part.hidden = part.parentElement.querySelector("select").value !== part.dataset.only;
 }
 
 function show() {
@@ -101,7 +111,8 @@ function collect() {
 
 function note() {
   const several = draft.problem.objectives?.length > 1 ? "2" : "1";
-  for (const option of form.elements["/problem/policy/name"].options) option.disabled = !option.dataset.serves.includes(several);
+  const target = draft.problem.objectives?.some((o) => o.direction === "match") ? "t" : "";
+  for (const option of form.elements["/problem/policy/name"].options) option.disabled = ![several, target].every((need) => option.dataset.serves.includes(need));
   const rules = (draft.problem.space.linear ?? []).length + (draft.problem.space.groups ?? []).length;
   const hint = document.getElementById("rules");
   hint.hidden = rules === 0;
@@ -143,7 +154,12 @@ async function check() {
 function soon() { clearTimeout(waiting); waiting = setTimeout(check, 300); }
 function written() { text.value = JSON.stringify(draft, null, 2); note(); soon(); }
 
-form.addEventListener("input", () => { collect(); written(); });
+form.addEventListener("input", (event) => {
+  const row = event.target.closest("tr");
+  if (row) beside(row);
+  collect();
+  written();
+});
 form.addEventListener("click", (event) => {
   const list = event.target.dataset?.add;
   if (list) { addRow(list).querySelector("input").focus(); }

@@ -151,7 +151,11 @@ def _front(frame: Frame, problem: Problem, predicted: Prediction) -> NDArray[np.
     above = frame.above(worth[likely])
     furthest = reach(above, directions(1, LEADERS, m, seed=0)[0]).argmax(axis=0)
     leading = likely[list(dict.fromkeys([*above.argmax(axis=0).tolist(), *furthest.tolist()]))]
-    return leading[non_dominated(worth[leading])][:SHOWN]
+    front = leading[non_dominated(worth[leading])]
+    if len(front) <= SHOWN:
+        return front
+    ends, between = front[:m], front[m:]  # directions come face by face: the first ones cover one end only
+    return np.concatenate([ends, between[np.linspace(0, len(between) - 1, SHOWN - m).round().astype(int)]])
 
 
 def _allowed(problem: Problem, values: Array) -> NDArray[np.bool_]:

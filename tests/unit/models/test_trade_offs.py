@@ -7,7 +7,7 @@ from models.dataset import Dataset
 from models.film import FilmGeometry
 from models.pareto import hypervolume, non_dominated
 from models.propose import propose
-from models.trade_offs import trade_offs
+from models.trade_offs import SHOWN, trade_offs
 from tests.oracles import film_lab, listed_lab, trade_off_lab
 
 DRAWS = 2048
@@ -69,6 +69,16 @@ def test_the_front_reaches_the_best_of_each_objective():
     means = np.array([maximised(problem, p) for p in trade_offs(problem, bundle, data, seed=0).points])
     everywhere = bundle.surrogate.predict(problem.space.sample(3000, seed=4)).mean
     assert (means.max(0) > everywhere.max(0) - 0.02 * np.ptp(everywhere, axis=0)).all()
+
+
+def test_a_long_front_is_shown_from_end_to_end_and_not_one_end_of_it():
+    """More compositions lie on it than are shown: no gap between those that are is much wider than the others."""
+    problem = trade_off_lab.problem(2)
+    data = trade_off_lab.measured(problem)
+    means = np.array([maximised(problem, p) for p in asked(problem, data).points])
+    assert len(means) == SHOWN
+    gaps = np.abs(np.diff(means / np.ptp(means, axis=0), axis=0)).sum(1)
+    assert gaps.max() < 0.4
 
 
 def test_what_is_believed_is_no_less_than_what_was_measured():

@@ -4,6 +4,8 @@ from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
 
+Fraction = Annotated[float, Field(strict=True, ge=0.0, le=1.0, allow_inf_nan=False)]
+
 
 class _Choice(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -231,6 +233,9 @@ class ConditionalVAE(_Choice):
     """Weigh examples by the rank of their first objective; the smaller, the more the best count. Not at all if None."""
     seconds: StrictFloat = Field(default=120.0, gt=0.0, le=86_400.0)
     """Training ends after so long, however far it is."""
+    known: tuple[dict[str, Fraction], ...] = Field(default=(), max_length=5000)
+    """Compositions that others have made, whatever came of them: atomic fractions by element, those left out are 0. The
+    generator learns from them beside the campaign's own."""
 
 
 class NeighbourJitter(_Choice):

@@ -10,6 +10,9 @@ from models.feasibility import film_clash
 from models.film import FilmGeometry, choice_violations
 from models.objective import Objective, OutcomeConstraint, Property
 
+ROUNDED = 0.02
+"""Largest distance of the sum of a published composition from 1."""
+
 
 class Problem(BaseModel):
     """Search space, objectives, film geometry, surrogate and policy of a campaign."""
@@ -67,6 +70,15 @@ class Problem(BaseModel):
                 raise ValueError(f"cost of {cost.variable!r}: the process variables are {sorted(known)}")
             if unknown := sorted(set(cost.choices) - set(known[cost.variable])):
                 raise ValueError(f"cost of {cost.variable!r}: {unknown} are not among {list(known[cost.variable])}")
+        return self
+
+    @model_validator(mode="after")
+    def _known_compositions_are_of_the_space(self) -> Self:
+        for number, composition in enumerate(getattr(self.generator, "known", ())):
+            if unknown := sorted(set(composition) - set(self.space.elements)):
+                raise ValueError(f"known composition {number}: {unknown} are not among {list(self.space.elements)}")
+            if abs(sum(composition.values()) - 1.0) > ROUNDED:
+                raise ValueError(f"known composition {number}: its fractions do not sum to 1 within {ROUNDED}")
         return self
 
     @model_validator(mode="after")

@@ -37,7 +37,7 @@ def learn(settings: Settings, job: TrainingInput, progress: Callable[[str], None
     device = machine(settings.worker)
     if job.problem.generator is None:
         raise ValueError("the problem wants no generator")
-    examples = Examples.of(job.problem, job.dataset)
+    examples = Examples.to_learn(job.problem, job.dataset)
     seen, unseen = parted(examples, job.seed)
     previous = _previous(settings, job)
     bundle = train_generator(job.problem.generator, seen, seed=job.seed, previous=previous, progress=progress)

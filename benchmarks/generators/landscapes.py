@@ -29,6 +29,10 @@ HIDDEN = 0.5
 """Share of the other families that nobody knows, either."""
 MOST_ELEMENTS = 20
 """Of a search space; alloys with others are left out."""
+PER_SET = 30
+"""Published compositions of each set of elements."""
+SCATTER = 4.0
+"""Of fractions about equal ones: shape of a Dirichlet distribution."""
 MOST_PRESENT = 7
 """Elements of an alloy; few that were published have more."""
 
@@ -110,11 +114,31 @@ def _ridges() -> list[tuple[float, Array]]:
     """Height and top (12 fractions) of each."""
     rng, found = np.random.default_rng(5), list[tuple[float, Array]]()
     for height in (1.0, 0.85, 0.7, 0.6, 0.5):
-        members = np.concatenate([rng.permutation(3)[:2], 3 + rng.permutation(9)[:2]])
+        members = _members(rng)
         centre = np.zeros(12)
-        centre[members] = rng.dirichlet(np.full(4, 4.0))
+        centre[members] = rng.dirichlet(np.full(4, SCATTER))
         found.append((height, centre))
     return found
+
+
+def _members(rng: np.random.Generator) -> NDArray[np.intp]:
+    """Two of the magnetic elements and two others."""
+    return np.concatenate([rng.permutation(3)[:2], 3 + rng.permutation(9)[:2]])
+
+
+def published(land: Landscape, seed: int) -> Array:
+    """A table that others have published on the landscape of `wide`, 300 compositions by seed, none of which is good.
+
+    Half of them are scattered about the ridges' sets of elements, half about as many other sets by the same rule.
+    """
+    rng, found = np.random.default_rng([seed, 13]), list[Array]()
+    good = [np.flatnonzero(centre) for _, centre in _ridges()]
+    for members in (*good, *(_members(rng) for _ in good)):
+        X = np.zeros((PER_SET * 20, land.space.dimension))
+        X[:, members] = rng.dirichlet(np.full(len(members), SCATTER), len(X))
+        brought = legal(X, land.space, seed=seed)[0]
+        found.append(brought[land.truth(brought) < land.goal][:PER_SET])
+    return np.vstack(found)
 
 
 def families() -> Landscape:

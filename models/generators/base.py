@@ -7,7 +7,7 @@
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol, Self
 
@@ -89,6 +89,31 @@ class Examples:
             films.films[first],
             problem.objectives[0].to_maximised(Y[:, 0]),
         ).canonical()
+
+    @classmethod
+    def to_learn(cls, problem: Problem, dataset: Dataset) -> Self:
+        """All that a campaign's generator learns from: what was read, prior data, and what its options name.
+
+        Only what was read has a merit.
+        """
+        own, elsewhere = cls.of(problem, dataset), dataset.prior()
+        prior = cls.of(problem, replace(elsewhere, sources=np.full(len(elsewhere), "", dtype=str)))
+        prior = replace(prior, merit=np.full(len(prior), np.nan))
+        return own.joined(prior).joined(own.bare(getattr(problem.generator, "known", ()))).canonical()
+
+    def bare(self, compositions: Sequence[Mapping[str, float]]) -> Self:
+        """Compositions of the same elements of which nothing else is known."""
+        n = len(compositions)
+        X = np.array([[x.get(e, 0.0) for e in self.elements] for x in compositions]).reshape(n, len(self.elements))
+        Y, P = np.full((n, len(self.properties)), np.nan), np.full((n, len(self.process)), np.nan)
+        names = np.array([f"known/{k:05d}" for k in range(n)], dtype=str)
+        return replace(self, X=X, Y=Y, P=P, groups=names, merit=np.full(n, np.nan))
+
+    def joined(self, other: Self) -> Self:
+        """These examples and others of the same columns, both with merits or both without."""
+        names = ("X", "Y", "P", "groups", "merit")
+        both: dict[str, Any] = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in names}
+        return replace(self, **both)
 
     def __len__(self) -> int:
         return len(self.X)

@@ -7,6 +7,7 @@ for the target. Draws only propose: the acquisition decides.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -85,7 +86,8 @@ def generated(question: Question, count: int) -> dict[Origin, Array]:
         "jitter": NeighbourJitterGenerator.fit(NeighbourJitter(), examples, **told)[0],
         "generator": question.generator,
     }
-    wanted = wishes(question)
+    # Half of the draws are for nothing in particular: those for a target keep near to what was read.
+    wanted = [wish for aimed in wishes(question) for wish in (aimed, replace(aimed, targets=aimed.targets * np.nan))]
     return {
         # Even draws heed no wish: one is as good as many.
         origin: _drawn(source, wanted[:1] if origin == "uniform" else wanted, count, question.seed)

@@ -13,7 +13,7 @@ from service.operations.budgets import films_left
 from service.operations.decision_records import FlightReference
 from service.operations.recommendations import unread_film
 from service.operations.refill import wanted_films
-from service.store import campaigns, compositions, datasets, films, models, proposals, retractions
+from service.store import campaigns, compositions, datasets, films, models, prior_data, proposals, retractions
 from service.store.datasets import SnapshotRow
 from service.store.tables import JobRow
 
@@ -132,13 +132,15 @@ def _newest_model(session: Session, campaign_id: str, problem: Problem) -> Model
 
 
 def newest_generator(session: Session, campaign_id: str, problem: Problem) -> ModelReference | None:
-    """The newest generator of this problem that is healthy and rests on no reading that was retracted."""
+    """The newest generator of this problem that is healthy and rests on nothing retracted or withdrawn."""
     if problem.generator is None:
         return None
     row = models.newest_healthy_generator(session, campaign_id)
     if row is None or not _alike_generators(datasets.problem(session, campaign_id, row.config_revision), problem):
         return None
     if retractions.resting_on_retracted(session, campaign_id, [row.revision]):
+        return None
+    if prior_data.resting_on_withdrawn(session, campaign_id, [row.revision]):
         return None
     return ModelReference(row.id, row.name, row.revision, row.snapshot_hash, row.artifact_sha256, row.started_from_id)
 

@@ -172,6 +172,31 @@ def test_a_generator_of_retracted_readings_is_neither_kept_nor_used(campaign):
     assert version not in {p["provenance"]["generator_version_id"] for p in campaign.proposals()[-1:]}
 
 
+def test_a_generator_learns_from_prior_data_before_any_film_and_is_not_used_once_they_are_withdrawn(
+    api, sessions, settings
+):
+    known = [{"Fe": 0.4, "Pd": 0.6}, {"Ga": 0.5, "Pd": 0.5}]
+    campaign = Learning(api, sessions, settings, SMALL | {"known": known})
+    said = {"property": "magnetisation", "unit": "emu/cm3", "process": {"anneal_c": 450.0}}
+    rng = np.random.default_rng(3)
+    drawn = (0.05 + 0.85 * rng.dirichlet(np.ones(3), 30)).round(6)
+    rows = [said | {"composition": dict(zip(("Fe", "Ga", "Pd"), x, strict=True)), "value": 100.0 * x[0]} for x in drawn]
+    taken = api.post(f"/v1/campaigns/{campaign.id}/prior-data/files", json={"rows": rows})
+    assert taken.status_code == 201, taken.text
+    campaign.decide()
+    version = campaign.train()
+    (kept,) = campaign.versions()
+    assert kept["metrics"]["examples"] == 32
+    assert kept["metrics"]["health"]["verdict"] == "healthy"
+    campaign.film()
+    assert campaign.proposals()[-1]["provenance"]["generator_version_id"] == version
+    prior = taken.json()["prior_data"]["id"]
+    gone = api.post(f"/v1/prior-data/{prior}/withdrawal", json={"reason": "another furnace"})
+    assert gone.status_code in {200, 201}, gone.text
+    campaign.decide()
+    assert campaign.proposals()[-1]["provenance"]["generator_version_id"] != version
+
+
 def test_too_few_readings_end_a_training_without_fuss(api, sessions, settings):
     campaign = Learning(api, sessions, settings)
     campaign.decide()

@@ -118,14 +118,29 @@ def test_a_difference_is_resolved_by_both_tests_and_not_worse_by_the_margin():
 
 def test_films_with_generated_starts_are_played_and_compared(monkeypatch):
     monkeypatch.setattr(films, "MODEL", ConditionalVAE(steps=20, width=8, latent=2, pool=2))
-    land = small_landscape()
-    runs = [films.campaign(land, arm, 1, 4) for arm in ("lattice", "merged")]
+    told = [dict(zip(alloy_table.ELEMENTS, x.tolist(), strict=True)) for x in alloy_table.alloys(30, seed=2).X]
+    monkeypatch.setattr(films, "told", lambda _land, _seed: told)
+    land, arms = small_landscape(), ["lattice", "merged", "rows", "pretrained"]
+    runs = [films.campaign(land, arm, 1, 4) for arm in arms]
     for run in runs:
         assert np.diff(run["regret"]).max() <= 0.0
         assert sum(run["won"].values()) == 2
-    assert runs[0]["regret"][:2] == runs[1]["regret"][:2], "every arm begins with the same two films"
-    gaps = films.differences(runs, ["lattice", "merged"])
-    assert {(gap["arm"], gap["less"]) for gap in gaps} == {("merged", "lattice")}
+        assert run["regret"][:2] == runs[0]["regret"][:2], "every arm begins with the same two films"
+    assert [set(run["won"]) for run in runs[2:]] == [{"generator"}, {"generator"}]
+    gaps = films.differences(runs, arms)
+    assert ("pretrained", "rows") in {(gap["arm"], gap["less"]) for gap in gaps}
+    assert ("lattice", "rows") not in {(gap["arm"], gap["less"]) for gap in gaps}
+
+
+def test_nothing_in_the_published_table_is_good_and_half_of_it_is_of_the_ridges_elements():
+    land = landscapes.wide()
+    table = landscapes.published(land, 3)
+    assert table.shape == (300, 12)
+    assert land.truth(table).max() < land.goal
+    assert [v for x in table for v in land.space.violations(x)] == []
+    np.testing.assert_array_equal(table, landscapes.published(land, 3))
+    assert not np.array_equal(table[150:], landscapes.published(land, 4)[150:])
+    assert land.truth(table[:150]).mean() > 1.3 * land.truth(table[150:]).mean()
 
 
 def test_paired_differences_are_those_of_scipy():

@@ -1,11 +1,14 @@
 """Examples, features, columns, training, mixture and property head, each by itself."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from scipy import stats
 
 from models.catalog import ConditionalVAE
+from models.dataset import joined
 from models.errors import InvalidDataset, NotEnoughData
 from models.generation import train_generator
 from models.generators.base import Examples, Wish
@@ -14,6 +17,7 @@ from models.generators.mixture import Mixture, fit_mixture
 from models.generators.property_head import PropertyHead
 from models.generators.training import annealed, held_out_rows, rank_weights
 from models.objective import Objective
+from models.problem import Problem
 from tests.oracles import alloy_table, small_lab
 
 SMALL = ConditionalVAE(steps=100, width=16, latent=3, pool=8)
@@ -45,6 +49,33 @@ def test_examples_of_a_campaign_are_its_film_points_with_their_mean_reading():
     np.testing.assert_allclose(made.Y[row, 0], data.Y[3, 0])
     sign = Objective.model_validate(problem.objectives[0]).sign()
     np.testing.assert_array_equal(made.merit, sign * made.Y[:, 0])
+
+
+def test_a_generator_learns_from_what_was_read_from_prior_data_and_from_what_is_known():
+    read, elsewhere = small_lab.dataset(), small_lab.dataset(films=2, devices=5, seed=3)
+    prior = replace(elsewhere, sources=np.array(["prd_1"] * len(elsewhere)))
+    known = ({"Fe": 0.5, "Pd": 0.5}, {"Ga": 0.7, "Pd": 0.29})
+    problem = small_lab.problem().model_copy(update={"generator": ConditionalVAE(known=known)})
+    both = joined([read, prior])
+    made = Examples.to_learn(problem, both)
+    assert len(made) == len(read) + 10 + 2
+    bare = made.take(np.isnan(made.Y[:, 0]))
+    np.testing.assert_allclose(bare.X, [[0.0, 70 / 99, 29 / 99], [0.5, 0.0, 0.5]])
+    assert np.isnan(bare.P).all()
+    # Only the campaign's own points are of its own merit; what was read elsewhere keeps its values.
+    assert np.isfinite(made.merit).sum() == len(Examples.of(problem, both))
+    assert set(elsewhere.Y[:, 0]) <= set(made.Y[:, 0])
+    order = np.random.default_rng(0).permutation(len(both))
+    assert Examples.to_learn(problem, both.take(order)).fingerprint() == made.fingerprint()
+    plain = small_lab.problem()
+    assert Examples.to_learn(plain, read).fingerprint() == Examples.of(plain, read).fingerprint()
+
+
+@pytest.mark.parametrize(("wrong", "said"), [({"Fe": 0.5, "Cu": 0.5}, "Cu"), ({"Fe": 0.5}, "sum to 1")])
+def test_known_compositions_are_of_the_campaigns_elements_and_whole(wrong, said):
+    told = small_lab.problem().model_dump() | {"generator": {"name": "conditional_vae", "known": [wrong]}}
+    with pytest.raises(ValueError, match=f"known composition 0.*{said}"):
+        Problem.model_validate(told)
 
 
 def test_features_are_those_of_the_periodic_table():

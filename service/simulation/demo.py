@@ -11,6 +11,16 @@ from service.simulation.lab import Lab
 from service.simulation.players import PATIENCE_S, Order, play
 from service.simulation.progress import GOAL, HEADER, Belief, Progress, formula, percent
 
+TRAINING_S = 120.0
+"""How long a campaign that is over waits for its first generator: trainings give way to everything else."""
+START = {
+    "systematic": "by rule",
+    "uniform": "from an even draw",
+    "jitter": "near a reading",
+    "generator": "from a composition that it drew",
+}
+"""What laid the film from which a search came to its end, in words."""
+
 
 @dataclass(frozen=True)
 class Learned:
@@ -100,15 +110,19 @@ def explore(
         say(HEADER)
         play(Order(url, campaign.id, films, lab, key=key), progress, say)
         belief = newest_belief(campaign)
-        learned = _learned(campaign) if generator else None
+        learned = _learned(campaign, wait_s=TRAINING_S if finish else 0.0) if generator else None
         if finish:
             campaign.act("complete")
     return Outcome(campaign.id, policy, lab.seed, progress, belief, time.monotonic() - began, learned)
 
 
-def _learned(campaign: Campaign) -> Learned:
-    """What the campaign's generator came to, and which starts won."""
-    versions = [m for m in campaign.model_versions() if m.kind == "generator"]
+def _learned(campaign: Campaign, *, wait_s: float) -> Learned:
+    """What the campaign's generator came to, and which starts won; a first version is waited for so long."""
+    deadline = time.monotonic() + wait_s
+    while not (versions := [m for m in campaign.model_versions() if m.kind == "generator"]):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.2)
     made = [p for p in campaign.proposals() if p.film_id is not None]
     starts = Counter(str(p.provenance["start"]) for p in made if p.provenance.get("start"))
     return Learned([str(m.metrics["health"]["verdict"]) for m in versions], dict(starts))
@@ -147,8 +161,12 @@ def summary(outcome: Outcome) -> str:
         true = float(progress.wafer.truth(composition)[0])
         lines.append(f"  highest read   {reading:5.2f} V at {formula(composition)}; true {true:.2f} V")
     if outcome.learned is not None:
-        verdicts, starts = Counter(outcome.learned.verdicts), Counter(outcome.learned.starts)
-        trained = ", ".join(f"{n} {verdict}" for verdict, n in verdicts.most_common()) or "none yet"
-        began = ", ".join(f"{n} {start}" for start, n in starts.most_common()) or "no film was searched"
-        lines.append(f"  generators     {trained}; the searches that won began: {began}")
+        lines.append(_of_generator(outcome.learned))
     return "\n".join(lines)
+
+
+def _of_generator(learned: Learned) -> str:
+    """What came of the generator, in a line."""
+    trained = ", ".join(f"{n} {verdict}" for verdict, n in Counter(learned.verdicts).most_common()) or "none yet"
+    began = ", ".join(f"{n} {START.get(start, start)}" for start, n in Counter(learned.starts).most_common())
+    return f"  generator      trained versions: {trained}; films found from starts laid: {began or 'none'}"

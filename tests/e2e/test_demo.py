@@ -67,6 +67,19 @@ def test_the_demo_twice_in_one_directory(tmp_path):
     np.testing.assert_allclose(repeated["best_true_by_film"], figures["best_true_by_film"], atol=1e-6)
 
 
+def test_the_demo_with_a_generator_shows_a_trained_version(tmp_path):
+    short = ("--films", "3", "--devices", "6", "--generator", "--no-plot")
+    lines, figures = demo(tmp_path / "data", *short, cwd=tmp_path)
+    assert figures["films"] == 3
+    assert figures["generators"]
+    assert set(figures["generators"]) <= {"healthy", "collapsed", "memorising"}
+    # The first two films fill space; the third is the first that is searched for.
+    assert sum(figures["starts"].values()) == 1
+    assert set(figures["starts"]) <= {"systematic", "uniform", "jitter", "generator"}
+    (line,) = [line for line in lines if line.startswith("  generator ")]
+    assert "trained versions: none" not in line
+
+
 def test_a_data_directory_that_cannot_be_is_told_in_a_sentence(tmp_path):
     (tmp_path / "file").write_text("in the way")
     done = filmloop("demo", "--data-dir", str(tmp_path / "file" / "below"), "--no-plot", cwd=tmp_path)

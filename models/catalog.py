@@ -83,6 +83,7 @@ class FilmSearch(_Policy):
 
     objectives: ClassVar[tuple[int, int]] = (1, 1)
     heeds_outcomes: ClassVar[bool] = False
+    seeks_targets: ClassVar[bool] = False
 
     restarts: StrictInt = Field(default=6, ge=1, le=64)
     """Films that are refined with gradients, after many were scored."""
@@ -100,6 +101,7 @@ class ExpectedImprovement(FilmSearch):
     """Joint noisy expected improvement over a film's devices: `models/policies/expected_improvement.py`."""
 
     heeds_outcomes: ClassVar[bool] = True
+    seeks_targets: ClassVar[bool] = True
     name: Literal["expected_improvement"] = "expected_improvement"
     mc_samples: StrictInt = Field(default=128, ge=16, le=4096)
     """Quasi-Monte-Carlo samples of the joint posterior."""
@@ -108,7 +110,6 @@ class ExpectedImprovement(FilmSearch):
 class UpperConfidenceBound(FilmSearch):
     """Expected best device of a film if all are as good as they may be: `models/policies/upper_confidence_bound.py`."""
 
-    seeks_targets: ClassVar[bool] = False
     name: Literal["upper_confidence_bound"] = "upper_confidence_bound"
     beta: StrictFloat = Field(default=2.0, ge=0.0, le=100.0)
     """Square of how many standard deviations count: 0 trusts the mean, larger explores more."""
@@ -119,6 +120,7 @@ class UpperConfidenceBound(FilmSearch):
 class ThompsonSampling(FilmSearch):
     """The film with the best device in one draw of the property: `models/policies/thompson_sampling.py`."""
 
+    seeks_targets: ClassVar[bool] = True
     name: Literal["thompson_sampling"] = "thompson_sampling"
     pool: StrictInt = Field(default=256, ge=16, le=2048)
     """Points at which the draw is made in advance: those with the best chances."""
@@ -127,7 +129,6 @@ class ThompsonSampling(FilmSearch):
 class KnowledgeGradient(FilmSearch):
     """Expected rise of the best posterior mean by a film's readings: `models/policies/knowledge_gradient.py`."""
 
-    seeks_targets: ClassVar[bool] = False
     name: Literal["knowledge_gradient"] = "knowledge_gradient"
     pool: StrictInt = Field(default=1024, ge=64, le=16384)
     """Feasible points among which the best posterior mean is sought."""
@@ -138,6 +139,7 @@ class KnowledgeGradient(FilmSearch):
 class Mapping(FilmSearch):
     """The film that makes the whole region best known: `models/policies/mapping.py`."""
 
+    seeks_targets: ClassVar[bool] = True
     name: Literal["mapping"] = "mapping"
     pool: StrictInt = Field(default=512, ge=64, le=8192)
     """Feasible points that stand for the region."""
@@ -146,7 +148,6 @@ class Mapping(FilmSearch):
 class MeanExpectedImprovement(FilmSearch):
     """Expected improvement of single devices, averaged over a film: `models/policies/mean_expected_improvement.py`."""
 
-    seeks_targets: ClassVar[bool] = False
     name: Literal["mean_expected_improvement"] = "mean_expected_improvement"
     rule: Literal["all_films", "two_step"] = "all_films"
     """`all_films`: of all films. `two_step`: the best single point first, then the best pair film through it."""
@@ -157,6 +158,7 @@ class HypervolumeImprovement(FilmSearch):
 
     objectives: ClassVar[tuple[int, int]] = (2, 4)
     heeds_outcomes: ClassVar[bool] = True
+    seeks_targets: ClassVar[bool] = True
     name: Literal["hypervolume_improvement"] = "hypervolume_improvement"
     mc_samples: StrictInt = Field(default=128, ge=16, le=4096)
     """Quasi-Monte-Carlo samples of the joint posterior."""
@@ -264,6 +266,7 @@ class Auto(FilmSearch):
 
     objectives: ClassVar[tuple[int, int]] = (1, 4)
     heeds_outcomes: ClassVar[bool] = True
+    seeks_targets: ClassVar[bool] = True
     name: Literal["auto"] = "auto"
 
 

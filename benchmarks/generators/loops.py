@@ -24,10 +24,11 @@ were chosen on other splits of the same table. (Trees as the truth were tried fi
 lone spikes, which no arm found in thirty readings.)
 
 Arms: `uniform` draws evenly, `lattice` takes compositions in steps of 5 at.%, `jitter` and `vae` are the generators
-(retrained each round, warm), `swap` is the jitter with one element exchanged for another in half of the draws. `mixed`
-takes a third each of uniform, jitter and vae, and says which of them won; `untrained` takes half each of uniform and
-jitter: the same without what was trained. With `--log FILE` a study may be cut and go on: each campaign is a line
-there, and is not played again.
+(retrained each round, warm), `swap` is the jitter that exchanges one element for another in half of its draws, which is
+the service's own. `mixed` takes a third each of uniform, jitter and vae, and says which of them won; `untrained` takes
+half each of uniform and jitter: the same without what was trained. `mixed_swap` and `untrained_swap` are these two with
+the jitter that exchanges. With `--log FILE` a study may be cut and go on: each campaign is a line there, and is not
+played again.
 Figures: regret of the best true value read, in sd of the property; rounds until within the best 1 % of 4,000 even draws
 (`goal`; mpea: the best 5 % of what was published), and until within 1 sd of the best there is (`near`), one more than
 there are where that never was; differences paired by seed, with the one-sided 95 % bound of how much worse the first
@@ -65,6 +66,9 @@ MERGED = {
     "mixed_swap": ("uniform", "swap", "vae"),
     "untrained_swap": ("uniform", "swap"),
 }
+BASELINES = ("jitter", "lattice", "uniform")
+COMPARED = ("mixed_swap", "untrained_swap", "swap", "mixed", "vae", "untrained", *BASELINES)
+"""Each that is no baseline is compared with those that follow it."""
 TASKS = {"invar": invar, "wide": wide, "mpea": families}
 FIRST, BATCH, POOL = 12, 5, 256
 NOISE = 0.05
@@ -179,10 +183,11 @@ def table(runs: list[dict[str, object]], arms: list[str]) -> list[dict[str, obje
 
 
 def differences(runs: list[dict[str, object]], arms: list[str]) -> list[dict[str, object]]:
-    """Of pools with the model from each without, paired by seed: negative where they are better."""
+    """Of pools that are no baseline from those that follow, paired by seed: negative where they are better."""
     rows: list[dict[str, object]] = []
-    for ours in (arm for arm in ("mixed", "vae") if arm in arms):
-        for other in (arm for arm in arms if arm != ours and (ours, arm) != ("vae", "mixed")):
+    order = [arm for arm in COMPARED if arm in arms]
+    for number, ours in enumerate(arm for arm in order if arm not in BASELINES):
+        for other in order[number + 1 :]:
             for name in ("regret", "rounds_to_goal", "rounds_to_near"):
                 one, two = (
                     {run["seed"]: _last(run[name]) for run in runs if run["arm"] == arm} for arm in (ours, other)

@@ -61,7 +61,12 @@ def show_command(campaign_id: str, url: str, as_json: bool) -> None:
     if best is not None:
         fractions = " ".join(f"{name} {value:.3f}" for name, value in best.composition.items())
         lines.append(f"  best      {best.mean:.4g} ± {best.sd:.2g} {best.unit} expected at {fractions}")
-        lines.append(f"            the best with probability {best.probability_best:.2f}")
+        within = best.chance_within_tolerance
+        lines.append(
+            f"            the best with probability {best.probability_best:.2f}"
+            if within is None
+            else f"            within the tolerance of the target with probability {within:.2f}"
+        )
     told = state.model_dump(mode="json") | {"best": None if best is None else best.model_dump(mode="json")}
     say(told, lines, as_json=as_json)
 

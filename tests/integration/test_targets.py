@@ -1,8 +1,11 @@
 """A campaign that names a target, from its creation over HTTP to films, answers and pages that all say it."""
 
 import pytest
+from click.testing import CliRunner
 
+from benchmarks.keys import KEY
 from models.problem import Problem
+from service.cli import main
 from tests.integration.web.test_science_pages import Campaign, Page
 
 TARGET, TOLERANCE = 12.0, 0.5
@@ -109,7 +112,18 @@ def test_films_answers_and_pages_all_say_the_target(api, campaign, look):
     assert f"tec の予測値（目標 {SAID}）" in japanese
     assert f"目標値 {SAID} に向けて" in japanese
     assert "improvement" in look(f"/campaigns/{campaign.id}/space?show=improvement").html
-    assert look(f"/campaigns/{campaign.id}/space/triangle?show=improvement").drawing("ternary") is not None
+    assert look(f"/campaigns/{campaign.id}/space/triangle?show=improvement").marks("on-target") == []
+    drawn = look(f"/campaigns/{campaign.id}/space/triangle")
+    assert len(drawn.marks("on-target")) == 4  # the target, both ends of the tolerance, and the sign in the legend
+    assert f"Target {SAID}" in drawn.html
+    assert look(f"/films/{campaign.films[0]}").marks("target")
+
+
+def test_the_command_line_says_the_target(api, campaign, monkeypatch):
+    monkeypatch.setenv("FILMLOOP_URL", str(api.client.base_url))
+    monkeypatch.setenv("FILMLOOP_KEY", KEY)
+    told = CliRunner().invoke(main, ["campaign", "show", campaign.id]).output
+    assert "match tec to 12 ± 0.5 (ppm/K) in Fe-Ni-Co" in told
 
 
 def readings(campaign):

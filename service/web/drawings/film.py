@@ -18,7 +18,7 @@ from service.web.charts.plot import Axis, Plot, band_sign, dot_sign, line_sign
 from service.web.charts.scales import between, fitted, significant, with_uncertainty, written
 from service.web.charts.svg import element, path, text, told
 from service.web.colours import element_colours
-from service.web.drawings import CONFIDENT, Words
+from service.web.drawings import CONFIDENT, Words, targets
 from service.web.drawings.space import percents
 
 WIDTH = 620.0
@@ -226,7 +226,9 @@ def predicted_and_read(story: FilmStory, sought: Property, t: Words) -> Figure |
         reach += [
             m + s * CONFIDENT * sd for m, sd in zip(expected.mean, expected.reading_sd, strict=True) for s in (-1, 1)
         ]
+    reach += targets.reach_of(sought)
     plot = Plot(along(story, t), Axis(fitted(reach), _spoken(sought.property), sought.unit), width=WIDTH, height=330.0)
+    targets.across(plot, sought, t)
     if expected is not None:
         _bands(plot, expected, positions, t)
     for r in values:

@@ -8,8 +8,7 @@ from service.web.charts.figure import Figure, Table
 from service.web.charts.plot import Axis, Plot, band_sign, dot_sign, line_sign
 from service.web.charts.scales import fitted, significant, whole, with_uncertainty
 from service.web.charts.thinning import spread, thinned_line
-from service.web.drawings import CONFIDENT, Words
-from service.web.formats import target
+from service.web.drawings import CONFIDENT, Words, targets
 
 MOST_FILMS = 400
 """Points of a line; beyond, those that carry its outline."""
@@ -29,9 +28,11 @@ def progress_chart(found: Progress, t: Words) -> Figure | None:
         + ([found.budget] if found.budget and found.budget <= _room(found) else [])
     )
     x = Axis(whole(reach), t("progress.films"))
-    values = [v for s in stood for v in _interval(s)] + [f.best for f in found.films] + list(_wanted(found))
+    values = (
+        [v for s in stood for v in _interval(s)] + [f.best for f in found.films] + list(targets.reach_of(found.sought))
+    )
     plot = Plot(x, Axis(fitted(values), name, unit), width=620.0, height=310.0, grid_x=False)
-    _target(plot, found, t)
+    targets.across(plot, found.sought, t)
     _expected(plot, stood, _what(found, t), unit, t)
     _read(plot, found, unit, t)
     caption = t(_caption(found))
@@ -44,25 +45,6 @@ def _caption(found: Progress) -> str:
     if found.sought is None:
         return "progress.caption_volume"
     return "progress.caption" if found.sought.target is None else "progress.caption_target"
-
-
-def _wanted(found: Progress) -> tuple[float, ...]:
-    """Lower end, middle and upper end of what is wanted; nothing where there is no target."""
-    if found.sought is None or found.sought.target is None:
-        return ()
-    return tuple(found.sought.target + way * found.sought.tolerance for way in (-1.0, 0.0, 1.0))
-
-
-def _target(plot: Plot, found: Progress, t: Words) -> None:
-    """The target across the frame, with its tolerance."""
-    if not (wanted := _wanted(found)) or found.sought is None:
-        return
-    low, middle, high = wanted
-    ends = [plot.x.scale.lower, plot.x.scale.upper]
-    if high > low:
-        plot.band(ends, [low, low], [high, high], "band s3")
-    plot.level(middle, "rule target")
-    plot.key(line_sign("rule target"), t("progress.target", target=target(found.sought.model_dump())))
 
 
 def _what(found: Progress, t: Words) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from models.objective import Objective
 from models.problem import Problem
 from service.operations.charts import Cloud
 from service.operations.sections import Section
@@ -20,7 +21,7 @@ from service.web.charts.scales import significant, with_uncertainty, written
 from service.web.charts.svg import element, fresh_id, group, path, picture, told
 from service.web.charts.ternary import Triangle, around, frame, region
 from service.web.charts.thinning import spread, thinned_cloud
-from service.web.drawings import Words
+from service.web.drawings import Words, targets
 
 Array = NDArray[np.float64]
 Shown = Literal["mean", "sd", "improvement", "noise"]
@@ -127,6 +128,11 @@ class Scene:
     """`d` fractions of the composition that is held for the best."""
     film_numbers: Mapping[str, int]
 
+    @property
+    def sought(self) -> Objective | None:
+        """The objective that is shown; None where it is a mere outcome."""
+        return next((o for o in self.cut.problem.objectives if o.property == self.cloud.property), None)
+
 
 def ternary(scene: Scene, t: Words) -> Figure:
     """The diagram with its caption and its numbers."""
@@ -138,6 +144,7 @@ def ternary(scene: Scene, t: Words) -> Figure:
     parts = [element("defs", element("clipPath", element("path", d=rim), id=clip)), frame(cut.triangle, cut.names)]
     if values is not None and bands is not None:
         parts.append(group(_filled(cut, values, bands), clip_path=f"url(#{clip})"))
+        parts.append(group(_on_target(scene, values), clip_path=f"url(#{clip})"))
     parts.append(element("path", d=rim, class_="rim"))
     if values is not None:
         # Hidden from screen readers, which would read out hundreds of cells before anything else.
@@ -182,6 +189,19 @@ def _filled(cut: Cut, values: Array, bands: Bands) -> Iterator[Markup]:
         if rings:
             drawn = "".join(path(ring, closed=True) for ring in rings)
             yield element("path", d=drawn, fill=bands.fill(band), fill_rule="evenodd", class_="filled contour")
+
+
+def _on_target(scene: Scene, values: Array) -> Iterator[Markup]:
+    """Where the target is expected to be met exactly, and where the tolerance ends."""
+    wanted = targets.reach_of(scene.sought) if scene.shown == "mean" else ()
+    mesh = Lattice(DIVISIONS)
+    places = scene.cut.triangle.places(scene.cut.triangle.on_lattice(mesh.shares()))
+    for number, value in enumerate(wanted):
+        if number != 1 and value == wanted[1]:
+            continue
+        for rings in regions(mesh, places, values, (value,)):
+            drawn = "".join(path(ring, closed=True) for ring in rings)
+            yield element("path", d=drawn, class_="on-target" if number == 1 else "on-target edge")
 
 
 def _hits(scene: Scene, inside: NDArray[np.bool_], t: Words) -> Iterator[Markup]:
@@ -288,6 +308,8 @@ def _legend(scene: Scene, t: Words) -> list[tuple[Markup, str]]:
         entries.append((group(line), t("space.proposed")))
     if scene.best is not None:
         entries.append((star(10, 0), t("space.best")))
+    if scene.sought is not None and scene.sought.target is not None and scene.section and scene.shown == "mean":
+        entries.append((element("path", d="M0 0H20", class_="on-target"), targets.words(scene.sought, t)))
     return entries
 
 

@@ -25,6 +25,15 @@ def test_a_value_is_told_as_exactly_as_it_is_known(mean, sd, shown):
     assert formats.plus_minus(mean, sd) == shown
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [({}, ""), ({"target": None, "tolerance": 0.0}, ""), ({"target": 2.0, "tolerance": 0.0}, "2 ppm/K"),
+     ({"target": 2.0, "tolerance": 0.5}, "2 ± 0.5 ppm/K"), ({"target": -0.125}, "−0.125 ppm/K")],
+)  # fmt: skip
+def test_a_target_is_told_with_all_its_digits_and_its_tolerance(said, shown):
+    assert formats.target({"property": "tec", "unit": "ppm/K", **said}) == shown
+
+
 def test_a_count_is_grouped():
     assert formats.count(1234567) == "1\u202f234\u202f567"
     assert formats.count(None) == "–"

@@ -12,7 +12,7 @@ from celery.signals import worker_ready
 from models.errors import NotEnoughData, ScienceError
 from service.errors import LeaseLost
 from service.operations import decisions, trainings
-from service.operations.trainings import TrainingInput
+from service.operations.trainings import GeneratorRecord, TrainingInput
 from service.settings import Settings
 from service.store import schema
 from service.store.session import Sessions, make_engine, make_sessions
@@ -21,6 +21,8 @@ from workers.pulse import Pulse
 from workers.trainer import app, settings
 
 log = structlog.get_logger("filmloop.train")
+
+Learn = Callable[[Settings, TrainingInput, Callable[[str], None]], GeneratorRecord]
 
 pulse = Pulse(settings.worker.silent_s, settings.worker.pulse)
 
@@ -66,12 +68,15 @@ def run(sessions: Sessions, settings: Settings, job_id: str, worker: str) -> str
     Returns:
         Id of the model version; None if none was written.
     """
+    # Brings torch: an idle worker does without its memory, and no lease runs out while a slow machine loads it.
+    from workers.learning import learn  # noqa: PLC0415
+
     job = trainings.claim_training(sessions, job_id, worker)
     if job is None:
         return None
     with bound(campaign_id=job.campaign_id, revision=job.revision):
         try:
-            return _train(sessions, settings, job)
+            return _train(sessions, settings, job, learn)
         except LeaseLost:
             log.warning("the lease was lost; another worker has the training")
         except NotEnoughData as error:
@@ -86,9 +91,7 @@ def run(sessions: Sessions, settings: Settings, job_id: str, worker: str) -> str
         return None
 
 
-def _train(sessions: Sessions, settings: Settings, job: TrainingInput) -> str | None:
-    from workers.learning import learn  # noqa: PLC0415  (brings torch: an idle worker does without its memory)
-
+def _train(sessions: Sessions, settings: Settings, job: TrainingInput, learn: Learn) -> str | None:
     began = time.perf_counter()
     learned = learn(settings, job, _heartbeat(sessions, job))
     version = trainings.publish_training(sessions, job, learned)

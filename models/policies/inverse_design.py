@@ -1,9 +1,9 @@
 """Inverse design: generate, keep what obeys the rules, predict, make the best few, learn, and again.
 
-Compositions are drawn for values beyond the best (`generated.py`); every one obeys the rules. The surrogate says what
-each would add if it were made alone, and films are laid through the best few. The one with the largest joint gain of
-its devices is made. Nothing is climbed: what the generator does not draw is not found, which is what tells this loop
-from a search that begins with its draws (`starts` of the other policies).
+Compositions are drawn, half of them for values beyond the best (`generated.py`); every one obeys the rules. The
+surrogate says what each would add if it were made alone, and films are laid through the best few. The one with the
+largest joint gain of its devices is made. Nothing is climbed: what the generator does not draw is not found, which is
+what tells this loop from a search that begins with its draws (`starts` of the other policies).
 
 Source: the loop of Rao et al. 2022, Machine learning-enabled high-entropy alloy discovery (doi
 10.1126/science.abo4940), with films in place of alloys and a joint acquisition in place of a ranking.

@@ -164,20 +164,13 @@ def _chosen(land: Landscape, X: Array, y: Array, pool: Array, seed: int) -> list
 
 def table(runs: list[dict[str, object]], arms: list[str]) -> list[dict[str, object]]:
     """One row per arm: figures with standard errors, and differences from the first arm, paired by seed."""
-    figures = {
-        arm: {
-            "regret": np.array([np.array(run["regret"])[-1] for run in runs if run["arm"] == arm]),
-            "rounds_to_goal": np.array([run["rounds_to_goal"] for run in runs if run["arm"] == arm], dtype=float),
-            "rounds_to_near": np.array([run["rounds_to_near"] for run in runs if run["arm"] == arm], dtype=float),
-        }
-        for arm in arms
-    }
     rows: list[dict[str, object]] = []
     for arm in arms:
-        row: dict[str, object] = {"arm": arm, "seeds": len(figures[arm]["regret"])}
-        for name, values in figures[arm].items():
-            row[name] = _with_error(values)
-            row[f"{name} less {arms[0]}"] = _with_error(values - figures[arms[0]][name])
+        row: dict[str, object] = {"arm": arm, "seeds": sum(run["arm"] == arm for run in runs)}
+        for name in ("regret", "rounds_to_goal", "rounds_to_near"):
+            mine, first = ({run["seed"]: _last(run[name]) for run in runs if run["arm"] == a} for a in (arm, arms[0]))
+            row[name] = _with_error(np.array(list(mine.values())))
+            row[f"{name} less {arms[0]}"] = _with_error(np.array([mine[k] - first[k] for k in mine if k in first]))
         rows.append(row)
     return rows
 

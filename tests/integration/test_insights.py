@@ -33,6 +33,7 @@ FRONT = {
             "process": BEST["process"],
             "values": [{"property": "magnetisation", "mean": 3.5, "sd": 0.25}],
             "chance_within_limits": 0.9,
+            "chance_within_tolerance": None,
             "probability_on_front": 0.5,
             "distance_to_measured": 0.0,
         }

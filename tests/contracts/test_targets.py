@@ -71,10 +71,13 @@ def test_another_target_asks_for_another_film_unless_the_policy_seeks_no_value(p
     assert np.array_equal(points(ask(problem, data)), points(ask(other, data))) is blind
 
 
-@pytest.mark.parametrize("edge", [two_points, equal_values, repeated, mostly_dead], ids=lambda edge: edge.__name__)
-@pytest.mark.parametrize("within", [False, True], ids=["beyond", "met"])
-def test_awkward_readings_are_no_obstacle(problem, data, edge, within):
-    asked = problem_of(problem.policy, *((ABOVE, 0.0) if not within else (5.0, 100.0)))
+@pytest.mark.parametrize(
+    ("edge", "target", "tolerance"),
+    [(two_points, ABOVE, 0.0), (equal_values, 3.0, 0.0), (repeated, 5.0, 100.0), (mostly_dead, ABOVE, 0.0)],
+    ids=["two points", "all equal, and at the target", "repeated, and all within", "mostly dead"],
+)
+def test_awkward_readings_are_no_obstacle(problem, data, edge, target, tolerance):
+    asked = problem_of(problem.policy, target, tolerance)
     (answer,) = ask(asked, edge(data))
     assert film_violations(answer.film, SPACE, GEOMETRY) == []
     assert answer.gain is None or 0.0 <= answer.gain < np.inf

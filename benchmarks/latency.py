@@ -22,8 +22,8 @@ from benchmarks.provenance import heading, markdown_table, provenance, write_stu
 from filmloop_client import Campaign, Client, Instrument, Reading
 from filmloop_client.answers import ProposedDevice
 from service.settings import Settings
-from service.simulation.campaign import PROPERTY, UNIT, fe_ga_pd_problem
-from service.simulation.wafer import Wafer
+from service.simulation.campaign import fe_ga_pd_problem
+from service.simulation.wafer import PROPERTY, UNIT, Wafer
 from service.supervisor import Running, running
 
 Rng = np.random.Generator

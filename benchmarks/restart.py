@@ -25,7 +25,7 @@ from benchmarks.faults.served import wait_for
 from benchmarks.load.__main__ import made
 from benchmarks.provenance import heading, markdown_table, provenance, write_study
 from filmloop_client import Client, Reading
-from service.simulation.campaign import PROPERTY, UNIT
+from service.simulation.wafer import PROPERTY, UNIT
 from service.store.session import make_engine, make_sessions
 from service.supervisor.run_file import read_run_file
 

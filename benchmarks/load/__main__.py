@@ -25,7 +25,8 @@ from benchmarks.load.played import ROWS, Lab, instrument, reader, robot
 from benchmarks.load.watched import Watch, profile
 from benchmarks.provenance import heading, markdown_table, provenance
 from filmloop_client import Campaign, Client, Reading, Unreachable
-from service.simulation.campaign import PROPERTY, UNIT, fe_ga_pd_problem
+from service.simulation.campaign import fe_ga_pd_problem
+from service.simulation.wafer import PROPERTY, UNIT
 from service.supervisor.run_file import read_run_file
 
 FOLDER = Path(__file__).parents[1] / "results" / "load"

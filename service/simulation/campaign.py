@@ -11,11 +11,7 @@ from models.film import FilmGeometry
 from models.objective import Objective
 from models.problem import Problem
 from service.simulation.progress import Belief, fractions
-from service.simulation.wafer import ELEMENTS, Wafer
-
-PROPERTY = "magnetisation"
-UNIT = "V"
-"""The wafer was read with a scanning SQUID: its voltage is a proxy of remanent magnetisation, not an absolute value."""
+from service.simulation.wafer import ELEMENTS, PROPERTY, UNIT, Wafer
 
 GENERATOR = ConditionalVAE(steps=400, width=64, latent=4, batch=64)
 """Small enough for three elements and a few films: a training takes seconds."""

@@ -16,13 +16,13 @@ import click
 
 from filmloop_client import Client
 from models.catalog import policies_for
+from models.objective import Objective
 from service.settings import Settings
-from service.simulation.campaign import PROPERTY, UNIT
 from service.simulation.demo import Outcome, explore, introduction, summary
 from service.simulation.lab import Lab
 from service.simulation.players import Order, play
 from service.simulation.progress import HEADER, Progress, percent
-from service.simulation.wafer import ELEMENTS, Wafer
+from service.simulation.wafer import ELEMENTS, PROPERTY, UNIT, Wafer
 
 
 class Running(Protocol):
@@ -180,10 +180,11 @@ def simulate(
     """
     lab = _lab(seed, lab_options)
     with Client(url, patience=5.0) as client:
-        _check_within_reach(client.campaigns.get(campaign_id).latest.problem)
+        problem = client.campaigns.get(campaign_id).latest.problem
+    _check_within_reach(problem)
     click.echo(HEADER)
     order = Order(url, campaign_id, films, lab, robots, instruments, report_uncertainty, overlap)
-    progress = Progress(lab.wafer)
+    progress = Progress(lab.wafer, Objective.model_validate(problem["objectives"][0]))
     play(order, progress, click.echo)
     if as_json:
         best = [None if value != value else round(float(value), 4) for value in progress.best_true()]  # noqa: PLR0124 - NaN

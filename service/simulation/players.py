@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from filmloop_client import Campaign, Claim, Client, Conflict, Film, Reading, Robot
-from service.simulation.campaign import PROPERTY, UNIT
 from service.simulation.lab import Lab
 from service.simulation.progress import FilmRecord, Progress, fractions
-from service.simulation.wafer import ELEMENTS, Array
+from service.simulation.wafer import ELEMENTS, PROPERTY, UNIT, Array
 
 PATIENCE_S = 600.0
 """How long a player keeps calling a service that does not answer, for instance while it is restarted."""

@@ -6,10 +6,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from service.simulation.wafer import ELEMENTS, Array, Wafer
+from models.objective import Objective
+from service.simulation.wafer import ELEMENTS, PROPERTY, UNIT, Array, Wafer
 
 GOAL = 0.95
 """Share of the wafer's best true value from which on it counts as found."""
+
+LARGEST = Objective(property=PROPERTY, unit=UNIT)
+"""What the demo's campaign wants of the wafer."""
 
 _BAR = 12
 _EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -73,6 +77,8 @@ class Progress:
     """The films of a campaign in the order in which they were measured. Threads may add to it."""
 
     wafer: Wafer
+    sought: Objective = LARGEST
+    """What the campaign wants of the magnetisation."""
     films: list[FilmRecord] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -88,21 +94,38 @@ class Progress:
 
     def best_true(self) -> Array:
         """Best true value among the measured devices after 1, 2, … films; NaN before the first living device."""
-        best, curve = np.nan, []
+        seen, curve = list[float](), list[float]()
         for film in self.films:
-            alive = film.as_made[~np.isnan(film.readings)]
-            best = np.fmax(best, self.wafer.truth(alive).max()) if len(alive) else best
-            curve.append(best)
+            seen += self.wafer.truth(film.as_made[~np.isnan(film.readings)]).tolist()
+            curve.append(self.sought.best(seen) if seen else np.nan)
         return np.array(curve)
 
+    def shares(self) -> Array:
+        """How far the best true value has come after 1, 2, … films: 1 is the wafer's best; 0 if no device has lived.
+
+        A share of the largest value where large values are sought, else of the way from the worst value to the best.
+        """
+        if self.sought.direction == "maximise":
+            return np.nan_to_num(self.best_true() / self.wafer.best_value)
+        worst, best = self._worst_and_best()
+        return np.nan_to_num((self.sought.to_maximised(self.best_true()) - worst) / (best - worst))
+
+    def _worst_and_best(self) -> tuple[float, float]:
+        """What the wafer's values are worth, which take every value between the least and the largest."""
+        values = self.wafer.values
+        worth = self.sought.to_maximised(values)
+        target = self.sought.target
+        best = worth if target is None else self.sought.to_maximised(np.clip(target, values.min(), values.max()))
+        return float(worth.min()), float(np.max(best))
+
     def fraction_of_best(self) -> float:
-        """Best true value found as a share of the wafer's best; 0 if nothing was measured."""
-        curve = self.best_true()
-        return float(np.nan_to_num(curve[-1])) / self.wafer.best_value if len(curve) else 0.0
+        """The newest of `shares`; 0 if there is no film."""
+        curve = self.shares()
+        return float(curve[-1]) if len(curve) else 0.0
 
     def films_to(self, share: float = GOAL) -> int | None:
         """Films until the best true value reached this share of the wafer's best; None if it did not."""
-        reached = np.flatnonzero(self.best_true() >= share * self.wafer.best_value)
+        reached = np.flatnonzero(self.shares() >= share)
         return int(reached[0]) + 1 if len(reached) else None
 
     def readings(self) -> int:
@@ -120,7 +143,8 @@ class Progress:
 
     def _line(self, film: FilmRecord) -> str:
         share = self.fraction_of_best()
-        read = "   dead" if film.best_reading is None else f"{film.best_reading:5.2f} V"
+        living = film.readings[~np.isnan(film.readings)].tolist()
+        read = f"{self.sought.best(living):5.2f} V" if living else "   dead"
         mark = " ★" if share >= GOAL else ""
         path = f"{formula(film.ends[0])} → {formula(film.ends[1])}"
         source = film.source.replace("_", "-")

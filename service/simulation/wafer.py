@@ -16,6 +16,9 @@ from scipy.spatial import ConvexHull, Delaunay
 from models.composition import ElementBounds, LinearRule
 
 ELEMENTS = ("Fe", "Ga", "Pd")
+PROPERTY = "magnetisation"
+UNIT = "V"
+"""The wafer was read with a scanning SQUID: its voltage is a proxy of remanent magnetisation, not an absolute value."""
 
 Array = NDArray[np.float64]
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from models.objective import Objective
 from service.simulation.progress import FilmRecord, Progress, bar, formula, fractions
 from service.simulation.wafer import Wafer
 
@@ -61,3 +62,32 @@ def test_formula_and_fractions_agree():
 def test_the_bar_is_as_long_as_the_share(share, text):
     assert bar(share).replace(" ", "") == text
     assert len(bar(share)) == 12
+
+
+@pytest.mark.parametrize(
+    ("sought", "ranks", "best"),
+    [
+        (Objective(property="magnetisation", unit="V", direction="minimise"), (277, 100, 0), 0),
+        (Objective(property="magnetisation", unit="V", direction="match", target=WAFER.best_value), (5, 100, 277), 277),
+        (Objective(property="magnetisation", unit="V", direction="match", target=-1e3, tolerance=1.0), (277, 100, 0), 0),
+    ],
+)
+def test_the_best_is_what_the_campaign_wants(sought, ranks, best):
+    progress = Progress(WAFER, sought)
+    for number, rank in enumerate(ranks, start=1):
+        made = WAFER.compositions[[ORDER[rank]]]
+        line = progress.add(FilmRecord(number, made.repeat(2, axis=0), made, np.array([2.0]), "model", 1.0))
+    assert progress.best_true()[-1] == pytest.approx(WAFER.values[ORDER[best]], abs=1e-6)
+    assert np.all(np.diff(progress.shares()) > 0.0)
+    assert progress.fraction_of_best() == pytest.approx(1.0)
+    assert progress.films_to() == 3
+    assert "100.0 % ★" in line
+
+
+def test_a_target_between_the_values_is_the_best():
+    progress = Progress(WAFER, Objective(property="magnetisation", unit="V", direction="match", target=5.0))
+    progress.add(film(1, 100, readings=(4.0, 5.2)))
+    assert "5.20 V" in progress.add(film(2, 200, readings=(9.0, 5.2)))
+    value = min(abs(WAFER.values[ORDER[[0, 100, 200]]] - 5.0))
+    worst = max(abs(WAFER.values - 5.0))
+    assert progress.fraction_of_best() == pytest.approx(1.0 - value / worst, abs=1e-6)

@@ -69,7 +69,11 @@ def test_the_bar_is_as_long_as_the_share(share, text):
     [
         (Objective(property="magnetisation", unit="V", direction="minimise"), (277, 100, 0), 0),
         (Objective(property="magnetisation", unit="V", direction="match", target=WAFER.best_value), (5, 100, 277), 277),
-        (Objective(property="magnetisation", unit="V", direction="match", target=-1e3, tolerance=1.0), (277, 100, 0), 0),
+        (
+            Objective(property="magnetisation", unit="V", direction="match", target=-9.0, tolerance=1.0),
+            (277, 100, 0),
+            0,
+        ),
     ],
 )
 def test_the_best_is_what_the_campaign_wants(sought, ranks, best):

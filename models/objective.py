@@ -41,7 +41,7 @@ class Objective(BaseModel):
     reference: Value | None = None
     """Of several objectives: a film that is no better than this in one of them is worth nothing. In this property's own
     unit; inferred from the readings if not given (`models/pareto.py`)."""
-    target: Value | None = None
+    target: Annotated[float, Field(strict=True, ge=-1e12, le=1e12, allow_inf_nan=False)] | None = None
     """With `match`, and only then: the value that is wanted, in this property's own unit."""
     tolerance: Annotated[float, Field(strict=True, ge=0.0, le=1e12, allow_inf_nan=False)] = 0.0
     """With `match`: how far from the target is as good as the target, in the same unit. A difference: no offset of a
@@ -53,31 +53,31 @@ class Objective(BaseModel):
             for name, value in (("target", self.target), ("tolerance", self.tolerance or None)):
                 if value is not None:
                     raise ValueError(
-                        f"objective {self.property!r}: {name} {value:g} is for direction 'match', "
+                        f"objective {self.property!r}: {name} {value:.12g} is for direction 'match', "
                         f"the direction is {self.direction!r}"
                     )
         elif self.target is None:
             raise ValueError(f"objective {self.property!r}: direction 'match' needs a target")
         elif self.reference is not None and abs(self.reference - self.target) <= self.tolerance:
             raise ValueError(
-                f"objective {self.property!r}: reference {self.reference:g} lies within the tolerance "
-                f"{self.tolerance:g} of target {self.target:g}, so nothing could be better"
+                f"objective {self.property!r}: reference {self.reference:.12g} lies within the tolerance "
+                f"{self.tolerance:.12g} of target {self.target:.12g}, so nothing could be better"
             )
         return self
 
     def utility(self) -> Utility:
         """What modelled values are worth."""
-        return LARGER if self.target is None else Nearer(self.target, self.tolerance)
+        return self.matched() or LARGER
 
     def matched(self) -> Nearer | None:
         """What a target makes of modelled values; None without a target."""
         return None if self.target is None else Nearer(self.target, self.tolerance)
 
-    def sought(self) -> str:
-        """The direction in words, with the target where there is one: `match 2 +- 0.5`."""
+    def named_target(self) -> str:
+        """The target as a person writes it: `2 ± 0.5 ppm/K`; nothing without one."""
         if self.target is None:
-            return self.direction
-        return f"match {self.target:g}" + (f" ± {self.tolerance:g}" if self.tolerance else "")
+            return ""
+        return f"{self.target:.12g}" + (f" ± {self.tolerance:.12g}" if self.tolerance else "") + f" {self.unit}"
 
     def sign(self) -> float:
         """The sign with which the property is modelled: -1 where smaller is better, else +1."""
@@ -96,11 +96,11 @@ class Objective(BaseModel):
         return self.sign() * worth if self.target is None else self.target + self.tolerance - worth
 
     def best(self, values: Iterable[float]) -> float:
-        """The best of some values; of those within a tolerance, too, the one nearest to the target."""
+        """The best of some values; of those within a tolerance, too, the one nearest to the target, of two the less."""
         if self.target is None:
             return max(values) if self.sign() > 0 else min(values)
         target = self.target
-        return min(values, key=lambda value: abs(value - target))
+        return min(values, key=lambda value: (abs(value - target), value))
 
     def improvement(self, mean: NDArray[np.float64], sd: NDArray[np.float64], over: float) -> NDArray[np.float64]:
         """Expected improvement of normal values over the value `over`, in the objective's own unit and direction."""

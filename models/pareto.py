@@ -126,6 +126,9 @@ def inferred_reference(Y: Array) -> Array:
 def reference_point(objectives: Sequence[Objective], Y: Array) -> Array:
     """Where each objective begins to count: as the campaign says, else inferred.
 
+    An objective with a target counts from twice its tolerance away from it at least: where every reading is as good as
+    the target, nothing would be worth more, and so no film anything, whatever else is sought.
+
     Args:
         objectives: The campaign's, m of them.
         Y: `n x m` expected values, maximised, where something was read and the outcomes are likely within limits.
@@ -134,4 +137,6 @@ def reference_point(objectives: Sequence[Objective], Y: Array) -> Array:
         `m` maximised values.
     """
     given = [None if o.reference is None else o.to_maximised(np.asarray(o.reference)) for o in objectives]
-    return np.array([i if g is None else g for g, i in zip(given, inferred_reference(Y), strict=True)])
+    most = [np.inf if o.target is None else -o.tolerance for o in objectives]
+    inferred = np.minimum(inferred_reference(Y), most)
+    return np.array([i if g is None else g for g, i in zip(given, inferred, strict=True)])

@@ -57,8 +57,8 @@ class Problem(BaseModel):
             raise ValueError(f"policy {self.policy.name!r} takes no heed of outcomes, the problem limits some")
         if (matched := [o for o in self.objectives if o.target is not None]) and not self.policy.seeks_targets:
             able = ", ".join(policies_for(m, targets=True, outcomes=bool(self.outcomes)))
-            first = f"objective {matched[0].property!r} is to match {matched[0].target:g} {matched[0].unit}"
-            raise ValueError(f"{first}, and policy {self.policy.name!r} cannot seek a target; these can: {able}")
+            first = f"objective {matched[0].property!r} is to match {matched[0].named_target()}"
+            raise ValueError(f"{first}, and policy {self.policy.name!r} takes no target; these do: {able}")
         return self
 
     @model_validator(mode="after")

@@ -100,6 +100,8 @@ RULES = (
         "it counts compositions",
     ),
     Rule("elements named in rules", "^rules name .* which are not among the elements", _TWO_MEMBERS),
+    Rule("known elements of the campaign", r"known composition \d+: .* are not among", _TWO_MEMBERS),
+    Rule("known fractions sum to 1", r"known composition \d+: its fractions do not sum to 1", "a sum"),
     Rule("one entry per name", "more than one entry in|names repeat$|is named more often$|has more$", "within a list"),
     Rule("keys that end later", "^must be in the future$", "time goes on"),
     Rule("scopes of the whole service", "is of every campaign: the key", _TWO_MEMBERS),
@@ -110,7 +112,7 @@ RULES = (
     Rule("a position for each device", r"^\d+ positions were given for|^positions must increase$", _TWO_MEMBERS),
     Rule("listed films or a grid", "^films are either listed", _TWO_MEMBERS),
     Rule("policies for so many objectives", "^(Value error, )?policy .* (serves|takes no heed)", _TWO_MEMBERS),
-    Rule("policies for targets", "and policy .* cannot seek a target; these can", _TWO_MEMBERS),
+    Rule("policies for targets", "and policy .* takes no target; these do", _TWO_MEMBERS),
     Rule("references beyond the tolerance", "reference .* lies within the tolerance", _TWO_MEMBERS),
     Rule("costs of the process", "^(Value error, )?cost of ", _TWO_MEMBERS),
     Rule(

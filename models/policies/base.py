@@ -196,10 +196,7 @@ def counted(number: int, noun: str) -> str:
 
 def towards(sought: Objective) -> str:
     """What a reason has to add of a target, else nothing."""
-    if sought.target is None:
-        return ""
-    tolerance = f" ± {sought.tolerance:g}" if sought.tolerance else ""
-    return f"; towards {sought.target:g}{tolerance} {sought.unit}"
+    return "" if sought.target is None else f"; towards {sought.named_target()}"
 
 
 class Policy(Protocol):

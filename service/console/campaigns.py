@@ -285,7 +285,7 @@ def _wanted(objective: dict[str, Any]) -> str:
     said = f"{objective.get('direction', 'maximise')} {objective['property']}"
     if objective.get("target") is not None:
         tolerance = objective.get("tolerance") or 0.0
-        said += f" to {objective['target']:g}" + (f" ± {tolerance:g}" if tolerance else "")
+        said += f" to {objective['target']:.12g}" + (f" ± {tolerance:.12g}" if tolerance else "")
     return f"{said} ({objective['unit']})"
 
 

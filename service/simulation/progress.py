@@ -15,6 +15,9 @@ GOAL = 0.95
 LARGEST = Objective(property=PROPERTY, unit=UNIT)
 """What the demo's campaign wants of the wafer."""
 
+SMALLEST = 1e-12
+"""Least difference of the wafer's worst and best, in V: it may have none, where a tolerance is wide."""
+
 _BAR = 12
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
@@ -108,7 +111,8 @@ class Progress:
         if self.sought.direction == "maximise":
             return np.nan_to_num(self.best_true() / self.wafer.best_value)
         worst, best = self._worst_and_best()
-        return np.nan_to_num((self.sought.to_maximised(self.best_true()) - worst) / (best - worst))
+        worth = self.sought.to_maximised(self.best_true())
+        return np.where(worth >= best, 1.0, np.nan_to_num((worth - worst) / max(best - worst, SMALLEST)))
 
     def _worst_and_best(self) -> tuple[float, float]:
         """What the wafer's values are worth, which take every value between the least and the largest."""

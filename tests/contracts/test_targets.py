@@ -52,7 +52,7 @@ def points(answers):
 
 @pytest.mark.parametrize("policy", [k for k in KINDS if not k.seeks_targets], ids=lambda choice: choice.name)
 def test_what_cannot_seek_a_target_is_refused_when_the_campaign_is_made(policy):
-    with pytest.raises(ValidationError, match=f"policy '{policy.name}' cannot seek a target"):
+    with pytest.raises(ValidationError, match=f"policy '{policy.name}' takes no target"):
         problem_of(policy)
 
 

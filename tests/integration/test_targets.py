@@ -69,7 +69,7 @@ def test_half_a_target_is_refused_with_its_place(api, objective, message):
 
 def test_a_policy_that_cannot_seek_a_target_is_refused_when_made_and_when_changed(api, campaign):
     policy = {"name": "knowledge_gradient"}
-    wanted = "is to match 12 ppm/K, and policy 'knowledge_gradient' cannot seek a target; these can: auto,"
+    wanted = "is to match 12 ± 0.5 ppm/K, and policy 'knowledge_gradient' takes no target; these do: auto,"
     (error,) = refused(api, policy=policy)
     assert f"objective 'tec' {wanted}" in error["message"]
     answer = changed(api, campaign, {"policy": policy})
@@ -153,11 +153,25 @@ def test_beside_another_objective_a_target_has_trade_offs(api, sessions, setting
 
 
 def test_a_target_may_be_named_and_given_up_later(api, campaign):
-    """Readings stay what they are: only what is made of them changes."""
+    """Readings stay what they are: only what is made of them changes, however they were modelled before."""
     campaign.decide()
     campaign.make()
+    campaign.decide()
+    before = readings(campaign)
     for objective in ({"property": "tec", "unit": "ppm/K", "direction": "minimise"}, TEC | {"target": 2.0}):
         answer = changed(api, campaign, {"objectives": [objective]}, key=objective["direction"])
         assert answer.status_code == 200, answer.text
+        assert readings(campaign)[: len(before)] == before
+        within(campaign, before)  # by the model of the earlier direction
         campaign.decide()
+        within(campaign, before)  # by one of its own
         campaign.make()
+        campaign.decide()
+
+
+def within(campaign, read):
+    """What is recommended is expected to read like what was read: with its own sign."""
+    told = campaign.get(f"/v1/campaigns/{campaign.id}/recommendation")
+    values = [value for film in read for value in film]
+    assert min(values) - 8.0 < told["mean"] < max(values) + 8.0, told
+    assert min(values) > 0.0

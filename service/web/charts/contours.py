@@ -63,13 +63,35 @@ def regions(lattice: Lattice, places: Array, values: Array, levels: Sequence[flo
         yield _rings(dict(_borders(triangles, rim, inside)), places, values, level)
 
 
+def lines(lattice: Lattice, places: Array, values: Array, level: float) -> Iterator[Ring]:
+    """The lines along which the values are the level: none where they are all above it, or all below.
+
+    Args:
+        lattice: The mesh.
+        places: `j x 2` places of its vertices on the paper.
+        values: `j` values, finite.
+        level: Of the lines.
+
+    Yields:
+        Points along each line; the last is the first again where it is closed.
+    """
+    after = dict(_crossed(lattice.triangles(), values >= level))
+    ends = set(after.values())
+    begins = [corner for corner in after if corner not in ends]
+    while after:
+        corner = begins.pop() if begins else next(iter(after))
+        line = [corner]
+        while corner in after:
+            corner = after.pop(corner)
+            line.append(corner)
+        yield [_place(c, places, values, level) for c in line]
+
+
 def _borders(
     triangles: NDArray[np.intp], rim: list[tuple[int, int]], inside: NDArray[np.bool_]
 ) -> Iterator[tuple[Corner, Corner]]:
     """Where each piece of the border leads from and to, the region on the same side of all."""
-    count = inside[triangles].sum(1)
-    for triangle in triangles[(count == 1) | (count == 2)].tolist():
-        yield _cut(triangle, inside)
+    yield from _crossed(triangles, inside)
     for i, j in rim:
         if inside[i] and inside[j]:
             yield (i, i), (j, j)
@@ -77,6 +99,13 @@ def _borders(
             yield (i, i), _crossing(i, j)
         elif inside[j]:
             yield _crossing(i, j), (j, j)
+
+
+def _crossed(triangles: NDArray[np.intp], inside: NDArray[np.bool_]) -> Iterator[tuple[Corner, Corner]]:
+    """The pieces of the border that are the level's own, one for each triangle that it crosses."""
+    count = inside[triangles].sum(1)
+    for triangle in triangles[(count == 1) | (count == 2)].tolist():
+        yield _cut(triangle, inside)
 
 
 def _cut(triangle: list[int], inside: NDArray[np.bool_]) -> tuple[Corner, Corner]:

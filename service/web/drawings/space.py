@@ -14,7 +14,7 @@ from models.problem import Problem
 from service.operations.charts import Cloud
 from service.operations.sections import Section
 from service.web.charts.colours import Bands
-from service.web.charts.contours import Lattice, regions
+from service.web.charts.contours import Lattice, lines, regions
 from service.web.charts.figure import Figure, Table
 from service.web.charts.legends import colour_bar, signs
 from service.web.charts.scales import significant, with_uncertainty, written
@@ -199,8 +199,7 @@ def _on_target(scene: Scene, values: Array) -> Iterator[Markup]:
     for number, value in enumerate(wanted):
         if number != 1 and value == wanted[1]:
             continue
-        for rings in regions(mesh, places, values, (value,)):
-            drawn = "".join(path(ring, closed=True) for ring in rings)
+        if drawn := "".join(path(line) for line in lines(mesh, places, values, value)):
             yield element("path", d=drawn, class_="on-target" if number == 1 else "on-target edge")
 
 

@@ -17,10 +17,10 @@ KINDS = get_args(get_args(PolicyChoice)[0])
 
 def test_a_target_has_a_tolerance_of_nothing_unless_one_is_said():
     sought = Objective.model_validate(TEC | {"direction": "match", "target": 2.0})
-    assert (sought.target, sought.tolerance, sought.sought()) == (2.0, 0.0, "match 2")
+    assert (sought.target, sought.tolerance, sought.named_target()) == (2.0, 0.0, "2 ppm/K")
     wider = Objective.model_validate(TEC | {"direction": "match", "target": 2.0, "tolerance": 0.5})
-    assert wider.sought() == "match 2 ± 0.5"
-    assert Objective.model_validate(TEC | {"direction": "minimise"}).sought() == "minimise"
+    assert wider.named_target() == "2 ± 0.5 ppm/K"
+    assert Objective.model_validate(TEC | {"direction": "minimise"}).named_target() == ""
 
 
 @pytest.mark.parametrize(
@@ -74,8 +74,8 @@ def test_every_policy_serves_a_target_or_is_refused_by_name_with_those_that_can(
     with pytest.raises(ValidationError) as refused:
         Problem.model_validate(asked)
     said = str(refused.value)
-    assert f"objective 'tec' is to match 2 ppm/K, and policy '{kind().name}' cannot seek a target" in said
-    able = said.split("these can: ")[1].split(" [", maxsplit=1)[0].split(", ")
+    assert f"objective 'tec' is to match 2 ppm/K, and policy '{kind().name}' takes no target" in said
+    able = said.split("these do: ")[1].split(" [", maxsplit=1)[0].split(", ")
     assert able == list(policies_for(1, targets=True))
     assert "auto" in able
     assert kind().name not in able
@@ -84,3 +84,14 @@ def test_every_policy_serves_a_target_or_is_refused_by_name_with_those_that_can(
 def test_of_the_policies_for_limits_those_are_named_that_heed_them():
     assert set(policies_for(1, targets=True, outcomes=True)) < set(policies_for(1, targets=True))
     assert "thompson_sampling" not in policies_for(1, targets=True, outcomes=True)
+
+
+@pytest.mark.parametrize("target", [1.1e12, -1e300])
+def test_a_target_beyond_all_reason_is_refused(target):
+    with pytest.raises(ValidationError, match="1000000000000"):
+        Objective.model_validate(TEC | {"direction": "match", "target": target})
+
+
+def test_of_two_values_beside_a_target_the_less_is_the_best_in_any_order():
+    sought = Objective.model_validate(TEC | {"direction": "match", "target": 2.0, "tolerance": 3.0})
+    assert sought.best((3.0, 1.0)) == sought.best((1.0, 3.0)) == 1.0

@@ -64,3 +64,12 @@ def test_a_given_reference_counts_in_the_objective_s_own_direction():
     )
     front = np.array([[0.0, -1.0], [10.0, -2.0]])
     assert reference_point(sought, front).tolist() == [-1.0, -2.5]
+
+
+@pytest.mark.parametrize(("worth", "counts"), [(0.0, -0.5), (-0.2, -0.5), (-3.0, -3.0)])
+def test_a_target_that_every_reading_meets_leaves_something_to_be_worth_more_than(worth, counts):
+    sought = (
+        Objective(property="strength", unit="MPa"),
+        Objective(property="tec", unit="ppm/K", direction="match", target=2.0, tolerance=0.5),
+    )
+    assert reference_point(sought, np.array([[1.0, worth], [2.0, worth]]))[1] == counts

@@ -1,5 +1,7 @@
 """Films towards a target: the joint gain against quadrature and sampling, its slope, and where films are looked for."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -20,8 +22,9 @@ from models.policies.thompson_sampling import best_chances
 from models.problem import Problem
 from models.propose import propose
 from models.tensors import to_array, to_tensor
+from models.train import train
 from models.utility import Nearer
-from tests.oracles import film_lab, targets
+from tests.oracles import film_lab, targets, trade_off_lab
 from tests.oracles.ei_quadrature import posterior
 
 S = np.linspace(0.0, 1.0, 5)
@@ -288,3 +291,25 @@ def test_a_loop_comes_within_the_tolerance(policy):
     values = [film_lab.truth(asked, film.points()) for film in made]
     assert min(np.abs(v - 9.0).min() for v in values[:2]) > 0.2
     assert min(np.abs(v - 9.0).min() for v in values) < 0.2
+
+
+@pytest.mark.parametrize("tolerance", [0.1, 1e6])
+def test_the_other_objective_counts_on_where_every_reading_meets_the_target(tolerance):
+    """Nothing is worth more than a target that is met: without room below it, no film would gain anything."""
+    met = Objective(property="p1", unit="V", direction="match", target=-0.01, tolerance=tolerance)
+    asked = trade_off_lab.problem(2)
+    asked = asked.model_copy(update={"objectives": (asked.objectives[0], met)})
+    data = trade_off_lab.measured(trade_off_lab.problem(2))
+    (answer,) = propose(asked, train(asked, data, seed=0), data, pending=[], count=1, seed=0)
+    assert answer.gain > 0.01 * tolerance
+
+
+def test_limits_count_on_where_every_reading_meets_the_target_and_none_keeps_them():
+    met = Objective(property="p0", unit="V", direction="match", target=5.0, tolerance=20.0)
+    asked = trade_off_lab.problem(1, limited=True)
+    asked = asked.model_copy(update={"objectives": (met,)})
+    data = trade_off_lab.measured(trade_off_lab.problem(1, limited=True))
+    data = replace(data, Y=data.Y + np.array([0.0, 0.4]))
+    assert (data.Y[:, 1] > trade_off_lab.LIMITED.upper).sum() >= 8
+    (answer,) = propose(asked, train(asked, data, seed=0), data, pending=[], count=1, seed=0)
+    assert answer.gain > 1e-3

@@ -95,3 +95,12 @@ def test_a_target_between_the_values_is_the_best():
     value = min(abs(WAFER.values[ORDER[[0, 100, 200]]] - 5.0))
     worst = max(abs(WAFER.values - 5.0))
     assert progress.fraction_of_best() == pytest.approx(1.0 - value / worst, abs=1e-6)
+
+
+def test_where_every_value_is_within_the_tolerance_a_living_device_is_all_there_is_to_find():
+    wide = Objective(property="magnetisation", unit="V", direction="match", target=5.0, tolerance=20.0)
+    progress = Progress(WAFER, wide)
+    progress.add(film(1, 100, readings=(np.nan, np.nan)))
+    assert progress.fraction_of_best() == 0.0
+    assert "100.0 %" in progress.add(film(2, 100))
+    assert progress.films_to() == 2

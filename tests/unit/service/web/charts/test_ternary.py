@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial import ConvexHull
 
-from service.web.charts.contours import Lattice, regions
+from service.web.charts.contours import Lattice, lines, regions
 from service.web.charts.ternary import Triangle, around, region
 
 TRIANGLE = Triangle((0.4, 0.0, 0.05), 0.55, left=80.0, top=40.0, side=460.0)
@@ -106,3 +106,22 @@ def test_everything_or_nothing_above_a_level():
     assert len(everything) == 1
     assert abs(area(everything[0])) == pytest.approx(460.0**2 * np.sqrt(3) / 4)
     assert nothing == []
+
+
+def test_lines_run_where_the_value_is_the_level_and_nowhere_else():
+    mesh = Lattice(12)
+    places = mesh.shares()[:, 1:]
+    (line,) = lines(mesh, places, mesh.shares()[:, 1], 0.3)
+    assert [x for x, _ in line] == pytest.approx([0.3] * len(line))
+    ends = sorted(y for _, y in (line[0], line[-1]))
+    assert ends == pytest.approx([0.0, 0.7])  # from rim to rim
+    for beyond in (-0.1, 1.1):
+        assert list(lines(mesh, places, mesh.shares()[:, 1], beyond)) == []
+
+
+def test_a_line_round_a_hill_comes_back_to_where_it_began():
+    mesh = Lattice(12)
+    hill = -((mesh.shares() - 1.0 / 3.0) ** 2).sum(1)
+    (line,) = lines(mesh, mesh.shares()[:, 1:], hill, -0.05)
+    assert line[0] == line[-1]
+    assert len(set(line)) == len(line) - 1

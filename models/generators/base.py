@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from models.composition import TOLERANCE, SearchSpace
 from models.dataset import Dataset
@@ -29,6 +30,9 @@ ROUNDED = 1e-12
 """Distance of a sum from 1 that the sum itself may have caused."""
 SUM_TOLERANCE = 0.02
 """Largest distance of a sum of fractions from 1 that is still one of rounding in a published table."""
+
+REPEATED = 1e-9
+"""Compositions whose fractions all differ by no more than this are one and the same: the difference is of rounding."""
 
 
 @dataclass(frozen=True)
@@ -94,12 +98,13 @@ class Examples:
     def to_learn(cls, problem: Problem, dataset: Dataset) -> Self:
         """All that a campaign's generator learns from: what was read, prior data, and what its options name.
 
-        Only what was read has a merit.
+        Only what was read has a merit. Prior data without films are a group for each composition. Named compositions
+        that repeat another one, or one that was read, are left out.
         """
-        own, elsewhere = cls.of(problem, dataset), dataset.prior()
+        own, elsewhere = cls.of(problem, dataset), _by_composition(dataset.prior(), problem.space.dimension)
         prior = cls.of(problem, replace(elsewhere, sources=np.full(len(elsewhere), "", dtype=str)))
-        prior = replace(prior, merit=np.full(len(prior), np.nan))
-        return own.joined(prior).joined(own.bare(getattr(problem.generator, "known", ()))).canonical()
+        read = own.joined(replace(prior, merit=np.full(len(prior), np.nan)))
+        return read.joined(own.bare(getattr(problem.generator, "known", ()))._beside(read)).canonical()
 
     def bare(self, compositions: Sequence[Mapping[str, float]]) -> Self:
         """Compositions of the same elements of which nothing else is known."""
@@ -108,6 +113,16 @@ class Examples:
         Y, P = np.full((n, len(self.properties)), np.nan), np.full((n, len(self.process)), np.nan)
         names = np.array([f"known/{k:05d}" for k in range(n)], dtype=str)
         return replace(self, X=X, Y=Y, P=P, groups=names, merit=np.full(n, np.nan))
+
+    def _beside(self, others: Self) -> Self:
+        """These without repetitions of one another and of others: a twin tells of what is held out."""
+        rows = np.sort(np.unique(self.X, axis=0, return_index=True)[1])
+        tree = cKDTree(self.X[rows])
+        repeated = np.unique(tree.query_pairs(REPEATED, p=np.inf, output_type="ndarray")[:, 1])
+        if len(others):
+            near = cKDTree(others.X).query(self.X[rows], p=np.inf, distance_upper_bound=2.0 * REPEATED)[0]
+            repeated = np.union1d(repeated, np.flatnonzero(near <= REPEATED))
+        return self.take(np.delete(rows, repeated))
 
     def joined(self, other: Self) -> Self:
         """These examples and others of the same columns, both with merits or both without."""
@@ -228,6 +243,15 @@ class Generator(Protocol):
     def from_arrays(cls, arrays: dict[str, NDArray[Any]]) -> Self:
         """The inverse of `arrays`, bit by bit."""
         ...
+
+
+def _by_composition(prior: Dataset, d: int) -> Dataset:
+    """Prior data whose readings without a film have one for each composition, so that no source is all one group."""
+    films = prior.films.astype(object)
+    loose = np.flatnonzero(prior.films == np.char.add(prior.sources, "/"))
+    _, which = np.unique(prior.X[loose, :d], axis=0, return_inverse=True)
+    films[loose] = [f"{films[row]}/{k:06d}" for row, k in zip(loose, which.ravel().tolist(), strict=True)]
+    return replace(prior, films=films.astype(str))
 
 
 def _means(Y: Array) -> Array:

@@ -52,21 +52,25 @@ class Trained:
 def rank_weights(merit: Array, k: float) -> Array:
     """Weights that favour the better examples, `n`, mean 1: proportional to `1 / (k n + rank)`, the best has rank 0.
 
+    Examples without a merit share the mean of the last ranks: none of them is better than another.
+
     Source: Tripp, Daxberger, Hernández-Lobato 2020, Sample-Efficient Optimization in the Latent Space of Deep
     Generative Models via Weighted Retraining (arXiv 2006.09191), equation 5.
     """
-    order = np.argsort(np.where(np.isfinite(merit), -merit, np.inf), kind="stable")
+    unknown = ~np.isfinite(merit)
+    order = np.argsort(np.where(unknown, np.inf, -merit), kind="stable")
     rank = np.empty(len(merit))
     rank[order] = np.arange(len(merit))
+    rank[unknown] = len(merit) - 0.5 * (unknown.sum() + 1)
     weights = 1.0 / (k * len(merit) + rank)
     return np.asarray(weights / weights.mean())
 
 
 def held_out_rows(groups: NDArray[np.str_], share: float, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Which examples to hold out, `n`: whole groups, about `share` of the examples; none if there would be too few."""
-    names = np.unique(groups)
-    shuffled = names[rng.permutation(len(names))]
-    sizes = np.array([(groups == name).sum() for name in shuffled])
+    names, counts = np.unique(groups, return_counts=True)
+    order = rng.permutation(len(names))
+    shuffled, sizes = names[order], counts[order]
     before = np.cumsum(sizes) - sizes
     out = np.isin(groups, shuffled[before < share * len(groups)]) if share > 0.0 else np.zeros(len(groups), dtype=bool)
     few = out.sum() < FEWEST_HELD_OUT or len(names) < 2 or out.mean() > 0.5

@@ -71,6 +71,51 @@ def test_a_generator_learns_from_what_was_read_from_prior_data_and_from_what_is_
     assert Examples.to_learn(plain, read).fingerprint() == Examples.of(plain, read).fingerprint()
 
 
+def prior_without_films(n=60, seed=3):
+    """Readings of one source that names no films, as the store gives them."""
+    return replace(
+        small_lab.dataset(films=n // 5, devices=5, seed=seed),
+        sources=np.array(["prd_1"] * n),
+        films=np.array(["prd_1/"] * n),
+    )
+
+
+def test_prior_data_without_films_are_held_out_by_composition():
+    read, prior = small_lab.dataset(), prior_without_films()
+    # The same composition at another reading: it belongs to the first one, whatever the order.
+    prior = joined([prior, replace(prior, Y=prior.Y + 1.0).take(np.arange(5))])
+    made = Examples.to_learn(small_lab.problem(), joined([read, prior]))
+    elsewhere = made.take(np.isnan(made.merit))
+    assert len(set(elsewhere.groups)) == len(np.unique(prior.X[:, :3], axis=0)) == 60
+    assert not set(elsewhere.groups) & set(read.films)
+    out = held_out_rows(made.groups, 0.15, np.random.default_rng(0))
+    assert 0 < out[np.isnan(made.merit)].sum() < 60
+    order = np.random.default_rng(1).permutation(len(prior))
+    again = Examples.to_learn(small_lab.problem(), joined([prior.take(order), read]))
+    assert again.fingerprint() == made.fingerprint()
+
+
+def test_films_of_prior_data_stay_whole():
+    named = replace(prior_without_films(), films=np.repeat([f"prd_1/f{k}" for k in range(12)], 5))
+    made = Examples.to_learn(small_lab.problem(), joined([small_lab.dataset(), named]))
+    assert set(made.groups[np.isnan(made.merit)]) == set(named.films)
+
+
+def test_known_compositions_that_repeat_are_left_out():
+    read, prior = small_lab.dataset(), prior_without_films(10)
+    elements = small_lab.problem().space.elements
+    named = [dict(zip(elements, x[:3].tolist(), strict=True)) for x in (read.X[4], prior.X[2])]
+    rounded = named[0] | {"Fe": named[0]["Fe"] + 1e-10}
+    known = (*named, rounded, {"Fe": 0.5, "Pd": 0.5}, {"Fe": 0.495, "Pd": 0.495}, {"Fe": 0.5 + 1e-10, "Pd": 0.5})
+    apart = {"Fe": 0.5 + 1e-8, "Pd": 0.5 - 1e-8}
+    problem = small_lab.problem().model_copy(update={"generator": ConditionalVAE(known=(*known, apart))})
+    made = Examples.to_learn(problem, joined([read, prior]))
+    bare = made.take(np.isnan(made.Y[:, 0]))
+    np.testing.assert_allclose(bare.X, [[0.5, 0.0, 0.5], [0.5 + 1e-8, 0.0, 0.5 - 1e-8]], atol=1e-12)
+    alone = Examples.to_learn(problem, read.take(np.arange(0)))
+    assert len(alone) == 4
+
+
 @pytest.mark.parametrize(("wrong", "said"), [({"Fe": 0.5, "Cu": 0.5}, "Cu"), ({"Fe": 0.5}, "sum to 1")])
 def test_known_compositions_are_of_the_campaigns_elements_and_whole(wrong, said):
     told = small_lab.problem().model_dump() | {"generator": {"name": "conditional_vae", "known": [wrong]}}
@@ -91,6 +136,13 @@ def test_rank_weights_by_hand():
     weights = rank_weights(np.array([2.0, 5.0, np.nan, 3.0]), k=0.5)
     raw = np.array([1 / 4.0, 1 / 2.0, 1 / 5.0, 1 / 3.0])
     np.testing.assert_allclose(weights, raw / raw.mean())
+
+
+def test_examples_without_a_merit_weigh_the_same():
+    weights = rank_weights(np.array([np.nan, 5.0, np.nan, 3.0, np.nan]), k=1.0)
+    raw = 1.0 / (5.0 + np.array([3.0, 0.0, 3.0, 1.0, 3.0]))
+    np.testing.assert_allclose(weights, raw / raw.mean())
+    np.testing.assert_array_equal(rank_weights(np.full(4, np.nan), k=0.1), np.ones(4))
 
 
 def test_rank_weighting_draws_towards_the_best():

@@ -32,6 +32,18 @@ def test_what_the_description_says_is_so(api, sessions, settings, tmp_path):
         (REFUSED, "invalid-content", ["unit 'x' is not of the dimension of 'T'"], "units have a dimension"),
         (REFUSED, "invalid-content", ["unit 'x' is not of the dimension of 'T'", "Field required"], None),
         (REFUSED, "invalid-content", ["Input should be a valid integer, got true"], None),
+        (
+            REFUSED,
+            "invalid-content",
+            ["Value error, known composition 1: ['Xx'] are not among ['Fe', 'Ni']"],
+            "known elements of the campaign",
+        ),
+        (
+            REFUSED,
+            "invalid-content",
+            ["known composition 0: its fractions do not sum to 1 within 0.02"],
+            "known fractions sum to 1",
+        ),
         (REFUSED, "invalid-content", [], None),
         (REFUSED, "malformed-request", ["unit 'x' is not of the dimension of 'T'"], None),
         (GONE, "not-found", ["there is no campaign 'cmp_1'"], None),

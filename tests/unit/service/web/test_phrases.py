@@ -137,6 +137,8 @@ def _problems():
         {"film": {"devices": 3, "positions": [0.1, 0.2]}},
         {"policy": {"name": "luck"}},
         {"policy": {"name": "hypervolume_improvement"}},
+        {"generator": {"name": "conditional_vae", "known": [{"Fe": 1.0}, {"Xx": 0.5, "Fe": 0.5}]}},
+        {"generator": {"name": "conditional_vae", "known": [{"Fe": 0.5}]}},
         {"nonsense": 1},
         {"initial_films": 0},
         {"seed": -1},

@@ -156,9 +156,8 @@ def _drawn(known: Known, source: Generator, wanted: Wanted, seed: int) -> Draws:
     problem = known.problem
     space, count = narrowed(problem.space, wanted.constraints), DRAWN * wanted.count
     if wanted.targets or known.bundle is None:
-        values = [
-            wanted.targets[p.property].value if p.property in wanted.targets else np.nan for p in problem.properties
-        ]
+        targets = [_target(p, wanted) for p in problem.properties]
+        values = [np.nan if target is None else target.value for target in targets]
         anything = np.full(len(problem.space.process_columns), np.nan)
         return source.draw(Wish(np.array(values), anything, space), count, seed=seed)
     beyond = wishes(asked_of(problem, known.bundle.surrogate, known.dataset, seed))
@@ -211,7 +210,7 @@ def _design(problem: Problem, wanted: Wanted, answer: _Composition) -> Design:
         reason = f"differs by {far:.2f} from the nearest composition read; {NOVEL:g} or more is novel"
         verdicts.append(Verdict(name="novelty", passed=bool(far > NOVEL), reason=reason))
     for k, p in enumerate(problem.properties):
-        target = wanted.targets.get(p.property) or (None if wanted.targets else _own_target(p))
+        target = _target(p, wanted)
         if known and target is not None:
             verdicts.append(_of_target(p.property, p.unit, target, float(mean[k]), float(sd[k])))
         if known and isinstance(p, OutcomeConstraint):
@@ -227,8 +226,10 @@ def _design(problem: Problem, wanted: Wanted, answer: _Composition) -> Design:
     )
 
 
-def _own_target(sought: Property) -> Target | None:
-    """What the campaign itself wants of a property, where the question names nothing."""
+def _target(sought: Property, wanted: Wanted) -> Target | None:
+    """What a property should be: as asked, or as the campaign itself wants it where the question names nothing."""
+    if wanted.targets:
+        return wanted.targets.get(sought.property)
     if isinstance(sought, OutcomeConstraint) or sought.target is None:
         return None
     return Target(value=sought.target, tolerance=sought.tolerance or None)

@@ -9,7 +9,7 @@ from models.catalog import ExpectedImprovement, HypervolumeImprovement
 from models.composition import ElementBounds, GroupRule, SearchSpace
 from models.designs import Known, design
 from models.film import FilmGeometry
-from models.objective import OutcomeConstraint
+from models.objective import Objective, OutcomeConstraint
 from models.structures import film_structures, legal_film
 from models.wanted import Constraints, Target, Wanted, narrowed
 from tests.oracles import film_lab
@@ -101,6 +101,18 @@ def test_before_any_reading_draws_are_even_and_nothing_is_expected(known):
     answer = design(nothing, Wanted(count=5), seed=1)
     assert answer.drawn_by == "uniform"
     assert all(d.predicted is None and d.novelty is None for d in answer.compositions)
+
+
+def test_without_a_model_draws_are_for_the_objectives_own_targets(known):
+    """What was read near the target is jittered, as if the question had named it; one that it names goes first."""
+    signal = Objective(property="signal", unit="V", direction="match", target=2.0, tolerance=0.5)
+    problem = known.problem.model_copy(update={"objectives": (signal,)})
+    blind = Known(problem, None, None, known.dataset)
+    own = design(blind, Wanted(count=8), seed=4)
+    assert own.drawn_by == "jitter"
+    for value in (2.0, 9.0):
+        asked = design(blind, Wanted(count=8, targets={"signal": Target(value=value)}), seed=4)
+        assert (asked.compositions == own.compositions) is (value == 2.0)
 
 
 def test_bounds_of_both_hold_and_contradictions_are_refused():

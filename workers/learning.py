@@ -11,7 +11,7 @@ import torch
 
 from models.errors import IncompatibleCheckpoint
 from models.generation import GeneratorBundle, generator_from_bytes, generator_to_bytes, train_generator
-from models.generators.base import Examples
+from models.generators.base import Examples, held_back
 from models.generators.health import health
 from models.tensors import use_device
 from service.errors import ArtifactDamaged
@@ -21,8 +21,6 @@ from service.settings import Settings, WorkerSettings
 
 log = structlog.get_logger("filmloop.train")
 
-UNSEEN = 0.15
-"""Share of the examples that a version is judged by, and has not seen."""
 MEGABYTE = 2**20
 
 
@@ -63,7 +61,7 @@ def parted(examples: Examples, seed: int) -> tuple[Examples, Examples]:
     Not whole films: a campaign has few, and a draw is no copy for being nearer to the films made than the next one is.
     """
     out = np.zeros(len(examples), dtype=bool)
-    out[np.random.default_rng([seed, 5]).permutation(len(examples))[: round(UNSEEN * len(examples))]] = True
+    out[np.random.default_rng([seed, 5]).permutation(len(examples))[: held_back(len(examples))]] = True
     return examples.take(np.flatnonzero(~out)), examples.take(np.flatnonzero(out))
 
 

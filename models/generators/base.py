@@ -31,6 +31,10 @@ ROUNDED = 1e-12
 SUM_TOLERANCE = 0.02
 """Largest distance of a sum of fractions from 1 that is still one of rounding in a published table."""
 
+FEWEST = 8
+"""Distinct compositions below which there is nothing to learn."""
+UNSEEN = 0.15
+"""Share of a campaign's examples that a version is judged by, and has not seen."""
 REPEATED = 1e-9
 """Compositions whose fractions all differ by no more than this are one and the same: the difference is of rounding."""
 
@@ -258,6 +262,11 @@ def _means(Y: Array) -> Array:
     """Mean of each column over what was read, NaN where nothing was; `r x m` to `m`."""
     read = np.isfinite(Y)
     return np.where(read.any(axis=0), np.where(read, Y, 0.0).sum(axis=0) / np.maximum(read.sum(axis=0), 1), np.nan)
+
+
+def held_back(examples: int) -> int:
+    """How many of a campaign's examples a training leaves out, to be judged by."""
+    return round(UNSEEN * examples)
 
 
 def nothing_expected(count: int, properties: int) -> tuple[Array, Array]:

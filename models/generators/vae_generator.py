@@ -10,7 +10,7 @@ from scipy.spatial.distance import cdist
 
 from models.catalog import ConditionalVAE
 from models.errors import IncompatibleCheckpoint, NotEnoughData
-from models.generators.base import Draws, Examples, Generator, Progress, Wish
+from models.generators.base import FEWEST, Draws, Examples, Generator, Progress, Wish
 from models.generators.columns import Columns, carry_over
 from models.generators.conditional_vae import Batch, Net, importance_bound
 from models.generators.element_features import element_features
@@ -23,8 +23,6 @@ from models.tensors import DTYPE, to_array, to_tensor
 
 Array = NDArray[np.float64]
 
-FEWEST = 8
-"""Distinct compositions below which there is nothing to learn."""
 PER_COMPONENT = 10
 """Fewest examples for each Gaussian of the codes."""
 ACTIVE = 0.01

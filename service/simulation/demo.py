@@ -5,7 +5,10 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from filmloop_client import Campaign, Client
+from models.generators.base import FEWEST, held_back
 from service.simulation.campaign import GENERATOR, fe_ga_pd_problem, newest_belief
 from service.simulation.lab import Lab
 from service.simulation.players import PATIENCE_S, Order, play
@@ -110,22 +113,38 @@ def explore(
         say(HEADER)
         play(Order(url, campaign.id, films, lab, key=key), progress, say)
         belief = newest_belief(campaign)
-        learned = _learned(campaign, wait_s=TRAINING_S if finish else 0.0) if generator else None
+        came_of_it = learned(campaign, progress, say, wait_s=TRAINING_S if finish else 0.0) if generator else None
         if finish:
             campaign.act("complete")
-    return Outcome(campaign.id, policy, lab.seed, progress, belief, time.monotonic() - began, learned)
+    return Outcome(campaign.id, policy, lab.seed, progress, belief, time.monotonic() - began, came_of_it)
 
 
-def _learned(campaign: Campaign, *, wait_s: float) -> Learned:
-    """What the campaign's generator came to, and which starts won; a first version is waited for so long."""
-    deadline = time.monotonic() + wait_s
+def learned(campaign: Campaign, progress: Progress, say: Callable[[str], None], *, wait_s: float) -> Learned:
+    """What the campaign's generator came to, and which starts won.
+
+    Args:
+        campaign: Any campaign with a generator.
+        progress: Its films.
+        say: Is told before a wait.
+        wait_s: How long to wait for a first version, where enough was measured for one.
+    """
+    deadline, told = time.monotonic() + (wait_s if _enough(progress) else 0.0), False
     while not (versions := [m for m in campaign.model_versions() if m.kind == "generator"]):
-        if time.monotonic() > deadline:
+        if time.monotonic() >= deadline:
             break
+        if not told:
+            say(f"  Waiting for the generator's first training, {wait_s:.0f} s at most ...")
+            told = True
         time.sleep(0.2)
     made = [p for p in campaign.proposals() if p.film_id is not None]
     starts = Counter(str(p.provenance["start"]) for p in made if p.provenance.get("start"))
     return Learned([str(m.metrics["health"]["verdict"]) for m in versions], dict(starts))
+
+
+def _enough(progress: Progress) -> bool:
+    """Whether a generator has enough to learn from once some of it is held back."""
+    distinct = len(np.unique(np.vstack([np.empty((0, 3)), *(film.as_made for film in progress.films)]), axis=0))
+    return distinct - held_back(distinct) >= FEWEST
 
 
 def introduction(lab: Lab) -> str:

@@ -26,8 +26,9 @@ from service.supervisor.stream import Stream, StreamHandler
 API_READY_S = 60.0
 GRACE_S = 10.0
 """How long the API and the workers may take to finish what is under way when they are asked to stop."""
-STOP_FOLLOWS_S = 0.5
-"""A part that ends while all starts may have heard the stop first; this long it is waited for here."""
+STOP_FOLLOWS_S = 3.0
+"""A part that ends while all starts may have heard the stop first; this long it is waited for here. On a machine with
+much else to do half a second was not always enough."""
 OUTSIDE = 1.25
 """Of the silence after which a worker ends itself and says where it hangs: so much later it is killed from here."""
 WORKER_NICENESS = 10

@@ -206,7 +206,7 @@ def _lives(pid):
 def test_sigterm_while_it_starts_stops_it_too(first):
     run = Up(first.data_dir)
     run.await_text("ready to accept connections")
-    assert run.stop() == 0
+    assert run.stop() == 0, run.text()
     assert "Filmloop is running" not in run.text()
     assert not (first.data_dir / "pg18" / "postmaster.pid").exists()
 

@@ -6,9 +6,8 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from scipy.special import ndtr
 
-from models.utility import LARGER, Nearer, Utility
+from models.utility import LARGER, Nearer, Utility, chance_between
 
 PropertyName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 Unit = Annotated[str, Field(min_length=1, max_length=32)]
@@ -159,10 +158,7 @@ class OutcomeConstraint(BaseModel):
 
     def chance(self, mean: NDArray[np.float64], sd: NDArray[np.float64]) -> NDArray[np.float64]:
         """Probability that a normal value lies within the limits; where sd is 0, whether the mean does."""
-        lower, upper = self.limits()
-        spread = np.maximum(sd, np.finfo(np.float64).tiny)
-        with np.errstate(over="ignore"):
-            return np.asarray(ndtr((upper - mean) / spread) - ndtr((lower - mean) / spread))
+        return chance_between(mean, sd, *self.limits())
 
 
 Property = Objective | OutcomeConstraint

@@ -75,9 +75,7 @@ class Nearer:
 
     def of(self, values: Values) -> Values:
         """Eq. (2); never above 0."""
-        v: Any = values
-        worth: Values = -(abs(v - self.target) - self.tolerance).clip(0.0)
-        return worth
+        return _nearness(values, self.target, self.tolerance)
 
     def expected(self, mean: Array, sd: Array) -> Array:
         """Eq. (3)."""
@@ -93,7 +91,7 @@ class Nearer:
 
     def hoped(self, mean: Array, sd: Array, deviations: float) -> Array:
         """What values are worth that lie as near to the target as so many deviations allow."""
-        return Nearer(self.target, self.tolerance + deviations * sd).of(mean)  # type: ignore[arg-type]
+        return _nearness(mean, self.target, self.tolerance + deviations * sd)
 
     def standardised(self, centre: float, scale: float) -> "Nearer":
         """The same of (v - centre) / scale, in units of `scale`: a tolerance is a difference, which no centre moves."""
@@ -115,14 +113,25 @@ class Nearer:
 
     def chance(self, mean: Array, sd: Array) -> Array:
         """Probability of normal values to lie within the tolerance; where the deviation is 0, whether the mean does."""
-        spread = np.maximum(sd, np.finfo(np.float64).tiny)
-        with np.errstate(over="ignore"):
-            lower, upper = ((self.target + way * self.tolerance - mean) / spread for way in (-1.0, 1.0))
-        return np.asarray(ndtr(upper) - ndtr(lower))
+        return chance_between(mean, sd, self.target - self.tolerance, self.target + self.tolerance)
 
 
 Utility = Larger | Nearer
 LARGER = Larger()
+
+
+def _nearness(values: Values, target: float, tolerance: float | Array) -> Values:
+    """Eq. (2)."""
+    v: Any = values
+    worth: Values = -(abs(v - target) - tolerance).clip(0.0)
+    return worth
+
+
+def chance_between(mean: Array, sd: Array, lower: float, upper: float) -> Array:
+    """Probability of normal values to lie between two limits; where the deviation is 0, whether the mean does."""
+    spread = np.maximum(sd, np.finfo(np.float64).tiny)
+    with np.errstate(over="ignore"):
+        return np.asarray(ndtr((upper - mean) / spread) - ndtr((lower - mean) / spread))
 
 
 def excess(mean: Array, sd: Array, over: float) -> Array:

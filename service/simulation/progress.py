@@ -97,10 +97,11 @@ class Progress:
 
     def best_true(self) -> Array:
         """Best true value among the measured devices after 1, 2, … films; NaN before the first living device."""
-        seen, curve = list[float](), list[float]()
+        best, curve = list[float](), list[float]()
         for film in self.films:
-            seen += self.wafer.truth(film.as_made[~np.isnan(film.readings)]).tolist()
-            curve.append(self.sought.best(seen) if seen else np.nan)
+            best += self.wafer.truth(film.as_made[~np.isnan(film.readings)]).tolist()
+            best = [self.sought.best(best)] if best else []
+            curve += best or [np.nan]
         return np.array(curve)
 
     def shares(self) -> Array:

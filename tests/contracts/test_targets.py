@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from models.catalog import PolicyChoice, RandomFilms
+from models.catalog import PolicyChoice
 from models.dataset import Dataset
 from models.film import film_violations
 from models.objective import Objective
@@ -14,7 +14,7 @@ from models.problem import Problem
 from models.propose import propose
 from models.registry import policy_for
 from tests.contracts import test_policies
-from tests.contracts.test_policies import GEOMETRY, SPACE, equal_values, mostly_dead, repeated, two_points
+from tests.contracts.test_policies import GEOMETRY, SPACE, ask, equal_values, mostly_dead, points, repeated, two_points
 from tests.oracles import film_lab
 
 KINDS = [test_policies.small(kind) for kind in get_args(get_args(PolicyChoice)[0])]
@@ -37,17 +37,7 @@ def problem(request):
 
 @pytest.fixture(scope="module")
 def data(problem):
-    random = problem.model_copy(update={"policy": RandomFilms()})
-    made = propose(random, None, Dataset.empty(7, len(problem.objectives)), pending=[], count=4, seed=1)
-    return film_lab.measured(problem, [r.film for r in made])
-
-
-def ask(problem, data, *, seed=0, count=1, pending=()):
-    return propose(problem, film_lab.bundle(problem, data), data, pending=pending, count=count, seed=seed)
-
-
-def points(answers):
-    return np.array([a.film.points() for a in answers])
+    return test_policies.measured(problem)
 
 
 @pytest.mark.parametrize("policy", [k for k in KINDS if not k.seeks_targets], ids=lambda choice: choice.name)

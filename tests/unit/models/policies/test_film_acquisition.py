@@ -8,7 +8,7 @@ from models.film import Film, FilmGeometry
 from models.policies.film_acquisition import MOST_DEVICES, FilmImprovement, device_subset
 from models.tensors import to_array, to_tensor
 from tests.oracles import film_lab
-from tests.oracles.ei_quadrature import gain_over_best, gain_over_one, posterior
+from tests.oracles.ei_quadrature import gain_over_best, gain_over_one
 
 PROBLEM = film_lab.problem_of(SearchSpace(elements=("A", "B", "C")), FilmGeometry(devices=5), ExpectedImprovement())
 S = np.linspace(0.0, 1.0, 5)
@@ -26,19 +26,6 @@ def fitted(**beliefs):
     return film_lab.surrogate(PROBLEM, film_lab.measured(PROBLEM, FILMS), **beliefs)
 
 
-def dense(model, X):
-    """Posterior at X by the oracle: covariance of the readings rebuilt from what the model says of each part."""
-    (latent,), state = model.latents(), model.state
-    h = state.hyperparameters[0]
-
-    def prior(one, other):
-        return to_array(latent.prior(to_tensor(one), to_tensor(other)))
-
-    same = (state.film[:, None] == state.film).astype(float)
-    noise = h.film_variance * same + h.noise_variance * np.eye(len(same))
-    return posterior(prior, state.X, noise, (state.Y[:, 0] - state.centre) / state.scale, X)
-
-
 def acquisition(model, reference, *, draws=4096, devices=5):
     return FilmImprovement(model.latents(), to_tensor(reference), devices=devices, draws=draws, seed=3)
 
@@ -47,7 +34,7 @@ def acquisition(model, reference, *, draws=4096, devices=5):
 def test_one_device_against_one_point_is_the_quadrature(row):
     model = fitted()
     reference, x = model.state.X[[7]], NEW[[row]]
-    expected = gain_over_one(*dense(model, np.vstack([reference, x])))
+    expected = gain_over_one(*film_lab.dense(model, np.vstack([reference, x])))
     gain = acquisition(model, reference)
     draws = to_array(gain.improvements(to_tensor(x)[None]).clamp_min(0.0))[0]
     assert gain.gain(to_tensor(x)[None]).item() == pytest.approx(expected, abs=4 * draws.std() / 64 + 1e-4)
@@ -58,7 +45,7 @@ def test_a_film_against_many_points_is_the_brute_force(pending):
     model = fitted()
     in_flight = straight([0.6, 0.2, 0.2], [0.1, 0.1, 0.8]).points()[:pending]
     reference = np.vstack([model.state.X, in_flight])
-    mean, covariance = dense(model, np.vstack([reference, NEW]))
+    mean, covariance = film_lab.dense(model, np.vstack([reference, NEW]))
     expected, error = gain_over_best(mean, covariance, len(reference), draws=200_000, seed=1)
     gain = acquisition(model, reference).gain(to_tensor(NEW)[None]).item()
     assert expected > 20 * error

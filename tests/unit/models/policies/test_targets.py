@@ -25,7 +25,6 @@ from models.tensors import to_array, to_tensor
 from models.train import train
 from models.utility import Nearer
 from tests.oracles import film_lab, targets, trade_off_lab
-from tests.oracles.ei_quadrature import posterior
 
 S = np.linspace(0.0, 1.0, 5)
 TARGET, TOLERANCE = 6.0, 0.3
@@ -61,19 +60,6 @@ def standard(model, target=TARGET, tolerance=TOLERANCE):
     return Nearer(target, tolerance).standardised(latent.centre, latent.scale)
 
 
-def dense(model, X):
-    """Posterior at X by the oracle, in standardised units."""
-    (latent,), state = model.latents(), model.state
-    h = state.hyperparameters[0]
-
-    def prior(one, other):
-        return to_array(latent.prior(to_tensor(one), to_tensor(other)))
-
-    same = (state.film[:, None] == state.film).astype(float)
-    noise = h.film_variance * same + h.noise_variance * np.eye(len(same))
-    return posterior(prior, state.X, noise, (state.Y[:, 0] - state.centre) / state.scale, X)
-
-
 def acquisition(model, reference, *, near=None, draws=4096, devices=5):
     return FilmImprovement(
         model.latents(),
@@ -95,7 +81,7 @@ def test_the_model_is_of_the_readings_and_not_of_their_distance():
 def test_one_device_against_one_point_is_the_quadrature(row, target, tolerance):
     model = fitted()
     reference, x, near = model.state.X[[7]], NEW[[row]], standard(model, target, tolerance)
-    mean, covariance = dense(model, np.vstack([reference, x]))
+    mean, covariance = film_lab.dense(model, np.vstack([reference, x]))
     expected = targets.gain_over_one(mean, covariance, near.target, near.tolerance)
     found = acquisition(model, reference, near=near)
     draws = to_array(found.improvements(to_tensor(x)[None]).clamp_min(0.0))[0]
@@ -108,7 +94,7 @@ def test_a_film_against_many_points_is_the_brute_force(pending, target, toleranc
     model = fitted()
     in_flight = straight([0.6, 0.2, 0.2], [0.1, 0.1, 0.8]).points()[:pending]
     reference, near = np.vstack([model.state.X, in_flight]), standard(model, target, tolerance)
-    mean, covariance = dense(model, np.vstack([reference, NEW]))
+    mean, covariance = film_lab.dense(model, np.vstack([reference, NEW]))
     expected, error = targets.gain_over_best(
         mean, covariance, len(reference), near.target, near.tolerance, draws=200_000, seed=1
     )

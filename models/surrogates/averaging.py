@@ -27,7 +27,7 @@ from scipy.stats import qmc
 
 from models.errors import FitFailed
 from models.surrogates.evidence import Evidence, Readings
-from models.surrogates.hyperparameters import Hyperparameters, log_prior, prior_covariance
+from models.surrogates.hyperparameters import Hyperparameters, Layout, log_prior, prior_covariance
 
 Array = NDArray[np.float64]
 
@@ -72,10 +72,12 @@ class Averaging:
     """Seed of the quasi-random numbers."""
     progress: Callable[[str], None]
     """Called at each evaluation of the evidence; may raise to stop."""
+    totals: int = 0
+    """Number of last columns that are totals of fractions."""
 
     def __call__(self, data: Readings, found: Hyperparameters) -> tuple[Hyperparameters, ...]:
         """Draw C sets around the most probable one, `found`; all are `found` if none has a finite evidence."""
-        posterior = _Posterior(data, found, self.elements, self.progress)
+        posterior = _Posterior(data, found, found.layout(self.elements, self.totals), self.progress)
         first = [_Proposal(posterior.mode, posterior.root()), _Proposal(posterior.prior_mean, posterior.prior_root)]
         theta = np.vstack([proposal.draws(self.seed + k) for k, proposal in enumerate(first)])
         density = posterior.densities(theta)
@@ -132,8 +134,7 @@ def _weights(theta: Array, density: Array, proposals: Sequence[_Proposal]) -> Ar
 class _Posterior:
     """Log p(theta | y) up to a constant over all of theta but the weights of the noise."""
 
-    def __init__(self, data: Readings, found: Hyperparameters, elements: int, progress: Callable[[str], None]) -> None:
-        layout = found.layout(elements)
+    def __init__(self, data: Readings, found: Hyperparameters, layout: Layout, progress: Callable[[str], None]) -> None:
         self._evidence, self._layout, self._progress = Evidence(data, layout), layout, progress
         self._prior = layout.priors()
         theta = found.theta()

@@ -44,20 +44,26 @@ def mean_gradient(z: Array, read: Array, weights: Array, h: Hyperparameters) -> 
     return np.asarray(-h.output_variance * (pull.sum(1)[:, None] * z - pull @ read) / h.lengthscales)
 
 
-def composition_variance(gradient: Array, width: Array, elements: int, sd: float) -> Array:
+def by_fraction(gradient: Array, state: FilmGPState, elements: int) -> Array:
+    """Gradients by fractions, `q x d`, from those by all columns in their widths (q x D): totals are sums of them."""
+    in_units = gradient / state.width
+    slope: Array = in_units[:, :elements]
+    if len(state.totals):
+        slope = slope + in_units[:, -len(state.totals) :] @ state.totals
+    return slope
+
+
+def composition_variance(slope: Array, sd: float) -> Array:
     """Eq. (2).
 
     Args:
-        gradient: `q x D` gradients by points in widths of the search space.
-        width: `D` widths; the first `elements` columns are fractions.
-        elements: d.
+        slope: `q x d` gradients by fractions.
         sd: s, in atomic fractions.
 
     Returns:
         `q` variances in standardised units.
     """
-    by_fraction = gradient[:, :elements] / width[:elements]
-    along = (by_fraction**2).sum(1) - by_fraction.sum(1) ** 2 / elements
+    along = (slope**2).sum(1) - slope.sum(1) ** 2 / slope.shape[1]
     return np.asarray(sd**2 * np.maximum(along, 0.0))
 
 
@@ -88,6 +94,6 @@ def _added(state: FilmGPState, column: int, elements: int, sd: float) -> Array:
     z, material = data.x / h.lengthscales, data.material()
     gradient = mean_gradient(z, z, np.where(material, weights, 0.0), h)
     added = np.zeros(len(state.Y))
-    variance = composition_variance(gradient, state.width, elements, sd)
+    variance = composition_variance(by_fraction(gradient, state, elements), sd)
     added[~np.isnan(state.Y[:, column])] = np.where(material, variance, 0.0) * state.scale[column] ** 2
     return added

@@ -31,6 +31,7 @@ from models.surrogates.latent import Latent, LatentPrior
 from models.surrogates.portrait import PropertyPortrait, portrait
 from models.surrogates.prior_data import CONDITIONED, prior_data_report, thinned
 from models.surrogates.replicates import merged
+from models.surrogates.torch_kernels import with_totals
 from models.surrogates.torch_noise import misread_variance, reading_variance
 from models.surrogates.torch_yield import Survival, survival_of
 from models.tensors import to_array, to_tensor
@@ -62,7 +63,7 @@ class FilmGP(GPyTorchModel):
         self._sets = [
             tuple(Conditioned(state.readings(k), h) for h in state.sets(k)) for k in range(len(state.hyperparameters))
         ]
-        self._lower, self._width = to_tensor(state.lower), to_tensor(state.width)
+        self._lower, self._width, self._totals = (to_tensor(part) for part in (state.lower, state.width, state.totals))
 
     @classmethod
     def fit(
@@ -104,9 +105,10 @@ class FilmGP(GPyTorchModel):
         if count.min() <= ALWAYS_FITTED or not ((own >= fitted) & (own < 1.1 * fitted)).all():
             return False
         now = FilmGPState.unfitted(problem, dataset)
-        if not np.array_equal(now.source_keys, self.state.source_keys):
-            return False
-        if not (np.array_equal(now.lower, self.state.lower) and np.array_equal(now.width, self.state.width)):
+        if not all(
+            np.array_equal(getattr(now, name), getattr(self.state, name))
+            for name in ("source_keys", "lower", "width", "totals")
+        ):
             return False
         varies = problem.surrogate.noise.heteroscedastic
         kinds = [layout_of(problem, now, k) for k in range(self.num_outputs)]
@@ -160,7 +162,7 @@ class FilmGP(GPyTorchModel):
         """
         if observation_noise is not False or kwargs:
             raise UnsupportedError(f"the posterior is of f; noise and film effect are separate ({kwargs})")
-        x = (X - self._lower) / self._width
+        x = (with_totals(X, self._totals) - self._lower) / self._width
         normals = [moment_matched([component.posterior(x) for component in sets]) for sets in self._sets]
         joint = normals[0]
         if len(normals) > 1:
@@ -187,9 +189,9 @@ class FilmGP(GPyTorchModel):
 
         own, misread = reading_variance(self.state, output, column.h), misread_variance(self.state, column)
         return Latent(
-            prior=LatentPrior(self._lower, scaling, column.output_variance, column.constant),
+            prior=LatentPrior(self._lower, scaling, column.output_variance, column.constant, self._totals),
             variance=column.variance,
-            points=column.z * scaling + self._lower,
+            points=(column.z * scaling + self._lower)[:, : self.state.X.shape[1]],
             project=column.project,
             whitened=column.whitened,
             noise=lambda X, positions: own(X, positions) + misread(X, positions),
@@ -201,7 +203,8 @@ class FilmGP(GPyTorchModel):
     def survival(self) -> Survival | None:
         """How likely a device is to work, by its point and position; None where no device ever died."""
         model = self.state.yield_model
-        return None if model is None else survival_of(model, self.state.lower, self.state.width)
+        low, width = (part[: self.state.X.shape[1]] for part in (self.state.lower, self.state.width))
+        return None if model is None else survival_of(model, low, width)
 
     @property
     def noise_sd(self) -> Array:

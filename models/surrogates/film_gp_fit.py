@@ -20,7 +20,7 @@ from models.surrogates.prior_data import thinned
 from models.surrogates.robust_fitting import RobustFit, SettledFit
 from models.surrogates.settling import settle
 
-UNITS = ("lower", "width", "centre", "scale", "clock")
+UNITS = ("lower", "width", "totals", "centre", "scale", "clock")
 KEPT = (*UNITS, "hyperparameters", "averaged", "fitted", "noise_centres", "noise_doubt")
 """What a state that was fitted lends to other readings."""
 FITTED = 1200
@@ -146,6 +146,7 @@ def layout_of(problem: Problem, state: FilmGPState, column: int) -> Layout:
         film_effect=problem.surrogate.film_effect,
         drift=drift,
         elements=problem.space.dimension,
+        totals=len(state.totals),
         sources=len(state.source_keys),
     )
 
@@ -193,7 +194,8 @@ class _ColumnFit:
         count = min(sets_for(len(data.y), most, int((~data.prior()).sum())) for data, _ in columns)
         if count == 1:
             return ()
-        draw = Averaging(count, self.problem.space.dimension, self.seed, self.progress)
+        elements, totals = self.problem.space.dimension, len(state.totals)
+        draw = Averaging(count, elements, self.seed, self.progress, totals)
         return tuple(draw(data, h) for data, h in columns)
 
 

@@ -16,7 +16,15 @@ from models.surrogates.evidence import Readings
 from models.surrogates.hyperparameters import Hyperparameters
 from models.surrogates.noise_basis import PLACES, noise_centres, reading_features
 from models.surrogates.replicates import shrunk
-from models.surrogates.scaling import LARGEST, source_names, space_ranges, units_with_prior
+from models.surrogates.scaling import (
+    LARGEST,
+    group_totals,
+    source_names,
+    space_ranges,
+    total_ranges,
+    units_with_prior,
+    with_totals,
+)
 from models.surrogates.settling import Settled
 from models.surrogates.yield_model import YieldModel, devices_seen
 
@@ -37,14 +45,17 @@ SHORTEST_SPAN = 1e-6
 
 @dataclass(frozen=True)
 class FilmGPState:
-    """All that a fitted model is: enough to build it again, bit by bit. m objectives, n readings, D = d + p columns."""
+    """All that a fitted model is, enough to build it again bit by bit: m objectives, n readings, D = d + p + g columns.
+
+    The last g of them are totals of groups of elements: `scaling.py`.
+    """
 
     lower: Array
-    """`D` least values of the search space."""
+    """`D` least values of the columns."""
     width: Array
-    """`D` widths of the search space."""
+    """`D` widths of the columns."""
     X: Array
-    """`n x D` device points."""
+    """`n x (d + p)` device points."""
     Y: Array
     """`n x m` maximised readings in physical units; NaN where there is none."""
     Yvar: Array
@@ -94,6 +105,8 @@ class FilmGPState:
     """`n` numbers of the sources of prior data, -1 for own readings. Empty: all are own."""
     source_keys: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     """`S` keys by which hyperparameters find their source again."""
+    totals: Array = field(default_factory=lambda: np.empty((0, 0)))
+    """`g x d`, 1 where an element belongs to a group whose total is a column. Empty: none is."""
 
     def sets(self, column: int) -> tuple[Hyperparameters, ...]:
         """The equally likely hyperparameters of objective `column`, one at least."""
@@ -151,7 +164,7 @@ class FilmGPState:
             known_variance=shrunk(known, replicates),
             film=film,
             added=self.added[read, column] / self.scale[column] ** 2 if self.added.size else 0.0,
-            features=self._features(x, read, material),
+            features=self._features(self.plain(x), read, material),
             # The drift of other instruments is none of the campaign's: at time 0 there is none.
             time=np.where(source >= 0, 0.0, (self.times[read] - self.clock[0]) / self.clock[1])
             if self.times.size
@@ -177,7 +190,7 @@ class FilmGPState:
         made = np.flatnonzero(~self.calibrations() & (self.sources() < 0) & (self.dead | ~np.isnan(self.Y).all(1)))
         positions = self.positions[made] if self.positions.size else np.full(len(made), np.nan)
         first, alive = devices_seen(self.X[made], self.film[made], positions, self.dead[made])
-        return YieldModel.fit(self.scaled(self.X[made][first]), positions[first], alive)
+        return YieldModel.fit(self.plain(self.scaled(self.X[made][first])), positions[first], alive)
 
     def calibrations(self) -> NDArray[np.bool_]:
         """`n`: whether each row is of a calibration sample."""
@@ -188,8 +201,12 @@ class FilmGPState:
         return self.source if self.source.size else np.full(len(self.X), -1, dtype=np.intp)
 
     def scaled(self, X: Array) -> Array:
-        """Device points in widths of the search space."""
-        return np.asarray((X - self.lower) / self.width)
+        """All columns of device points (j x (d + p)) in widths of the search space, `j x D`."""
+        return np.asarray((with_totals(X, self.totals) - self.lower) / self.width)
+
+    def plain(self, x: Array) -> Array:
+        """The columns of `scaled` points that are no totals, `j x (d + p)`: what yield and noise depend on."""
+        return x[:, : self.X.shape[1]]
 
     def _features(self, x: Array, read: NDArray[np.bool_], material: NDArray[np.bool_]) -> Array | None:
         """`j x B` features of the noise of the rows read, 0 for calibration samples; None if it varies nowhere."""
@@ -219,7 +236,7 @@ class FilmGPState:
             IncompatibleCheckpoint: If an array is missing or of the wrong shape.
         """
         try:
-            columns, sources = arrays["X"].shape[1], len(arrays.get("source_keys", ()))
+            columns, sources = len(arrays["lower"]), len(arrays.get("source_keys", ()))
             parts = {k: v for k, v in arrays.items() if k not in ("theta", "averaged")}
             sets = [
                 tuple(Hyperparameters.from_natural(row, columns, sources) for row in rows)
@@ -242,7 +259,8 @@ class FilmGPState:
         censored = np.column_stack(sides).astype(np.int8)
         read = zip(problem.properties, Y.T, censored.T, strict=True)
         units = [_units(o.property, y, side, dataset) for o, y, side in read]
-        lower, width = space_ranges(problem.space)
+        ranges = zip(space_ranges(problem.space), total_ranges(problem.space), strict=True)
+        lower, width = (np.concatenate(both) for both in ranges)
         own = ~dataset.is_prior()
         names = source_names(dataset)
         return cls(
@@ -265,11 +283,12 @@ class FilmGPState:
             clock=_clock(dataset.take(own)),
             source=np.searchsorted(["", *names], dataset.sources) - 1 if names else np.empty(0, dtype=np.intp),
             source_keys=np.array([source_key(name) for name in names], dtype=np.int64),
+            totals=group_totals(problem.space),
         )
 
     def with_noise_centres(self) -> Self:
         """The same, with features of the noise at the readings of this state."""
-        return replace(self, noise_centres=noise_centres(self.scaled(self.X)[~self.calibrations()]))
+        return replace(self, noise_centres=noise_centres(self.plain(self.scaled(self.X))[~self.calibrations()]))
 
     def doubt(self, column: int) -> Array:
         """`(B + P) x (B + P)` covariance of the weights of the noise of objective `column`."""

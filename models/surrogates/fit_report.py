@@ -137,8 +137,6 @@ def sensitivities(
     signs = [p.sign() for p in problem.properties]
     ways = list(steps(problem.space))
     return {
-        p.property: [
-            sensitivity(way, sets[k], state.lower, state.width, float(signs[k] * state.scale[k])) for way in ways
-        ]
+        p.property: [sensitivity(way, sets[k], state.scaled, float(signs[k] * state.scale[k])) for way in ways]
         for k, p in enumerate(problem.properties)
     }

@@ -66,7 +66,7 @@ class Hyperparameters:
     """What is fitted, in standardised units. Lengthscales are in widths of the search space."""
 
     lengthscales: Array
-    """`D`, one per element and process column."""
+    """`D`, one per element, process column and total of a group."""
     output_variance: float
     noise_variance: float
     film_variance: float
@@ -114,8 +114,8 @@ class Hyperparameters:
         """The inverse of `theta` where there is neither drift nor varying noise."""
         return Layout(dimension, film_effect=len(theta) > dimension + 2).hyperparameters(theta)
 
-    def layout(self, elements: int = 0) -> "Layout":
-        """Which parameters this set has, if its first `elements` columns are fractions."""
+    def layout(self, elements: int = 0, totals: int = 0) -> "Layout":
+        """Which parameters this set has, if its first `elements` columns are fractions and its last `totals` sums."""
         weights = len(self.noise_weights) if self.noise_spread > 0.0 else 0
         return Layout(
             len(self.lengthscales),
@@ -124,6 +124,7 @@ class Hyperparameters:
             weights=weights,
             noise_spread=self.noise_spread,
             elements=elements,
+            totals=totals,
             sources=len(self.discrepancy),
         )
 
@@ -154,6 +155,8 @@ class Layout:
     """tau; not fitted along."""
     elements: int = 0
     """Number of leading columns that are fractions: their lengthscales are alike."""
+    totals: int = 0
+    """Number of last columns that are totals of fractions: their lengthscales are like those of the fractions."""
     sources: int = 0
     """Number of sources of prior data, S."""
 
@@ -177,7 +180,8 @@ class Layout:
     def priors(self) -> list[Prior]:
         """One prior per entry of theta."""
         own = lengthscale_prior(self.dimension)
-        scales = [replace(own, shared=ALIKE)] * self.elements + [own] * (self.dimension - self.elements)
+        alike, others = replace(own, shared=ALIKE), self.dimension - self.elements - self.totals
+        scales = [alike] * self.elements + [own] * others + [alike] * self.totals
         variances = [OUTPUT_VARIANCE, NOISE_VARIANCE] + [FILM_VARIANCE] * self.film_effect
         variances += [DRIFT_VARIANCE, DRIFT_TIME] * self.drift
         of_sources = [DISCREPANCY] * self.sources + [SCATTER] * self.sources

@@ -18,7 +18,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from models.surrogates.torch_kernels import matern52_between
+from models.surrogates.torch_kernels import matern52_between, with_totals
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ class LatentPrior:
     """Variance s_f^2: a scalar, or `C`."""
     constant: Tensor
     """Prior variance of the constant mean, a scalar."""
+    totals: Tensor
+    """`g x d`: sums of the first d columns that are columns of their own, the last of D; g may be 0."""
 
     @classmethod
     def stacked(cls, priors: Sequence[Self]) -> Self:
@@ -40,15 +42,20 @@ class LatentPrior:
         scaling, variance = (
             torch.stack(part) for part in ([p.scaling for p in priors], [p.output_variance for p in priors])
         )
-        return cls(priors[0].lower, scaling, variance, priors[0].constant)
+        return cls(priors[0].lower, scaling, variance, priors[0].constant, priors[0].totals)
 
     def __call__(self, X1: Tensor, X2: Tensor) -> Tensor:
-        """Between `batch_shape x q x D` and `batch_shape x r x D` device points: `batch_shape x q x r`, C before it."""
+        """Between `batch_shape x q x (d + p)` and `batch_shape x r x (d + p)` device points.
+
+        Returns:
+            `batch_shape x q x r`, C before it.
+        """
         scaling, variance = self.scaling, self.output_variance
         if variance.dim():
             ones = (1,) * (max(X1.dim(), X2.dim()) - 1)
             scaling, variance = scaling.reshape(-1, *ones, scaling.shape[-1]), variance.reshape(-1, *ones, 1)
-        correlation = matern52_between((X1 - self.lower) / scaling, (X2 - self.lower) / scaling)
+        z1, z2 = ((with_totals(X, self.totals) - self.lower) / scaling for X in (X1, X2))
+        correlation = matern52_between(z1, z2)
         return torch.addcmul(self.constant, variance, correlation)
 
 
@@ -61,7 +68,7 @@ class Latent:
     variance: float
     """Prior variance of f at one point."""
     points: Tensor
-    """Z: `n x D` device points."""
+    """Z: `n x (d + p)` device points."""
     project: Tensor
     """T: `n x r`."""
     whitened: Tensor

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from models.errors import IncompatibleCheckpoint
 from models.objective import Objective
-from models.surrogates.composition_error import composition_variance, mean_gradient
+from models.surrogates.composition_error import by_fraction, composition_variance, mean_gradient
 from models.surrogates.conditioning import Conditioner
 from models.surrogates.evidence import Readings
 from models.surrogates.film_gp_state import FilmGPState
@@ -52,12 +52,12 @@ class _Component:
         h, ones = self._h, np.ones(len(x))
         noise = h.noise_variance * ones
         if h.noise_spread > 0.0:
-            features = reading_features(x, self._state.noise_centres)
+            features = reading_features(self._state.plain(x), self._state.noise_centres)
             noise *= mean_noise(features, h.noise_spread, h.noise_weights, self._doubt)
         if self._state.composition_error.size:
             sd, elements = self._state.composition_error
             gradient = mean_gradient(x / h.lengthscales, self._read.z, self._read.project @ self._read.whitened, h)
-            noise += composition_variance(gradient, self._state.width, int(elements), sd)
+            noise += composition_variance(by_fraction(gradient, self._state, int(elements)), sd)
         return noise, h.film_variance * ones
 
 
@@ -98,7 +98,7 @@ class Predictor:
 
     def predict(self, X: Array) -> PointPrediction:
         """Predict at `j x (d + p)` device points, as in `Dataset.X`: legal or not, as the caller likes."""
-        x = (np.asarray(X, dtype=np.float64) - self.state.lower) / self.state.width
+        x = self.state.scaled(np.asarray(X, dtype=np.float64))
         blocks = [self._predict(x[i : i + BLOCK]) for i in range(0, len(x), BLOCK)] or [self._predict(x)]
         mean, *variances = (np.concatenate(part) for part in zip(*blocks, strict=True))
         scale = self.state.scale

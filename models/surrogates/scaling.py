@@ -1,4 +1,9 @@
-"""The units in which a surrogate works: widths of the search space, and robust standard units of the readings."""
+"""The columns and units in which a surrogate works: widths of the search space, robust standard units of the readings.
+
+Its columns are the fractions, the process, and the total of every group of elements that the search space has a rule
+for: whoever writes one rule for several elements holds them for of one kind, and what their total does to a property is
+learnt sooner than what each of them does.
+"""
 
 from functools import lru_cache
 
@@ -36,20 +41,59 @@ def space_ranges(space: SearchSpace) -> tuple[Array, Array]:
     return low.copy(), width.copy()
 
 
+def group_totals(space: SearchSpace) -> Array:
+    """The sums of fractions that are columns of their own, `g x d`: 1 where an element belongs to a group.
+
+    A group is left out if its total says what another column says, or what the others leave: that of one element, of
+    all, of all but one, and of the same elements twice.
+    """
+    rows: list[NDArray[np.bool_]] = []
+    for group in space.groups:
+        member = np.isin(space.elements, group.elements)
+        known = any(np.array_equal(row, member) or np.array_equal(row, ~member) for row in rows)
+        if 1 < member.sum() < space.dimension - 1 and not known:
+            rows.append(member)
+    return np.array(rows, dtype=np.float64).reshape(-1, space.dimension)
+
+
+def total_ranges(space: SearchSpace) -> tuple[Array, Array]:
+    """Least value and width of each of the `group_totals`, `g` each; width 1 of one that cannot change."""
+    low, width = _total_ranges(space.model_dump_json())
+    return low.copy(), width.copy()
+
+
+def with_totals(X: Array, totals: Array) -> Array:
+    """Device points (j x (d + p)) with the totals (g x d) of their groups as further columns: `j x (d + p + g)`."""
+    return np.hstack([X, X[:, : totals.shape[1]] @ totals.T]) if len(totals) else X
+
+
 @lru_cache(maxsize=64)
 def _ranges(space_json: str) -> tuple[Array, Array]:
     space = SearchSpace.model_validate_json(space_json)
+    low, width = _reach(space, np.eye(space.dimension), space.lower(), space.upper())
+    p = len(space.process_columns)
+    return np.concatenate([low, np.zeros(p)]), np.concatenate([width, np.ones(p)])
+
+
+@lru_cache(maxsize=64)
+def _total_ranges(space_json: str) -> tuple[Array, Array]:
+    space = SearchSpace.model_validate_json(space_json)
+    totals = group_totals(space)
+    return _reach(space, totals, np.zeros(len(totals)), np.ones(len(totals)))
+
+
+def _reach(space: SearchSpace, directions: Array, low: Array, high: Array) -> tuple[Array, Array]:
+    """Least values and widths of some sums of fractions (k x d), `low` and `high` (k) where no rule bounds them."""
     G, h, _ = space.inequalities()
-    low, high = space.lower(), space.upper()
-    for k, direction in enumerate(np.eye(space.dimension)):
+    low, high = low.copy(), high.copy()
+    for k, direction in enumerate(directions):
         for sign, bound in ((1.0, low), (-1.0, high)):
             found = linprog(sign * direction, A_ub=G, b_ub=h, A_eq=np.ones((1, space.dimension)), b_eq=[1.0])
             if found.status == 0 and found.fun is not None:
                 bound[k] = sign * float(found.fun)
     # Rounded, so that the solver's last digits never reach a model.
     low, width = np.round(low, 9), np.round(high - low, 9)
-    p = len(space.process_columns)
-    return np.concatenate([low, np.zeros(p)]), np.concatenate([np.where(width > 1e-6, width, 1.0), np.ones(p)])
+    return low, np.where(width > 1e-6, width, 1.0)
 
 
 def robust_units(values: Array) -> tuple[float, float]:

@@ -10,7 +10,7 @@ are taken at feasible compositions that cover the space; the changes are jointly
 carries their uncertainty.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,21 +73,22 @@ def towards(x: Array, k: int, fraction: Array) -> Array:
     return moved
 
 
-def sensitivity(step: Step, sets: Sequence[Conditioning], lower: Array, width: Array, unit: float) -> dict[str, Any]:
+def sensitivity(
+    step: Step, sets: Sequence[Conditioning], scaled: Callable[[Array], Array], unit: float
+) -> dict[str, Any]:
     """How the property changes with one step, in words-ready numbers.
 
     Args:
         step: The change of the devices.
         sets: The posterior of f under each of the equally likely sets of hyperparameters.
-        lower: `D` least values of the search space.
-        width: `D` widths of the search space.
+        scaled: From device points (j x (d + p)) to the columns of the posterior, `FilmGPState.scaled`.
         unit: Physical units per standardised one, with the sign that leads to the property's own direction.
 
     Returns:
         Mean change and mean size of the change over the compositions with their standard deviations, and the shares
         of the compositions where the property surely rises or falls.
     """
-    before, after = ((part - lower) / width for part in (step.before, step.after))
+    before, after = scaled(step.before), scaled(step.after)
     share = -(-DRAWS // len(sets))
     changes = np.vstack([_draws(c, before, after, share, number) for number, c in enumerate(sets)])
     changes *= unit / step.size

@@ -1,4 +1,4 @@
-"""The Matern-5/2 kernel in torch, with gradients in its points: for acquisitions. Notation as in `kernels.py`."""
+"""The Matern-5/2 kernel and its columns in torch, with gradients in the points: for acquisitions. See `kernels.py`."""
 
 from typing import Any
 
@@ -42,3 +42,16 @@ def matern52_between(z1: Tensor, z2: Tensor) -> Tensor:
     """
     correlation: Tensor = _Matern52.apply(z1, z2)  # type: ignore[no-untyped-call]
     return correlation
+
+
+def with_totals(X: Tensor, totals: Tensor) -> Tensor:
+    """Device points with the totals of their groups as further columns: `scaling.with_totals`.
+
+    Args:
+        X: `... x (d + p)` device points.
+        totals: `g x d`, 1 where an element belongs to a group.
+
+    Returns:
+        `... x (d + p + g)`.
+    """
+    return torch.cat([X, X[..., : totals.shape[1]] @ totals.mT], dim=-1) if len(totals) else X

@@ -9,6 +9,7 @@ from models.surrogates.conditioned import Conditioned
 from models.surrogates.film_gp_state import FilmGPState
 from models.surrogates.hyperparameters import Hyperparameters
 from models.surrogates.noise_basis import PLACE_SHARE, PLACES, Array, centre_factor, correlation_scale, typical_place
+from models.surrogates.torch_kernels import with_totals
 from models.tensors import to_tensor
 
 NEAREST = 1e-20
@@ -31,7 +32,7 @@ def reading_variance(state: FilmGPState, column: int, h: Hyperparameters) -> Var
     """
     if h.noise_spread == 0.0:
         return lambda X, _positions: torch.full(X.shape[:-1], h.noise_variance, dtype=X.dtype)
-    lower, width = to_tensor(state.lower), to_tensor(state.width)
+    lower, width = (to_tensor(part[: state.X.shape[1]]) for part in (state.lower, state.width))
     material = Basis((1.0 - PLACE_SHARE) ** 0.5, state.noise_centres)
     place = Basis(PLACE_SHARE**0.5, PLACES)
     typical = PLACE_SHARE**0.5 * to_tensor(typical_place())
@@ -59,16 +60,19 @@ def misread_variance(state: FilmGPState, read: Conditioned) -> Variance:
     if not state.composition_error.size:
         return lambda X, _positions: torch.zeros(X.shape[:-1], dtype=X.dtype)
     sd, elements = float(state.composition_error[0]), int(state.composition_error[1])
-    lower, width, weights = to_tensor(state.lower), to_tensor(state.width), read.project @ read.whitened
+    lower, width, totals = (to_tensor(part) for part in (state.lower, state.width, state.totals))
+    weights = read.project @ read.whitened
 
     def variance(X: Tensor, _positions: Tensor | None) -> Tensor:
-        z = (X - lower) / width / read.lengthscales
+        z = (with_totals(X, totals) - lower) / width / read.lengthscales
         squared = (z * z).sum(-1, keepdim=True) + (read.z * read.z).sum(-1) - 2.0 * (z @ read.z.mT)
         u = (5.0 * squared).clamp_min(NEAREST).sqrt()
         pull = (5.0 / 3.0) * (1.0 + u) * torch.exp(-u) * weights
-        gradient = read.h.output_variance * (pull @ read.z - pull.sum(-1, keepdim=True) * z) / read.lengthscales
-        by_fraction = gradient[..., :elements] / width[:elements]
-        along: Tensor = (by_fraction**2).sum(-1) - by_fraction.sum(-1) ** 2 / elements
+        gradient = read.h.output_variance * (pull @ read.z - pull.sum(-1, keepdim=True) * z) / read.lengthscales / width
+        slope = gradient[..., :elements]
+        if len(totals):
+            slope = slope + gradient[..., -len(totals) :] @ totals
+        along: Tensor = (slope**2).sum(-1) - slope.sum(-1) ** 2 / elements
         return sd**2 * along.clamp_min(0.0)
 
     return variance

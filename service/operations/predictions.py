@@ -162,7 +162,8 @@ def _works(predictor: Predictor, X: Array) -> list[float] | None:
     if model is None:
         return None
     anywhere = np.full(len(X), np.nan)
-    return [float(p) for p in model.probability(predictor.state.scaled(X), anywhere)]
+    state = predictor.state
+    return [float(p) for p in model.probability(state.plain(state.scaled(X)), anywhere)]
 
 
 def listed(problem: Problem, compositions: Sequence[Mapping[str, float]], pointer: str = "/compositions") -> Array:

@@ -81,7 +81,7 @@ def _gradient(gp, point):
 def test_a_step_that_changes_nothing_has_no_effect_and_a_known_slope_is_found():
     gp = model()
     x = small_lab.probe(10)
-    still = sensitivity(Step("Fe", "at.%", x, x), [conditioning(gp)], gp.state.lower, gp.state.width, 1.0)
+    still = sensitivity(Step("Fe", "at.%", x, x), [conditioning(gp)], gp.state.scaled, 1.0)
     assert still["size"] == pytest.approx(0.0, abs=1e-4)
     # The lab's property rises by exactly 1 V over the 600 K of the anneal.
     problem = small_lab.problem()

@@ -128,7 +128,7 @@ def compared(pairs: Array) -> dict[str, float]:
     Args:
         pairs: `j x 2 x 4` figures, with the total and without.
     """
-    found = {}
+    found: dict[str, float] = {}
     for k, name in enumerate(COLUMNS):
         change = pairs[:, 0, k] - pairs[:, 1, k]
         found |= {

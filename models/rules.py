@@ -35,7 +35,10 @@ class ElementBounds(_Rule):
 
 
 class GroupRule(_Rule):
-    """A rule on several elements together: the range of their sum, and how many of them may be present."""
+    """A rule on several elements of one kind: the range of their sum, and how many of them may be present.
+
+    The model learns from their sum, too: write a rule on a sum that means nothing as a linear one.
+    """
 
     name: Name
     elements: tuple[Name, ...] = Field(min_length=1)

@@ -131,7 +131,9 @@ def test_posterior_is_that_of_dense_algebra(trained):
     normal = trained.posterior(to_tensor(X)).distribution
     variance = trained.hyperparameters[0].output_variance + CONSTANT_VARIANCE
     np.testing.assert_allclose(normal.mean, mean, atol=1e-9)
-    np.testing.assert_allclose(normal.covariance_matrix, covariance + POSTERIOR_JITTER * variance * np.eye(7), atol=1e-9)
+    np.testing.assert_allclose(
+        normal.covariance_matrix, covariance + POSTERIOR_JITTER * variance * np.eye(7), atol=1e-9
+    )
 
 
 def test_acquisitions_see_the_same_process_with_its_slope(trained):

@@ -148,8 +148,8 @@ def seen_to_whole(films: int) -> float:
     """Factor from the scale of the readings on `films` films, one at least, to that of the whole search space.
 
     Devices of one film are alike, so that few films show less than the property does. It is 3, 2.3, 2, 1.5 and 1.3 for
-    2, 3, 4, 8 and 13 films. Measured on three real plates, a real wafer and a synthetic landscape (60 draws of random
-    films each), the root mean square of all values about the readings' centre was 2.0 to 4.3 (3.1 on the plates), 1.5 to
+    2, 3, 4, 8, 13 films. Measured on three real plates, a real wafer and a synthetic landscape (60 draws of random
+    films each), the root mean square of all values about the readings' centre was 2.0 to 4.3 (3.1 on plates), 1.5 to
     2.5, 1.4 to 2.0, 1.2 to 1.6 and 1.1 to 1.5 scales; a typical draw shows less, and it is the others that mislead.
     Without this factor early intervals are too narrow, however the rest is averaged.
     """

@@ -200,8 +200,11 @@ class _ColumnFit:
 
 
 def _carried(previous: FilmGPState, state: FilmGPState, column: int) -> Hyperparameters | None:
-    """The earlier hyperparameters of an objective, its noise at the centres of this state; None if it is new."""
-    if column >= len(previous.hyperparameters):
+    """The earlier hyperparameters of an objective, its noise at the centres of this state.
+
+    None if the objective is new or the columns are others.
+    """
+    if column >= len(previous.hyperparameters) or not np.array_equal(previous.totals, state.totals):
         return None
     h = _of_sources(previous.hyperparameters[column], previous, state)
     if h.noise_spread == 0.0 or not state.noise_centres.size:

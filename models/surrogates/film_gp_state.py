@@ -96,7 +96,7 @@ class FilmGPState:
     clock: Array = field(default_factory=lambda: np.array([0.0, 1.0]))
     """Time from which drift is counted, the first of a calibration sample, and the span of all times, in s."""
     noise_centres: Array = field(default_factory=lambda: np.empty((0, 0)))
-    """`B x D` centres of the noise features; none where the noise is the same everywhere."""
+    """`B x (d + p)` centres of the noise features; none where the noise is the same everywhere."""
     noise_doubt: Array = field(default_factory=lambda: np.empty((0, 0, 0)))
     """`m x (B + P) x (B + P)` covariances of the weights of the noise. Empty: they are taken as certain."""
     averaged: tuple[tuple[Hyperparameters, ...], ...] = ()

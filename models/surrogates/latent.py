@@ -6,9 +6,12 @@ Whatever the surrogate conditions on (readings, or what a sparse model makes of 
 
 | symbol | meaning | shape |
 | --- | --- | --- |
-| Z | `points`: readings, or inducing points | n x D |
+| Z | `points`: readings, or inducing points | n x (d + p) |
 | T | `project`: inverse transposed Cholesky factor of the covariance of the readings | n x r |
 | w | `whitened`: the readings, whitened | r |
+
+Points are those of devices, of d fractions and p process columns. The prior sees the totals of groups beside them, D
+columns in all.
 """
 
 from collections.abc import Callable, Sequence
@@ -64,7 +67,7 @@ class Latent:
     """Prior of the latent f (mean 0, standardised, maximised) and what informs it, eq. (1)."""
 
     prior: LatentPrior
-    """Covariance of f between `batch_shape x q x D` and `batch_shape x r x D` device points, differentiable in both."""
+    """Covariance of f between `... x q x (d + p)` and `... x r x (d + p)` device points, differentiable in both."""
     variance: float
     """Prior variance of f at one point."""
     points: Tensor
@@ -74,7 +77,7 @@ class Latent:
     whitened: Tensor
     """w: `r`."""
     noise: Callable[[Tensor, Tensor | None], Tensor]
-    """Variance of one reading at `... x q x D` device points with positions (q, or None if unknown): `... x q`."""
+    """Variance of one reading at `... x q x (d + p)` points with positions (q, or None if unknown): `... x q`."""
     film_variance: float
     """Variance s_b^2 of a film's own offset."""
     centre: float
@@ -83,7 +86,7 @@ class Latent:
     """Physical units per standardised unit."""
 
     def half(self, X: Tensor) -> Tensor:
-        """k(X, Z) T, `... x q x r`: half the reduction of the prior covariance at device points `... x q x D`."""
+        """k(X, Z) T, `... x q x r`: half the reduction of the prior covariance at device points `... x q x (d + p)`."""
         return self.prior(X, self.points) @ self.project
 
     def mean(self, X: Tensor) -> Tensor:

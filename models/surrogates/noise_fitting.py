@@ -78,7 +78,7 @@ def fit_noise(
     most = MOST_EVALUATIONS if len(data.y) <= DEAR else ENOUGH
     varying = fit(data, layout=free, seed=seed, starts=1, previous=before, progress=progress, most=most)
     evaluations = plain.evaluations + varying.evaluations
-    best = max((plain, varying), key=lambda found: log_posterior(data, found, layout.elements))
+    best = max((plain, varying), key=lambda found: log_posterior(data, found, layout.elements, layout.totals))
     return replace(best, evaluations=evaluations, starts=starts + 1)
 
 
@@ -98,10 +98,10 @@ def promising_spread(data: Readings, h: Hyperparameters) -> float | None:
     return best if gains[best] > WORTH_A_TRY else None
 
 
-def log_posterior(data: Readings, found: Fit, elements: int = 0) -> float:
+def log_posterior(data: Readings, found: Fit, elements: int = 0, totals: int = 0) -> float:
     """Log evidence of a model, up to what does not depend on how its noise varies: eq. (3)."""
     h = found.hyperparameters
-    value = found.log_evidence + log_prior(h.theta(), h.layout(elements).priors())[0]
+    value = found.log_evidence + log_prior(h.theta(), h.layout(elements, totals).priors())[0]
     if h.noise_spread == 0.0:
         return value
     _, H = _by_weights(data, h)

@@ -160,6 +160,7 @@ class RobustFit:
         held = tale.settled.held()
         data = replace(tale.settled, inflation=np.where(held, tale.settled.inflation, 1.0)).applied(self.raw)
         h = tale.fit.hyperparameters
-        value = Evidence(data, h.layout(self.layout.elements))(h.theta())[0]
+        elements, totals = self.layout.elements, self.layout.totals
+        value = Evidence(data, h.layout(elements, totals))(h.theta())[0]
         share = held.sum() * np.log(SHARE) + (~held).sum() * np.log(1.0 - SHARE)
-        return log_posterior(data, replace(tale.fit, log_evidence=value), self.layout.elements) + float(share)
+        return log_posterior(data, replace(tale.fit, log_evidence=value), elements, totals) + float(share)

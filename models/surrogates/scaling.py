@@ -18,6 +18,8 @@ Array = NDArray[np.float64]
 
 MIDDLE_80 = 2.5631031310892007
 """Width of the middle 80 % of a standard normal distribution."""
+FIXED = 1e-6
+"""Width up to which a fraction, or a total, counts as fixed."""
 SMALLEST = 1e-100
 """Least scale of readings; anything smaller is rounding."""
 UNSEEN = 4.0
@@ -44,21 +46,19 @@ def space_ranges(space: SearchSpace) -> tuple[Array, Array]:
 def group_totals(space: SearchSpace) -> Array:
     """The sums of fractions that are columns of their own, `g x d`: 1 where an element belongs to a group.
 
-    A group is left out if its total says what another column says, or what the others leave: that of one element, of
-    all, of all but one, and of the same elements twice.
+    Groups count whose rule limits their total. One is left out if its total cannot change, or says what another column
+    says or what the others leave: that of one element, of all, of all but one, and of the same elements twice; elements
+    of fixed fraction do not count.
+
+    Returns:
+        Empty (0 x 0) where there is none.
     """
-    rows: list[NDArray[np.bool_]] = []
-    for group in space.groups:
-        member = np.isin(space.elements, group.elements)
-        known = any(np.array_equal(row, member) or np.array_equal(row, ~member) for row in rows)
-        if 1 < member.sum() < space.dimension - 1 and not known:
-            rows.append(member)
-    return np.array(rows, dtype=np.float64).reshape(-1, space.dimension)
+    return _totals(space.model_dump_json())[0].copy()
 
 
 def total_ranges(space: SearchSpace) -> tuple[Array, Array]:
-    """Least value and width of each of the `group_totals`, `g` each; width 1 of one that cannot change."""
-    low, width = _total_ranges(space.model_dump_json())
+    """Least value and width of each of the `group_totals`, `g` each."""
+    _, low, width = _totals(space.model_dump_json())
     return low.copy(), width.copy()
 
 
@@ -72,14 +72,26 @@ def _ranges(space_json: str) -> tuple[Array, Array]:
     space = SearchSpace.model_validate_json(space_json)
     low, width = _reach(space, np.eye(space.dimension), space.lower(), space.upper())
     p = len(space.process_columns)
-    return np.concatenate([low, np.zeros(p)]), np.concatenate([width, np.ones(p)])
+    widths = np.concatenate([np.where(width > FIXED, width, 1.0), np.ones(p)])
+    return np.concatenate([low, np.zeros(p)]), widths
 
 
 @lru_cache(maxsize=64)
-def _total_ranges(space_json: str) -> tuple[Array, Array]:
+def _totals(space_json: str) -> tuple[Array, Array, Array]:
+    """The `group_totals` of a space with their least values and widths."""
     space = SearchSpace.model_validate_json(space_json)
-    totals = group_totals(space)
-    return _reach(space, totals, np.zeros(len(totals)), np.ones(len(totals)))
+    free = _reach(space, np.eye(space.dimension), space.lower(), space.upper())[1] > FIXED
+    rows: list[NDArray[np.bool_]] = []
+    for group in space.groups:
+        member = np.isin(space.elements, group.elements)
+        varied = member[free]
+        known = any(np.array_equal(row[free], varied) or np.array_equal(row[free], ~varied) for row in rows)
+        if 1 < varied.sum() < len(varied) - 1 and not known and (group.lower > 0.0 or group.upper < 1.0):
+            rows.append(member)
+    totals = np.array(rows, dtype=np.float64).reshape(-1, space.dimension)
+    low, width = _reach(space, totals, np.zeros(len(totals)), np.ones(len(totals)))
+    changes = width > FIXED
+    return totals[changes] if changes.any() else np.empty((0, 0)), low[changes], width[changes]
 
 
 def _reach(space: SearchSpace, directions: Array, low: Array, high: Array) -> tuple[Array, Array]:
@@ -92,8 +104,7 @@ def _reach(space: SearchSpace, directions: Array, low: Array, high: Array) -> tu
             if found.status == 0 and found.fun is not None:
                 bound[k] = sign * float(found.fun)
     # Rounded, so that the solver's last digits never reach a model.
-    low, width = np.round(low, 9), np.round(high - low, 9)
-    return low, np.where(width > 1e-6, width, 1.0)
+    return np.round(low, 9), np.round(high - low, 9)
 
 
 def robust_units(values: Array) -> tuple[float, float]:

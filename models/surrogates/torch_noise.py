@@ -28,7 +28,7 @@ def reading_variance(state: FilmGPState, column: int, h: Hyperparameters) -> Var
         h: Hyperparameters of the objective.
 
     Returns:
-        A function of `... x q x D` points and `q` positions (or None): `... x q` variances.
+        A function of `... x q x (d + p)` points and `q` positions (or None): `... x q` variances.
     """
     if h.noise_spread == 0.0:
         return lambda X, _positions: torch.full(X.shape[:-1], h.noise_variance, dtype=X.dtype)

@@ -6,12 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from models.composition import ContinuousVariable, GroupRule, SearchSpace
+from models.composition import ContinuousVariable, ElementBounds, GroupRule, SearchSpace
 from models.dataset import Dataset
 from models.objective import Objective
 from models.problem import Problem
+from models.surrogates.base import ModelBundle, columns_of
 from models.surrogates.evidence import CONSTANT_VARIANCE, NUGGET, POSTERIOR_JITTER
 from models.surrogates.film_gp import FilmGP
+from models.surrogates.fitting import Fit
+from models.surrogates.hyperparameters import ALIKE, Layout, log_prior, prior_covariance
+from models.surrogates.noise_fitting import log_posterior
 from models.surrogates.predictor import Predictor
 from models.surrogates.scaling import group_totals, space_ranges, total_ranges, with_totals
 from models.tensors import to_tensor
@@ -26,8 +30,8 @@ SPACE = SearchSpace(
 SD = 0.01
 
 
-def group(*elements):
-    return GroupRule(name="-".join(elements), elements=elements)
+def group(*elements, upper=0.95):
+    return GroupRule(name="-".join(elements), elements=elements, upper=upper)
 
 
 def problem(*, composition_sd=0.0, averaging=8):
@@ -83,25 +87,29 @@ def test_totals_that_say_nothing_new_are_no_columns():
         group("Fe", "Co", "Ni"),  # what the first leaves
         group("Fe"),  # an element
         group("Fe", "Co", "Ni", "Ta"),  # all but one
-        group(*ELEMENTS),  # always 1
+        GroupRule(name="all", elements=ELEMENTS, lower=0.5),  # always 1
         group("Co", "W"),
+        GroupRule(name="either", elements=("Fe", "Ta"), max_present=1),  # says nothing of a total
     )
     totals = group_totals(SearchSpace(elements=ELEMENTS, groups=groups))
     np.testing.assert_array_equal(totals, [[0, 0, 0, 1, 1], [0, 1, 0, 0, 1]])
-    assert group_totals(SearchSpace(elements=ELEMENTS)).shape == (0, 5)
+    assert group_totals(SearchSpace(elements=ELEMENTS)).size == 0
+
+
+def test_what_is_fixed_is_no_column():
+    fixed = HEAVY.model_copy(update={"lower": 0.2, "upper": 0.2})
+    assert group_totals(SearchSpace(elements=ELEMENTS, groups=(fixed,))).size == 0
+    held = ElementBounds(element="W", lower=0.1, upper=0.1)
+    assert group_totals(SearchSpace(elements=ELEMENTS, bounds=(held,), groups=(HEAVY,))).size == 0
+    three = group("Co", "Ta", "W", upper=0.5)
+    assert len(group_totals(SearchSpace(elements=ELEMENTS, bounds=(held,), groups=(three,)))) == 1
 
 
 def test_totals_reach_as_far_as_all_rules_let_them():
     low, width = total_ranges(SPACE)
     np.testing.assert_allclose([low, width], [[0.05], [0.25]], atol=1e-9)
     light = SearchSpace(elements=ELEMENTS, groups=(group("Fe", "Co"), GroupRule(name="x", elements=("Fe",), lower=0.2)))
-    np.testing.assert_allclose(total_ranges(light), [[0.2], [0.8]], atol=1e-9)
-    fixed = SearchSpace(elements=ELEMENTS, groups=(replace_range(HEAVY, 0.2, 0.2),))
-    np.testing.assert_array_equal(total_ranges(fixed)[1], [1.0])
-
-
-def replace_range(rule, lower, upper):
-    return rule.model_copy(update={"lower": lower, "upper": upper})
+    np.testing.assert_allclose(total_ranges(light), [[0.2], [0.75]], atol=1e-9)
 
 
 def test_a_space_without_groups_has_the_columns_it_had():
@@ -187,12 +195,46 @@ def test_one_lengthscale_more_is_fitted_and_averaged_over():
     assert len({h.lengthscales[6] for h in gp.state.sets(0)}) > 1
 
 
-def test_more_readings_change_no_column(trained):
-    more = dataset(films=8).canonical()
-    now = trained.condition(problem(averaging=1), more)
-    np.testing.assert_array_equal(now.state.totals, trained.state.totals)
-    np.testing.assert_array_equal(now.state.width, trained.state.width)
-    assert np.isfinite(now.predict(points(3, seed=1)).mean).all()
+def other(*groups):
+    """The problem with other groups."""
+    return problem(averaging=1).model_copy(update={"space": SPACE.model_copy(update={"groups": groups})})
+
+
+def test_readings_are_conditioned_on_in_the_columns_of_the_fit(trained):
+    data, X = dataset(), points(3, seed=1)
+    for groups in ((), (group("Co", "W"),), (HEAVY, group("Co", "W"))):
+        now = trained.condition(other(*groups), data)
+        np.testing.assert_array_equal(now.state.totals, trained.state.totals)
+        np.testing.assert_allclose(now.predict(X).mean, trained.predict(X).mean, rtol=1e-5)
+
+
+@pytest.mark.parametrize("groups", [(), (group("Co", "W"),), (HEAVY, group("Co", "W"))])
+def test_a_fit_after_one_in_other_columns_is_a_fit_anew(trained, groups):
+    """With the starts of a fit that knows no other."""
+    before = ModelBundle(trained, columns_of(problem()), 0, {}, "", {})
+    data, X = dataset(), points(5, seed=2)
+    warm, cold = (train(other(*groups), data, seed=0, previous=p).surrogate for p in (before, None))
+    assert len(warm.hyperparameters[0].lengthscales) == 6 + len(groups)
+    np.testing.assert_array_equal(warm.predict(X).mean, cold.predict(X).mean)
+
+
+def test_a_total_is_expected_to_matter_like_the_elements():
+    """In the fit and wherever fits are compared: its lengthscale is drawn with theirs."""
+    layout = Layout(7, elements=5, totals=1)
+    scales = prior_covariance(layout.priors())
+    assert scales[0, 6] == scales[0, 1] == pytest.approx(ALIKE * scales[0, 0])
+    assert scales[5, 6] == scales[5, 0] == 0.0
+
+
+def test_fits_are_compared_by_the_prior_that_they_were_made_with(trained):
+    data, h = (
+        trained.state.readings(0),
+        replace(trained.hyperparameters[0], noise_spread=0.0, noise_weights=np.empty(0)),
+    )
+    found = Fit(h, 3.0, len(data.y), 1, 1, warm=False)
+    expected = log_prior(h.theta(), Layout(7, elements=5, totals=1).priors())[0]
+    assert log_posterior(data, found, 5, 1) == pytest.approx(3.0 + expected)
+    assert log_posterior(data, found, 5, 1) != pytest.approx(log_posterior(data, found, 5), abs=1e-3)
 
 
 def test_dead_devices_are_no_matter_of_totals():

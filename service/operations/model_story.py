@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from sqlalchemy.orm import Session
 
-from models.composition import ContinuousVariable
+from models.composition import ContinuousVariable, SearchSpace
 from models.problem import Problem
-from models.surrogates.scaling import space_ranges
+from models.surrogates.scaling import group_totals, space_ranges, total_ranges
 from service.operations import models
 from service.operations.models import ModelVersion
 from service.store import charts, datasets
@@ -100,10 +101,32 @@ def _influences(version: ModelVersion, problem: Problem) -> dict[str, list[Influ
         told = {s["variable"]: s for s in known.get(p.property, ())}
         found[p.property] = [
             _influence(name, *reach[name], float(scale), told.get(name, {}))
-            for name, scale in zip(columns, report.get("lengthscales") or (), strict=False)
+            for name, scale in zip(
+                columns, effective_lengthscales(problem.space, report.get("lengthscales") or ()), strict=False
+            )
             if name in reach
         ]
     return found
+
+
+def effective_lengthscales(space: SearchSpace, lengthscales: Sequence[float]) -> list[float]:
+    """Over how much of its range each element and process column changes a property, alone and through its groups.
+
+    With l_k and w_k lengthscale and range of an element, l_g and w_g those of the total of a group that it belongs to,
+    a step t w_k is the squared distance t^2 (1 / l_k^2 + sum_g (w_k / (w_g l_g))^2) in lengthscales.
+
+    Args:
+        space: Whose columns they are.
+        lengthscales: Of fractions and process columns, then of totals; versions before there were totals have none.
+    """
+    count, totals = space.dimension + len(space.process_columns), group_totals(space)
+    own, of_groups = np.array(lengthscales[:count]), np.array(lengthscales[count:])
+    if not of_groups.size or len(of_groups) != len(totals):
+        return [float(scale) for scale in own]
+    width = space_ranges(space)[1][: space.dimension]
+    through = totals * width / (total_ranges(space)[1] * of_groups)[:, None]
+    own[: space.dimension] = (own[: space.dimension] ** -2.0 + (through**2).sum(0)) ** -0.5
+    return [float(scale) for scale in own]
 
 
 def _influence(name: str, reach: float, unit: str, scale: float, told: Mapping[str, Any]) -> Influence:

@@ -38,7 +38,7 @@ def test_nobody_waits_for_a_version_that_cannot_come(campaign, films):
 
 def test_a_wait_is_told_once(campaign):
     said = list[str]()
-    assert learned(campaign, measured(points(5), points(4)), said.append, wait_s=0.5).verdicts == []
+    assert learned(campaign, measured(points(5), points(4)), said.append, wait_s=3.0).verdicts == []
     (line,) = said
     assert "generator's first training" in line
 

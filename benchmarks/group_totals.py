@@ -42,6 +42,8 @@ Array = NDArray[np.float64]
 COLUMNS = ("correlation", "rmse", "log_density", "left_out")
 GROUP = 3
 """Elements of a group that means nothing."""
+NEXT_TO_ALL = 0.999
+"""Its largest total: a group without a limit is no column."""
 
 
 def hall(seed: int) -> Iterator[tuple[Task, GroupRule]]:
@@ -52,11 +54,11 @@ def hall(seed: int) -> Iterator[tuple[Task, GroupRule]]:
 
 
 def plates(seed: int) -> Iterator[tuple[Task, GroupRule]]:
-    """Each plate with three of its elements as a group without a limit."""
+    """Each plate with three of its elements as a group whose limit forbids next to nothing."""
     for number in PLATES:
         plate = Plate.load(number)
         drawn = np.random.default_rng(seed).choice(plate.elements, GROUP, replace=False)
-        yield plate, GroupRule(name="drawn", elements=tuple(drawn.tolist()))
+        yield plate, GroupRule(name="drawn", elements=tuple(drawn.tolist()), upper=NEXT_TO_ALL)
 
 
 LANDSCAPES = {"hall": hall, "plates": plates}

@@ -119,7 +119,7 @@ def test_the_gradient_sees_the_cost_of_the_process():
 
 def test_a_policy_weighs_it_and_says_it():
     """Changing targets costs a hundred films: the elements stay, and the reason tells the cost."""
-    data = read(AB, film([0.7, 0.3, 0.0, 0.0], [0.1, 0.9, 0.0, 0.0], 500.0))
+    data = read(AB, film([0.7, 0.3, 0.0, 0.0], [0.1, 0.9, 0.0, 0.0], 800.0))
     free = PROBLEM.policy.model_copy(update={"cost": None})
     dear = PROBLEM.policy.model_copy(update={"cost": CostModel(target=100.0, unit="EUR")})
     answers = []

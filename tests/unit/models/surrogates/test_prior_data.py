@@ -118,8 +118,7 @@ def test_units_come_from_own_readings_and_at_first_from_the_sources():
     there, own = 100.0 + 3.0 * rng.standard_normal(400), 7.0 + rng.standard_normal(400)
     assert units_with_prior(np.empty(0), 0, [there]) == pytest.approx((100.0, 3.0), abs=0.5)
     centre, scale = units_with_prior(own, 2, [there])
-    # Two own films show a third of the property, and count like the source.
-    assert (centre, scale) == pytest.approx((7.0, np.sqrt(3.0 * 3.0)), rel=0.1)
+    assert (centre, scale) == pytest.approx((7.0, np.sqrt(2.0 * 3.0)), rel=0.1)
     assert units_with_prior(own, 200, [there])[1] == pytest.approx(1.0, rel=0.1)
 
 

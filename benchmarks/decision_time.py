@@ -55,7 +55,7 @@ def alloy_problem() -> Problem:
 def films_of(problem: Problem, count: int, seed: int) -> list[Film]:
     """Random films of the problem."""
     random = problem.model_copy(update={"policy": RandomFilms()})
-    empty = Dataset.empty(problem.space.dimension)
+    empty = Dataset.empty(problem.space.dimension + len(problem.space.process_columns))
     return [r.film for r in propose(random, None, empty, pending=[], count=count, seed=seed)]
 
 

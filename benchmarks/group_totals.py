@@ -24,17 +24,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import ttest_1samp
 
+from benchmarks.decision_time import films_of
 from benchmarks.decisions.campaign import extended
 from benchmarks.decisions.continuous import hall_task
 from benchmarks.decisions.noise import Noise
 from benchmarks.decisions.plates import PLATES, Plate
 from benchmarks.decisions.task import Task
 from benchmarks.provenance import heading, provenance, write_study
-from models.catalog import RandomFilms
 from models.composition import GroupRule, LinearRule
 from models.dataset import Dataset
 from models.problem import Problem
-from models.propose import propose
 from models.train import train
 
 Array = NDArray[np.float64]
@@ -68,9 +67,7 @@ def made(task: Task, films: int, seed: int) -> Dataset:
     """Readings of random films."""
     listed = task.listed
     if listed is None:
-        random = task.problem.model_copy(update={"policy": RandomFilms()})
-        nothing = Dataset.empty(task.pool().shape[1], 1)
-        drawn = [a.film for a in propose(random, None, nothing, pending=[], count=films, seed=seed)]
+        drawn = films_of(task.problem, films, seed)
     else:
         drawn = [listed[k] for k in np.random.default_rng(seed).choice(len(listed), films, replace=False)]
     dataset, noise = Dataset.empty(task.pool().shape[1], 1), Noise()

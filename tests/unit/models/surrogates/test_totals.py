@@ -227,10 +227,8 @@ def test_a_total_is_expected_to_matter_like_the_elements():
 
 
 def test_fits_are_compared_by_the_prior_that_they_were_made_with(trained):
-    data, h = (
-        trained.state.readings(0),
-        replace(trained.hyperparameters[0], noise_spread=0.0, noise_weights=np.empty(0)),
-    )
+    data = trained.state.readings(0)
+    h = replace(trained.hyperparameters[0], noise_spread=0.0, noise_weights=np.empty(0))
     found = Fit(h, 3.0, len(data.y), 1, 1, warm=False)
     expected = log_prior(h.theta(), Layout(7, elements=5, totals=1).priors())[0]
     assert log_posterior(data, found, 5, 1) == pytest.approx(3.0 + expected)

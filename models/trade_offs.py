@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict
 
 from models.composition import ProcessValues
 from models.dataset import Dataset
-from models.pareto import directions, non_dominated, reach
+from models.directions import directions, reach
+from models.pareto import non_dominated
 from models.policies.base import Question, asked_of
 from models.policies.candidates import candidates, distance, joint_values, thinned
 from models.policies.frame import LIKELY, Frame, chance_within

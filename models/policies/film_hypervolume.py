@@ -6,7 +6,7 @@ as far as
 
     rho_k(u) = min_i f_i(x_k) / u_i   where every outcome is within its limits, else 0                     (1)
 
-and with rho_0(u) the same over the best of Z, the film adds the hypervolume (see `models/pareto.py`)
+and with rho_0(u) the same over the best of Z, the film adds the hypervolume (see `models/directions.py`)
 
     gain(X) = E[ max(0, max_k rho_k(u)^m - rho_0(u)^m) | readings ]                                        (2)
 
@@ -34,7 +34,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.pareto import directions
+from models.directions import directions
 from models.policies.joint_draws import JointDraws
 from models.policies.living import first_alive
 from models.surrogates.latent import Latent

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.catalog import FilmSearch
+from models.directions import directions, reach
 from models.objective import Objective
-from models.pareto import directions, non_dominated, reach, reference_point
+from models.pareto import non_dominated, reference_point
 from models.policies.base import Question, counted, towards
 from models.policies.film_acquisition import device_subset
 from models.policies.film_hypervolume import Aim, FilmHypervolume, Limits

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.stats import f as f_distribution
+from scipy.special import betaln
 
 from models.dataset import Dataset
 
@@ -58,7 +58,7 @@ def pooled(variances: Array, degrees: Array) -> Pooled:
 
     def loss(theta: Array) -> float:
         log_nu, log_s = theta
-        explained = f_distribution.logpdf(ratio * math.exp(-log_s), degrees, math.exp(log_nu)) - log_s
+        explained = log_density(ratio * math.exp(-log_s), degrees, math.exp(log_nu)) - log_s
         return float(0.5 * ((log_nu - DEGREES[0]) / DEGREES[1]) ** 2 - explained.sum())
 
     bounds = [(0.0, math.log(MOST_DEGREES)), (-10.0, 5.0)]
@@ -66,6 +66,13 @@ def pooled(variances: Array, degrees: Array) -> Pooled:
         loss, [DEGREES[0], -0.5], method="Nelder-Mead", bounds=bounds, options={"xatol": 1e-6, "fatol": 1e-9}
     )
     return Pooled(math.exp(found.x[0]), typical * math.exp(found.x[1]))
+
+
+def log_density(ratio: Array, d1: Array, d2: float) -> Array:
+    """Log density of F(d1, d2), eq. (2), at ratios > 0: `j` of `j` ratios and degrees d1."""
+    log_ratio = np.log(ratio * d1 / d2)
+    tail = 0.5 * (d1 + d2) * np.log1p(ratio * d1 / d2)
+    return np.asarray(0.5 * d1 * log_ratio - tail - np.log(ratio) - betaln(0.5 * d1, 0.5 * d2))
 
 
 def shrunk(variance: Array, replicates: Array) -> Array:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from models.objective import Objective
-from models.pareto import directions, hypervolume, inferred_reference, non_dominated, reference_point
+from models.pareto import hypervolume, inferred_reference, non_dominated, reference_point
 from tests.oracles.hypervolume import inclusion_exclusion, sweep
 
 
@@ -31,15 +31,6 @@ def test_many_sets_at_once_have_the_volumes_of_each():
 def test_no_point_and_no_point_above_the_reference_have_no_volume():
     assert hypervolume(np.empty((3, 0, 2))).tolist() == [0.0, 0.0, 0.0]
     assert hypervolume(np.array([[-1.0, 2.0], [2.0, -1.0]])) == 0.0
-
-
-@pytest.mark.parametrize("objectives", [1, 2, 3, 4])
-def test_the_mean_reach_along_directions_is_the_volume(objectives):
-    Y = np.random.default_rng(7).random((9, objectives))
-    u = directions(2048, 8, objectives, seed=1).reshape(-1, objectives)
-    assert (u.max(axis=1) == 1.0).all()
-    reach = (Y[:, None] / u).min(axis=-1).max(axis=0)
-    assert (reach**objectives).mean() == pytest.approx(inclusion_exclusion(Y), rel=5e-3)
 
 
 def test_an_inferred_reference_lies_below_the_front_by_a_tenth_of_its_range():

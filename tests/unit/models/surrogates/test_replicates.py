@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 from scipy.stats import chi2
+from scipy.stats import f as f_distribution
 
 from models.dataset import Dataset
-from models.surrogates.replicates import DEGREES, merged, pooled, shrunk
+from models.surrogates.replicates import DEGREES, log_density, merged, pooled, shrunk
 from tests.oracles import small_lab
 
 
@@ -31,6 +32,12 @@ def density(s_squared, d, nu0, s0_squared):
 
     middle = math.log(s0_squared)
     return math.log(quad(integrand, middle - 12.0, middle + 12.0, limit=400, points=[middle])[0])
+
+
+@pytest.mark.parametrize("d2", [1.0, 4.0, 1e4])
+def test_the_density_of_a_ratio_is_that_of_f(d2):
+    ratio, d1 = np.geomspace(1e-4, 1e4, 41), np.resize([1.0, 2.0, 5.0, 30.0], 41)
+    np.testing.assert_allclose(log_density(ratio, d1, d2), f_distribution.logpdf(ratio, d1, d2), rtol=1e-9, atol=1e-9)
 
 
 def test_the_pool_is_the_top_of_the_likelihood_by_brute_force():

@@ -16,8 +16,9 @@ from benchmarks.provenance import markdown_table, provenance
 Table = dict[str, Any]
 
 OURS = "filmloop"
-PAIRED_ARMS = (OURS, "nimo-combi-all-pairs", "mean-ei-all-films", "ax", "baybe", "random")
-"""Arms that must all have run a task and seed for it to count. Further arms show how many of these they have run."""
+PAIRED_ARMS = (OURS, "nimo-combi-all-pairs", "mean-ei-all-films", "baybe", "random")
+"""Arms that must all have run a task and seed for it to count. Further arms show how many of these they have run, and
+are compared over those: a campaign of Ax takes four minutes of CPU."""
 
 
 def outcomes(

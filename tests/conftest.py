@@ -4,6 +4,7 @@ import os
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from xdist.scheduler import LoadFileScheduling
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+EMPTY = 4
+"""Databases without a schema for a test that needs several."""
 REAL_PROCESSES = ("tests/browser/", "tests/e2e/", "tests/fault/")
 """Here whole stacks run, are waited for and killed: mostly waiting, which goes well beside one that computes."""
 
@@ -80,6 +83,13 @@ def template(server_url: URL) -> Iterator[str]:
 def empty_database_url(server_url: URL) -> Iterator[str]:
     """A database without a schema."""
     yield from _database(server_url, "template1")
+
+
+@pytest.fixture
+def empty_database_urls(server_url: URL) -> Iterator[list[str]]:
+    """Databases without a schema: for what happens at most starts, but not at each."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(contextmanager(_database)(server_url, "template1")) for _ in range(EMPTY)]
 
 
 @pytest.fixture

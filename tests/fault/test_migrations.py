@@ -13,6 +13,10 @@ def test_replicas_that_start_at_once_migrate_once(empty_database_url, tmp_path):
     assert found.figure.endswith("1 killed while they migrated")
 
 
-def test_without_the_lock_they_break_off(empty_database_url, tmp_path):
-    found = migrations.run([empty_database_url], tmp_path, replicas=3, program=migrations.NAIVE)
-    assert found.wrong["a replica failed"] > 0
+def test_without_the_lock_they_break_off(empty_database_urls, tmp_path):
+    """At one of four starts: three replicas may happen to come one after the other."""
+
+    def failed(url):
+        return migrations.run([url], tmp_path, replicas=3, program=migrations.NAIVE).wrong["a replica failed"]
+
+    assert any(failed(url) for url in empty_database_urls)

@@ -10,8 +10,6 @@ organic blends. T3 of the decision benchmark is synthetic, its last columns are 
 """
 
 import argparse
-import csv
-import gzip
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -22,23 +20,24 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.decisions import hall
+from benchmarks import noise_models
 from benchmarks.decisions.continuous import hall_task, wafer_task
 from benchmarks.decisions.data import data_file
 from benchmarks.decisions.plates import PLATES, Plate
+from benchmarks.generators.landscapes import INVAR, invar_table
 from benchmarks.provenance import heading, provenance, write_study
 from models.surrogates.evidence import Readings
 from models.surrogates.fitting import fit
 from models.surrogates.hyperparameters import Layout, lengthscale_prior
-from models.surrogates.scaling import robust_units, with_totals
+from models.surrogates.scaling import group_totals, robust_units, with_totals
 
 Array = NDArray[np.float64]
 
 MOST = 400
 """Compositions that are read."""
 STARTS = 4
-INVAR = ("Fe", "Ni", "Co", "Cr", "V", "Cu")
-DONORS = ("PCE10", "WF3")
+BLENDED = ("P3HT", "PCBM", "o-IDTBR")
+"""What the organic blends hold beside their donor."""
 
 
 class Landscape(NamedTuple):
@@ -63,28 +62,14 @@ def landscapes() -> Iterator[Landscape]:
         yield Landscape(plate.name, plate.elements, plate.pool(), plate.truth(plate.pool())[:, 0])
     wafer = wafer_task("pair")
     yield Landscape("fe-ga-pd", wafer.problem.space.elements, wafer.lattice, wafer.truths(wafer.lattice)[:, 0])
-    yield invar()
-    yield from blends()
-    points, group = hall_task("pair").lattice, np.array([[0.0, 0.0, 0.0, 1.0, 1.0, 1.0]])
-    columns = (*hall.ELEMENTS, "anneal", "heavy")
-    yield Landscape("T3 (synthetic)", columns, with_totals(points, group), hall.resistivity(points)[:, 0])
-
-
-def invar() -> Landscape:
-    """Thermal expansion of Fe-Ni-Co-Cr-V-Cu alloys."""
-    with gzip.open(data_file("invar_hea", "data_base.csv.gz"), "rt", encoding="utf-8") as file:
-        rows = [[row[name] for name in (*INVAR, "TEC")] for row in csv.DictReader(file)]
-    table = np.array([[float(cell) for cell in row] for row in rows if all(row)])
-    return Landscape("invar", INVAR, table[:, :-1] / table[:, :-1].sum(axis=1, keepdims=True), table[:, -1])
-
-
-def blends() -> Iterator[Landscape]:
-    """Photodegradation of organic blends with either donor."""
-    with data_file("opv-quaternary", "opv_quaternary.csv").open(encoding="utf-8") as file:
-        rows = [list(row) for row in csv.reader(file)]
-    for donor in DONORS:
-        table = np.array([[float(cell) for cell in row[1:]] for row in rows[1:] if row[0] == donor])
-        yield Landscape(f"opv {donor}", (donor, "P3HT", "PCBM", "o-IDTBR"), table[:, :4], table[:, 4])
+    yield Landscape("invar", INVAR, *invar_table())
+    for blend in noise_models.landscapes(data_file("opv-quaternary", "opv_quaternary.csv").parents[1]):
+        if blend.name.startswith("OPV"):
+            yield Landscape(blend.name, (blend.name.removeprefix("OPV "), *BLENDED), blend.x, blend.y)
+    task = hall_task("pair")
+    columns = (*task.problem.space.elements, "anneal", "heavy")
+    points = with_totals(task.lattice, group_totals(task.problem.space))
+    yield Landscape("T3 (synthetic)", columns, points, task.truths(task.lattice)[:, 0])
 
 
 def fitted(landscape: Landscape, seed: int) -> dict[str, object]:

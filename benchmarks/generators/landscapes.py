@@ -35,6 +35,8 @@ SCATTER = 4.0
 """Of fractions about equal ones: shape of a Dirichlet distribution."""
 MOST_PRESENT = 7
 """Elements of an alloy; few that were published have more."""
+INVAR = ("Fe", "Ni", "Co", "Cr", "V", "Cu")
+"""Elements of the alloys with low thermal expansion."""
 
 
 @dataclass(frozen=True)
@@ -80,13 +82,21 @@ def invar() -> Landscape:
     Raises:
         DataAbsent: If the table is not on this machine.
     """
-    elements = ("Fe", "Ni", "Co", "Cr", "V", "Cu")
+    X, y = invar_table()
+    trees = ExtraTreesRegressor(200, random_state=0, min_samples_leaf=2).fit(X, y)
+    return landscape(SearchSpace(elements=INVAR), lambda Z: -np.asarray(trees.predict(Z)))
+
+
+def invar_table() -> tuple[Array, Array]:
+    """Fractions (699 x 6) and thermal expansions (699) of the prior part of the published table.
+
+    Raises:
+        DataAbsent: If the table is not on this machine.
+    """
     with gzip.open(data_file("invar_hea", "data_base.csv.gz"), "rt", encoding="utf-8-sig") as lines:
         rows = list(csv.DictReader(lines))[:699]
-    X = np.array([[float(row[e]) for e in elements] for row in rows])
-    y = np.array([float(row["TEC"]) for row in rows])
-    trees = ExtraTreesRegressor(200, random_state=0, min_samples_leaf=2).fit(X / X.sum(axis=1, keepdims=True), y)
-    return landscape(SearchSpace(elements=elements), lambda Z: -np.asarray(trees.predict(Z)))
+    X = np.array([[float(row[e]) for e in INVAR] for row in rows])
+    return X / X.sum(axis=1, keepdims=True), np.array([float(row["TEC"]) for row in rows])
 
 
 def wide() -> Landscape:

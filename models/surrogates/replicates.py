@@ -70,9 +70,9 @@ def pooled(variances: Array, degrees: Array) -> Pooled:
 
 def log_density(ratio: Array, d1: Array, d2: float) -> Array:
     """Log density of F(d1, d2), eq. (2), at ratios > 0: `j` of `j` ratios and degrees d1."""
-    log_ratio = np.log(ratio * d1 / d2)
-    tail = 0.5 * (d1 + d2) * np.log1p(ratio * d1 / d2)
-    return np.asarray(0.5 * d1 * log_ratio - tail - np.log(ratio) - betaln(0.5 * d1, 0.5 * d2))
+    odds = ratio * d1 / d2
+    tail = 0.5 * (d1 + d2) * np.log1p(odds)
+    return np.asarray(0.5 * d1 * np.log(odds) - tail - np.log(ratio) - betaln(0.5 * d1, 0.5 * d2))
 
 
 def shrunk(variance: Array, replicates: Array) -> Array:

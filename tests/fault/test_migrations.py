@@ -15,8 +15,5 @@ def test_replicas_that_start_at_once_migrate_once(empty_database_url, tmp_path):
 
 def test_without_the_lock_they_break_off(empty_database_urls, tmp_path):
     """At one of four starts: three replicas may happen to come one after the other."""
-
-    def failed(url):
-        return migrations.run([url], tmp_path, replicas=3, program=migrations.NAIVE).wrong["a replica failed"]
-
-    assert any(failed(url) for url in empty_database_urls)
+    found = migrations.run(empty_database_urls, tmp_path, replicas=3, program=migrations.NAIVE)
+    assert found.wrong["a replica failed"] > 0

@@ -32,9 +32,9 @@ def test_a_connection_that_the_server_ended_between_transactions_is_replaced_uns
             kept = other.execute(_PID).scalar_one()
     with sessions() as session:  # of the two that wait, one ends the other
         first = session.execute(_PID).scalar_one()
-        other = ended if first == kept else kept
+        waiting = ended if first == kept else kept
         # It waits until the other has gone: what ends while it is asked for something cannot be replaced unseen.
-        assert session.execute(text("select pg_terminate_backend(:pid, 10000)"), {"pid": other}).scalar_one()
+        assert session.execute(text("select pg_terminate_backend(:pid, 10000)"), {"pid": waiting}).scalar_one()
     with sessions() as one, sessions() as two:
         assert one.execute(_PID).scalar_one() != two.execute(_PID).scalar_one()
 

@@ -152,7 +152,7 @@ def plot(path: Path, panels: Mapping[str, Mapping[str, Outcome]], unit: str) -> 
     across = -(-len(panels) // rows)
     size = (5.0 * across, 4.0 * rows)
     figure, axes = plt.subplots(rows, across, figsize=size, squeeze=False, layout="constrained")
-    figure.supylabel(f"regret of the best value measured / {unit}", fontsize="medium")
+    figure.supylabel(f"regret of the best value measured\n/ {unit}", fontsize="medium")
     for axis in axes.flat[len(panels) :]:
         axis.set_axis_off()
     for axis, (title, found) in zip(axes.flat[: len(panels)], panels.items(), strict=True):

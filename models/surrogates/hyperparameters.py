@@ -43,10 +43,9 @@ OUTPUT_VARIANCE = Prior(0.0, 1.0, math.log(1e-3), math.log(1e4))
 """Prior of log s_f^2: the readings are standardised."""
 NOISE_VARIANCE = Prior(-5.0, 1.0, math.log(1e-4), math.log(1e3))
 """Prior of log sigma^2: the log-normal (-4, 1) of Hvarfner et al. 2024, at its mode."""
-FILM_VARIANCE = Prior(2.0 * math.log(0.3), 1.0, math.log(1e-6), math.log(1e2))
-"""Prior of log s_b^2. Strong, since one film cannot tell its own offset from f; real wafers differ by 0.4 to 0.8 sd."""
-
-
+FILM_VARIANCE = Prior(2.0 * math.log(0.3), 1.5, math.log(1e-6), math.log(1e2))
+"""Prior of log s_b^2: between 0.07 and 1.3 sd. Real wafers differ by 0.4 to 0.8 sd; a good lab's hardly do, and a
+prior that does not let its films say so keeps every interval too wide."""
 DRIFT_VARIANCE = Prior(2.0 * math.log(0.2), 1.5, math.log(1e-6), math.log(1e2))
 """Prior of log s_g^2."""
 DRIFT_TIME = Prior(math.log(0.5), 1.0, math.log(0.01), math.log(1e2))

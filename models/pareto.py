@@ -1,4 +1,4 @@
-"""The geometry of trade-offs between objectives that are all maximised: fronts, hypervolumes, reference points.
+"""The geometry of trade-offs between objectives that are all maximised: fronts and reference points.
 
 | symbol | meaning | shape |
 | --- | --- | --- |
@@ -6,7 +6,7 @@
 | Y | values at points | n x m |
 
 The hypervolume of points above a reference is the volume of everything that some point is at least as good as in every
-objective: exact here, and for acquisitions along directions (`directions.py`).
+objective: it is counted along directions (`directions.py`).
 """
 
 from collections.abc import Sequence
@@ -33,32 +33,6 @@ def non_dominated(Y: Array) -> Mask:
         front[left[equal]] = True
         left = left[np.any(others > first, axis=1)]
     return front
-
-
-def hypervolume(Y: Array) -> Array:
-    """Volume between the origin and points, exactly.
-
-    Args:
-        Y: `... x n x m` values above the reference point, which is the origin; what is below it counts for nothing.
-
-    Returns:
-        `...` volumes.
-
-    Source: slices along the last objective; While et al. 2006 (doi 10.1109/TEVC.2005.851275).
-    """
-    Y = np.maximum(Y, 0.0)
-    if Y.shape[-2] == 0:
-        return np.zeros(Y.shape[:-2])
-    if Y.shape[-1] == 1:
-        return np.asarray(Y[..., 0].max(-1))
-    falling = np.argsort(-Y[..., -1], axis=-1, kind="stable")
-    Y = np.take_along_axis(Y, falling[..., None], axis=-2)
-    thickness = Y[..., -1] - np.concatenate([Y[..., 1:, -1], np.zeros((*Y.shape[:-2], 1))], axis=-1)
-    if Y.shape[-1] == 2:
-        area = np.maximum.accumulate(Y[..., 0], axis=-1)
-    else:
-        area = np.stack([hypervolume(Y[..., : k + 1, :-1]) for k in range(Y.shape[-2])], axis=-1)
-    return np.asarray((thickness * area).sum(-1))
 
 
 def inferred_reference(Y: Array) -> Array:

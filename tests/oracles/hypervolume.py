@@ -1,17 +1,20 @@
-"""Hypervolume without slices or directions: a sweep in two dimensions, inclusion and exclusion in any."""
+"""Hypervolume without directions: by slices, for many sets at once, and by inclusion and exclusion, for few points."""
 
 from itertools import combinations
 
 import numpy as np
 
 
-def sweep(Y):
-    """Area between the origin and points (n x 2), by walking along the staircase."""
-    area, height = 0.0, 0.0
-    for x, y in sorted(np.maximum(Y, 0.0).tolist(), reverse=True):
-        area += x * max(y - height, 0.0)
-        height = max(height, y)
-    return area
+def hypervolume(Y):
+    """Volumes (...) between the origin and points (... x n x m), one slice of the last objective after another."""
+    Y = np.maximum(Y, 0.0)
+    if Y.shape[-1] == 1:
+        return Y[..., 0].max(-1)
+    falling = np.argsort(-Y[..., -1], axis=-1, kind="stable")
+    Y = np.take_along_axis(Y, falling[..., None], axis=-2)
+    thickness = Y[..., -1] - np.concatenate([Y[..., 1:, -1], np.zeros((*Y.shape[:-2], 1))], axis=-1)
+    area = np.stack([hypervolume(Y[..., : k + 1, :-1]) for k in range(Y.shape[-2])], axis=-1)
+    return (thickness * area).sum(-1)
 
 
 def inclusion_exclusion(Y):

@@ -6,13 +6,13 @@ from scipy.stats import norm
 
 from models.catalog import ExpectedImprovement, HypervolumeImprovement
 from models.designs import Known, design
-from models.pareto import hypervolume
 from models.propose import propose
 from models.recommendation import DRAWS, recommend
 from models.surrogates.nearness import nearness
 from models.trade_offs import trade_offs
 from models.wanted import Wanted
 from tests.oracles import film_lab, listed_lab, targets, trade_off_lab
+from tests.oracles.hypervolume import hypervolume
 
 EI = ExpectedImprovement(mc_samples=32)
 TARGET, TOLERANCE = 8.0, 0.4

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from models.directions import directions
-from tests.oracles.hypervolume import inclusion_exclusion
+from tests.oracles.hypervolume import hypervolume, inclusion_exclusion
 
 
 @pytest.mark.parametrize("objectives", [1, 2, 3, 4])
@@ -12,3 +12,4 @@ def test_the_mean_reach_along_directions_is_the_volume(objectives):
     assert (u.max(axis=1) == 1.0).all()
     reach = (Y[:, None] / u).min(axis=-1).max(axis=0)
     assert (reach**objectives).mean() == pytest.approx(inclusion_exclusion(Y), rel=5e-3)
+    assert hypervolume(Y) == pytest.approx(inclusion_exclusion(Y), rel=1e-10)

@@ -2,35 +2,12 @@ import numpy as np
 import pytest
 
 from models.objective import Objective
-from models.pareto import hypervolume, inferred_reference, non_dominated, reference_point
-from tests.oracles.hypervolume import inclusion_exclusion, sweep
+from models.pareto import inferred_reference, non_dominated, reference_point
 
 
 def test_a_point_leaves_the_front_when_another_is_as_good_everywhere_and_better_somewhere():
     Y = np.array([[1.0, 3.0], [2.0, 2.0], [2.0, 1.0], [3.0, 0.0], [3.0, 0.0], [0.0, 0.0]])
     assert non_dominated(Y).tolist() == [True, True, False, True, True, False]
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_area_is_that_of_the_sweep(seed):
-    Y = np.random.default_rng(seed).normal(0.3, 0.5, (12, 2))
-    assert hypervolume(Y) == pytest.approx(sweep(Y), rel=1e-12)
-
-
-@pytest.mark.parametrize("objectives", [1, 2, 3, 4])
-def test_volume_is_that_of_inclusion_and_exclusion(objectives):
-    Y = np.random.default_rng(objectives).normal(0.4, 0.4, (7, objectives))
-    assert hypervolume(Y) == pytest.approx(inclusion_exclusion(Y), rel=1e-10)
-
-
-def test_many_sets_at_once_have_the_volumes_of_each():
-    Y = np.random.default_rng(0).random((4, 5, 6, 3))
-    assert np.allclose(hypervolume(Y), [[hypervolume(one) for one in row] for row in Y])
-
-
-def test_no_point_and_no_point_above_the_reference_have_no_volume():
-    assert hypervolume(np.empty((3, 0, 2))).tolist() == [0.0, 0.0, 0.0]
-    assert hypervolume(np.array([[-1.0, 2.0], [2.0, -1.0]])) == 0.0
 
 
 def test_an_inferred_reference_lies_below_the_front_by_a_tenth_of_its_range():

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from models.pareto import hypervolume
 from models.policies.film_acquisition import FilmImprovement
 from models.policies.film_hypervolume import Aim, FilmHypervolume, Limits
 from models.tensors import to_array, to_tensor
 from tests.oracles import film_lab, trade_off_lab
+from tests.oracles.hypervolume import hypervolume
 from tests.oracles.listed_lab import drawn
 
 KNOWN = np.vstack([film.points() for film in trade_off_lab.FILMS])

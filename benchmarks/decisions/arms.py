@@ -52,9 +52,9 @@ ARMS: dict[str, Arm] = {
     "random": Arm(Random, lambda: "1"),
     "nimo-combi": Arm(partial(Combi, all_pairs=False), lambda: NIMO),
     "nimo-combi-all-pairs": Arm(partial(Combi, all_pairs=True), lambda: NIMO),
-    "ax": Arm(partial(TwoPoints, "ax"), lambda: "ax-platform 1.3.1"),
+    "ax": Arm(partial(TwoPoints, "ax"), lambda: "ax-platform 1.3.1, pending told"),
     "baybe": Arm(partial(TwoPoints, "baybe"), lambda: "baybe 0.15.0"),
-    "optuna": Arm(partial(TwoPoints, "optuna"), lambda: "optuna 5.0.0"),
+    "optuna": Arm(partial(TwoPoints, "optuna"), lambda: "optuna 5.0.0, pending told"),
     "mean-ei-all-films": Arm(MeanImprovement, _botorch),
     **{
         f"filmloop-{name}": Arm(partial(Filmloop, {"policy": _policy(name)}), science_version)

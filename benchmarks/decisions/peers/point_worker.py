@@ -7,10 +7,13 @@ are already decided, or null), `pending` (points asked for but not read), `seed`
 `cpu_seconds`.
 
 Each is used as its tutorials say, with its defaults: Ax's `Client` (free parameters are all but the last element,
-whose bounds become linear constraints; the reference point is given as outcome constraints; every device is a trial),
+whose bounds become linear constraints; the reference point is given as outcome constraints; every device is a trial, a
+point that is not read yet a running one; Ax passes over points outside its rules by as little as a rounding error, so
+all that it is told is moved `INSIDE`),
 BayBE's `Campaign` with a `ParetoObjective` (its elements sum to 1 by a linear constraint; a process value that is
 decided is one more), Optuna's `GPSampler` (free parameters as for Ax; it knows no linear rules, so a point outside
-them is brought back by whoever asks; a process value that is decided is fixed by `PartialFixedSampler`). For two
+them is brought back by whoever asks; a process value that is decided is fixed by `PartialFixedSampler`; a point that
+is not read yet is a running trial). For two
 objectives Ax and BayBE choose by the logarithm of the noisy expected hypervolume improvement, Optuna by that of the
 expected one.
 """
@@ -25,6 +28,9 @@ from typing import Any
 import numpy as np
 
 Question = dict[str, Any]
+
+INSIDE = 1e-6
+"""How far from the bounds of the last element Ax is told a point that lies on them."""
 
 
 class AxPeer:
@@ -41,6 +47,7 @@ class AxPeer:
         total = " + ".join(self._free)
         low, high = question["low"], question["high"]
         self._low, self._high = (np.array([v[k] for k in columns]) for v in (low, high))
+        self._least, self._most = 1.0 - high[d - 1], 1.0 - low[d - 1]
         self._names = names
         self._client = Client(random_seed=question["seed"])
         self._client.configure_experiment(
@@ -48,7 +55,7 @@ class AxPeer:
                 RangeParameterConfig(name=n, parameter_type="float", bounds=(float(a), float(b)))
                 for n, a, b in zip(names, self._low, self._high, strict=True)
             ],
-            parameter_constraints=[f"{total} <= {1.0 - low[d - 1]}", f"{total} >= {1.0 - high[d - 1]}"],
+            parameter_constraints=[f"{total} <= {self._most}", f"{total} >= {self._least}"],
         )
         objectives = question["objectives"]
         self._client.configure_optimization(
@@ -57,26 +64,30 @@ class AxPeer:
         )
         self._client.configure_generation_strategy(method="fast", initialization_budget=5, initialize_with_center=False)
         self._known = 0
-        self._asked: list[int] = []
 
     def propose(self, question: Question) -> list[float]:
         """The next point, after the new readings were told."""
-        d = len(question["elements"])
-        if not question["pending"]:
-            for number in self._asked:
-                self._client.mark_trial_abandoned(number)
-            self._asked = []
         for x, y in zip(question["X"][self._known :], question["Y"][self._known :], strict=True):
-            values = np.clip([*x[: d - 1], *x[d:]], self._low, self._high).tolist()
-            number = self._client.attach_trial(parameters=dict(zip(self._names, values, strict=True)))
             named = zip((o["name"] for o in question["objectives"]), y, strict=True)
-            self._client.complete_trial(number, raw_data={name: float(value) for name, value in named})
+            self._client.complete_trial(self._told(x), raw_data={name: float(value) for name, value in named})
         self._known = len(question["X"])
         fixed = dict(zip(question["process"], question["fixed"], strict=True)) if question["fixed"] else None
+        awaited = [self._told(x) for x in question["pending"]]
         ((number, chosen),) = self._client.get_next_trials(max_trials=1, fixed_parameters=fixed).items()
-        self._asked.append(number)
+        for passed in (number, *awaited):
+            self._client.mark_trial_failed(passed)  # its readings come as trials of their own
         free = [float(chosen[n]) for n in self._free]
         return [*free, 1.0 - sum(free), *(float(chosen[n]) for n in question["process"])]
+
+    def _told(self, x: list[float]) -> int:
+        """Number of a running trial at a point, all elements and the process."""
+        d = len(self._free)
+        values = np.clip([*x[:d], *x[d + 1 :]], self._low, self._high)
+        for goal, ends in ((self._most - INSIDE, self._low), (self._least + INSIDE, self._high)):
+            total, end = values[:d].sum(), ends[:d].sum()
+            if (total - goal) * (end - goal) < 0.0:
+                values[:d] += (ends[:d] - values[:d]) * (goal - total) / (end - total)
+        return int(self._client.attach_trial(parameters=dict(zip(self._names, values.tolist(), strict=True))))
 
 
 class BayBEPeer:
@@ -146,6 +157,10 @@ class OptunaPeer:
         for x, y in zip(question["X"], question["Y"], strict=True):
             params = dict(zip(names, np.clip(np.array(x)[columns], low, high).tolist(), strict=True))
             study.add_trial(optuna.trial.create_trial(params=params, distributions=space, values=y))
+        for x in question["pending"]:
+            params = dict(zip(names, np.clip(np.array(x)[columns], low, high).tolist(), strict=True))
+            state = optuna.trial.TrialState.RUNNING
+            study.add_trial(optuna.trial.create_trial(state=state, params=params, distributions=space))
         chosen = study.ask(space).params
         free = [float(chosen[n]) for n in names[: d - 1]]
         return [*free, 1.0 - sum(free), *(float(chosen[n]) for n in question["process"])]

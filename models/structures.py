@@ -25,6 +25,8 @@ EXTENT_FILMS = 256
 """Films that are drawn to see how far the elements' fractions reach."""
 MOST_STRUCTURES = 256
 """Structures that one decision looks at; beyond it they are drawn by seed."""
+LITTLE_CHANGED = 64
+"""Most structures that are searched because they change few targets."""
 TRACE = 0.005
 """Fractions below this, in films that were measured, are an error of the measurement and no element of the film."""
 ZERO = 1e-10
@@ -181,6 +183,26 @@ def own_structure(
     if region is None:
         return None
     return FilmStructure(present, pair, filled[rng.integers(len(filled))], _rules(*key).free, region)
+
+
+def little_changed(space: SearchSpace, geometry: FilmGeometry, present: Mask) -> Structures:
+    """Structures of films of just these elements (r x d), then of one more or one fewer, at most `LITTLE_CHANGED`.
+
+    Where a target costs something to change, these are choices of their own: no climb reaches the face on which an
+    element is absent and sees on its way that it is cheaper there.
+    """
+    key, filled = (space.model_dump_json(), geometry.model_dump_json()), list(categories(space))
+    masks = np.concatenate([present, *(present ^ one for one in np.eye(space.dimension, dtype=bool))])
+    built: list[FilmStructure] = []
+    for mask in dict.fromkeys(mask.tobytes() for mask in masks):
+        support = np.frombuffer(mask, dtype=bool)
+        if geometry.choices or not support.any() or not space.presence().allows(support):
+            continue
+        for pair, spanning in gradings(support, geometry):
+            region = _region(*key, mask, pair, spanning)
+            if region is not None and len(built) < LITTLE_CHANGED:
+                built += [FilmStructure(support, pair, fixed, _rules(*key).free, region) for fixed in filled]
+    return Structures(tuple(built[:LITTLE_CHANGED]), complete=False)
 
 
 @lru_cache(maxsize=4)

@@ -7,12 +7,13 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from models.composition import TOLERANCE
 from models.dataset import Dataset
 from models.film import Film
 from models.generators.base import Generator
 from models.objective import Objective
 from models.problem import Problem
-from models.structures import Structures, film_structures
+from models.structures import TRACE, Structures, film_structures, little_changed
 from models.surrogates.base import Progress, Surrogate
 from models.surrogates.posterior_map import feasible_points, is_feasible, middle_process
 from models.utility import Utility
@@ -111,6 +112,26 @@ class Question:
             return self.structures
         near = self._best_read()[:, : self.problem.space.dimension]
         return film_structures(self.problem.space, geometry.model_copy(update={"grading": "pair"}), self.seed, near)
+
+    @cached_property
+    def little_changed(self) -> Structures:
+        """The discrete choices of films whose elements are those of a film made last, or one more or one fewer."""
+        return little_changed(self.problem.space, self.problem.film, self.made_last()[0])
+
+    def made_last(self) -> tuple[NDArray[np.bool_], Array]:
+        """The films after which the next one may be made: those in flight, else the one that was read last.
+
+        Returns:
+            Elements present (r x d) and process columns (r x p); r = 0 where there is no such film.
+        """
+        space, d = self.problem.space, self.problem.space.dimension
+        before, least = [film.points() for film in self.pending], TOLERANCE
+        read = self.dataset.take(~self.dataset.calibration)
+        if not before and len(read):
+            before, least = [read.X[read.films == read.films[int(np.argmax(read.times))]]], TRACE
+        present = np.array([(points[:, :d] > least).any(axis=0) for points in before], dtype=bool)
+        process = np.array([points[0, d:] for points in before], dtype=float)
+        return present.reshape(len(before), d), process.reshape(len(before), len(space.process_columns))
 
     def _best_read(self) -> Array:
         """Device points of the best readings of each objective, at most `BEST_READ` of each."""

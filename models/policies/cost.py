@@ -9,9 +9,7 @@ Source of (2): Snoek, Larochelle, Adams 2012, Practical Bayesian optimization of
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from models.catalog import CostModel, ProcessCost
@@ -19,10 +17,7 @@ from models.composition import TOLERANCE, ContinuousVariable, SearchSpace
 from models.film import Film
 from models.policies.base import Question
 from models.policies.film_acquisition import FilmAcquisition
-from models.structures import TRACE
 from models.tensors import to_tensor
-
-Array = NDArray[np.float64]
 
 SAME = 1e-3
 """Continuous process values closer than this, as a share of the variable's range, are one setting."""
@@ -38,7 +33,7 @@ class FilmCost:
     model: CostModel
     space: SearchSpace
     present: Tensor
-    """`r x d`: elements of each film that may be the last one; r = 0 if there is none."""
+    """`r x d`, boolean: elements of each film that may be the last one; r = 0 if there is none."""
     process: Tensor
     """`r x p` process columns of these films."""
 
@@ -109,14 +104,8 @@ class FilmCost:
 
 def film_cost(question: Question, model: CostModel) -> FilmCost:
     """The cost of the next film, after those in flight, else after the one that was read last."""
-    space, d = question.problem.space, question.problem.space.dimension
-    before, least = [film.points() for film in question.pending], TOLERANCE
-    read = question.dataset.take(~question.dataset.calibration)
-    if not before and len(read):
-        before, least = [read.X[read.films == read.films[int(np.argmax(read.times))]]], TRACE
-    present = np.array([(points[:, :d] > least).any(axis=0) for points in before]).reshape(-1, d)
-    process = np.array([points[0, d:] for points in before]).reshape(-1, len(space.process_columns))
-    return FilmCost(model, space, to_tensor(present) > 0.5, to_tensor(process))
+    present, process = question.made_last()
+    return FilmCost(model, question.problem.space, torch.from_numpy(present), to_tensor(process))
 
 
 @dataclass(frozen=True)

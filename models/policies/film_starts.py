@@ -1,6 +1,6 @@
 """Films from which the search for the best one starts: drawn everywhere, and laid where something is to be expected.
 
-- drawn evenly from every structure;
+- drawn evenly from every structure, and where targets cost something to change, from those that change few of them;
 - moved so that one of their devices lies on an anchor: a read or drawn point of large gain, good mean or near a target;
 - pair films through the best anchors, as long as the rules let them, with the anchor at each device in turn: among them
   is the film that a rule would choose which takes the best point first and the best pair film through it second;
@@ -38,7 +38,13 @@ SHIFT = 0.1
 
 
 def starting_films(
-    question: Question, acquisition: FilmAcquisition, count: int, s: Array, rng: np.random.Generator
+    question: Question,
+    acquisition: FilmAcquisition,
+    count: int,
+    s: Array,
+    rng: np.random.Generator,
+    *,
+    few_changes: bool = False,
 ) -> Drawn:
     """Films to be scored before some of them are refined; empty if no structure holds one.
 
@@ -48,12 +54,15 @@ def starting_films(
         count: About how many films.
         s: Shares of end B at the devices, `K`.
         rng: For every draw.
+        few_changes: Whether films that change few targets are drawn besides.
     """
     part = count // 8
     # At least one film of every structure: each pair has a score.
     drawn = question.structures.draw(max(3 * part, len(question.structures.items)), rng, STEPS)
     if not drawn:
         return []
+    if few_changes:
+        drawn += question.little_changed.draw(max(2 * part, len(question.little_changed.items)), rng, STEPS)
     anchors = _anchors(question, acquisition, np.concatenate([_devices(*films, s) for films in drawn]), rng)
     if question.pair_structures is not question.structures:
         drawn += question.pair_structures.draw(max(part, len(question.pair_structures.items)), rng, STEPS)

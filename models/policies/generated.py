@@ -73,7 +73,8 @@ def starting_pools(
         pools = {origin: films for origin, films in pools.items() if films}
     if starts == "generated" and pools:
         return pools
-    systematic = starting_films(question, acquisition, options.raw_films, s, rng)
+    priced = options.cost is not None and options.cost.target > 0.0
+    systematic = starting_films(question, acquisition, options.raw_films, s, rng, few_changes=priced)
     return {"systematic": systematic, **pools} if systematic else pools
 
 

@@ -4,10 +4,13 @@ import torch
 from pydantic import ValidationError
 
 from models.catalog import CostModel, ExpectedImprovement, ProcessCost
-from models.composition import CategoricalVariable, ContinuousVariable, SearchSpace
+from models.composition import CategoricalVariable, ContinuousVariable, ElementBounds, SearchSpace
 from models.dataset import Dataset
 from models.film import Film, FilmGeometry
 from models.policies.cost import Priced, film_cost
+from models.policies.expected_improvement import reference_points
+from models.policies.film_acquisition import FilmImprovement
+from models.policies.film_optimizer import best_films
 from models.propose import propose
 from models.tensors import to_tensor
 from tests.oracles import film_lab
@@ -146,3 +149,39 @@ def test_a_cost_of_an_unknown_choice_is_refused():
     dear = ProcessCost(variable="substrate", choices={"glass": 1.0})
     with pytest.raises(ValidationError, match="'glass'"):
         film_lab.problem_of(SPACE, GEOMETRY, ExpectedImprovement(cost=CostModel(process=(dear,))))
+
+
+def test_a_cost_needs_no_process():
+    """Elements cost something to change where there are no process variables, too."""
+    space = SearchSpace(elements=("A", "B", "C"))
+    problem = film_lab.problem_of(space, GEOMETRY, PROBLEM.policy.model_copy(update={"cost": CostModel(target=1.5)}))
+    ends = np.array([[[0.5, 0.5, 0.0], [0.2, 0.8, 0.0]], [[0.6, 0.4, 0.0], [0.9, 0.1, 0.0]]])
+    data = film_lab.measured(problem, [Film(a, b, np.empty(0), GEOMETRY.mixing()) for a, b in ends])
+    (answer,) = propose(problem, film_lab.bundle(problem, data), data, pending=[], count=1, seed=4)
+    changed = ((np.maximum(answer.film.a, answer.film.b) > 1e-9) != [True, True, False]).sum()
+    assert answer.cost == pytest.approx(1.0 + 1.5 * changed)
+
+
+@pytest.mark.parametrize("grading", ["pair", "free"])
+@pytest.mark.parametrize("seed", range(3))
+def test_no_target_is_changed_that_need_not_be(grading, seed):
+    """The search finds what it finds if it may use the last film's elements only."""
+    rng = np.random.default_rng(seed)
+    geometry = FilmGeometry(devices=7, grading=grading, span_min=0.05, span_max=0.4)
+    elements, policy = tuple("ABCDE"), ExpectedImprovement(cost=CostModel(target=5.0))
+    problem = film_lab.problem_of(SearchSpace(elements=elements), geometry, policy)
+    films = []
+    for a, b in rng.dirichlet(np.ones(3), (3, 2)):
+        near = a + (b - a) * min(1.0, 0.3 / np.abs(b - a).max())
+        films.append(Film(np.append(a, [0.0, 0.0]), np.append(near, [0.0, 0.0]), np.empty(0), geometry.mixing()))
+    data = film_lab.measured(problem, films, seed=seed)
+    model = film_lab.surrogate(problem, data)
+    none = tuple(ElementBounds(element=e, upper=0.0) for e in "DE")
+    few = film_lab.problem_of(SearchSpace(elements=elements, bounds=none), geometry, policy)
+    asked, narrow = (question(model, problem=p, data=data, seed=seed) for p in (problem, few))
+    improvement = FilmImprovement(
+        model.latents(), to_tensor(reference_points(asked)), devices=geometry.devices, draws=128, seed=5
+    )
+    priced = Priced(improvement, film_cost(asked, policy.cost))
+    found, wanted = (best_films(q, priced, policy)[0].value for q in (asked, narrow))
+    assert found > wanted - 0.05

@@ -21,6 +21,13 @@ class NoiseModel(_Choice):
     outliers: Literal["none", "contaminated_normal"] = "contaminated_normal"
     """Hold single readings for wild where all others speak against them (`models/surrogates/outliers.py`), and name
     them. On a rough landscape a few sound readings are held too, without a loss that could be measured."""
+    stated: StrictBool = True
+    """Heed the uncertainty that comes with a reading, or the scatter of those that it is the mean of. Else all noise is
+    inferred."""
+    one_sided: StrictBool = True
+    """Learn from readings beyond an instrument's limit that they lie there. Else they are left out."""
+    dead_devices: StrictBool = True
+    """Learn from dead devices where devices die. Else every device is expected to live."""
     composition_sd: StrictFloat = Field(default=0.0, ge=0.0, le=0.2)
     """Standard deviation of a measured atomic fraction. Where the property is steep, it makes readings less sure."""
 
@@ -30,7 +37,7 @@ class FilmGP(_Choice):
 
     name: Literal["film_gp"] = "film_gp"
     film_effect: StrictBool = True
-    """Model an offset shared by all devices of a film. Costs nothing where there is none; leave it on."""
+    """Model an offset shared by all devices of a film. Real films have one; if none has, intervals are a bit wide."""
     noise: NoiseModel = NoiseModel()
     """How readings scatter about the property."""
     averaging: StrictInt = Field(default=8, ge=1, le=64)

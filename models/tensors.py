@@ -11,7 +11,7 @@ DTYPE = torch.float64
 
 
 def use_device(name: str) -> str:
-    """Put every tensor made from now on in this process on a device.
+    """Put every tensor made from now on in this thread on a device.
 
     Random numbers are always drawn on the processor, so that an accelerator gives the same films within rounding.
 

@@ -115,6 +115,7 @@ def run(sessions: Sessions, settings: Settings, job_id: str, worker: str) -> boo
 
 
 def _decide(sessions: Sessions, settings: Settings, job: DecisionInput) -> bool:
+    use_device(settings.worker.device)  # torch knows it by thread, and who looks out has one of its own
     began = time.perf_counter()
     progress = _heartbeat(sessions, job)
     last = _last(settings, job)

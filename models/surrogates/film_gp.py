@@ -6,6 +6,7 @@ Whatever it answers is about the latent f, with b = eps = 0: the property of the
 Inside, readings are maximised and standardised; `centre` and `scale` lead back to maximised values in physical units.
 """
 
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -18,6 +19,7 @@ from gpytorch.distributions import MultitaskMultivariateNormal
 from numpy.typing import NDArray
 from torch import Tensor
 
+from models.catalog import NoiseModel
 from models.dataset import Dataset
 from models.errors import IncompatibleCheckpoint
 from models.problem import Problem
@@ -42,11 +44,24 @@ ALWAYS_FITTED = 800
 """Readings up to which every change of the data is worth a fit: it takes less than a second."""
 
 
-def _known(dataset: Dataset) -> Dataset:
-    """A canonical dataset as the model sees it: repeats as their mean, not more prior data than it can hold."""
-    one_each = merged(dataset)
+def _known(problem: Problem, dataset: Dataset) -> Dataset:
+    """A canonical dataset as the model sees it: what it heeds, repeats as their mean, not too much prior data."""
+    one_each = merged(_heeded(problem.surrogate.noise, dataset))
     kept = thinned(one_each, CONDITIONED)
     return one_each if kept.all() else one_each.take(kept)
+
+
+def _heeded(noise: NoiseModel, dataset: Dataset) -> Dataset:
+    """The same rows without what the noise model is told to pass over."""
+    passed: dict[str, Any] = {}
+    if not noise.stated:
+        passed |= {"Yvar": np.full(dataset.Y.shape, np.nan), "replicates": np.ones(dataset.Y.shape)}
+    if not noise.one_sided:
+        beyond = dataset.censored != 0
+        passed |= {"Y": np.where(beyond, np.nan, dataset.Y), "censored": np.zeros_like(dataset.censored)}
+    if not noise.dead_devices:
+        passed |= {"dead": np.zeros(len(dataset), dtype=bool)}
+    return replace(dataset, **passed) if passed else dataset
 
 
 class FilmGP(GPyTorchModel):
@@ -87,7 +102,7 @@ class FilmGP(GPyTorchModel):
             NotEnoughData: If an objective was read at fewer than two distinct points.
             FitFailed: If the evidence has no finite value anywhere.
         """
-        dataset = _known(dataset)
+        dataset = _known(problem, dataset)
         if isinstance(previous, cls) and previous.is_recent(problem, dataset):
             progress("condition")
             model = previous.condition(problem, dataset)
@@ -125,7 +140,7 @@ class FilmGP(GPyTorchModel):
             NotEnoughData: If an objective was read at fewer than two distinct points.
             FitFailed: If the covariance of the readings has no Cholesky factor.
         """
-        return type(self)(condition_state(problem, _known(dataset), self.state))
+        return type(self)(condition_state(problem, _known(problem, dataset), self.state))
 
     @property
     def hyperparameters(self) -> tuple[Hyperparameters, ...]:
@@ -235,7 +250,7 @@ class FilmGP(GPyTorchModel):
             problem: Whose properties they are.
             dataset: The one that the model was fitted to, in any order.
         """
-        known = _known(dataset.canonical())
+        known = _known(problem, dataset.canonical())
         return tuple(
             portrait(sought, self.state, k, self._sets[k], known) for k, sought in enumerate(problem.properties)
         )

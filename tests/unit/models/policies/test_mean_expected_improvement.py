@@ -3,6 +3,8 @@ import pytest
 import torch
 
 from models.catalog import MeanExpectedImprovement
+from models.composition import LinearRule, SearchSpace
+from models.film import FilmGeometry, film_violations
 from models.policies.film_reading import latents_after_flight
 from models.policies.mean_expected_improvement import MeanExpectedImprovementPolicy, MeanImprovement
 from models.tensors import to_tensor
@@ -88,12 +90,12 @@ def test_two_steps_end_at_a_pair_film_with_a_device_at_the_best_single_point(cha
 
 
 def test_two_steps_fall_back_on_all_films_where_none_goes_through_a_good_point():
-    """A spread of at least 0.9 at fixed thirds of a third element leaves no pair film through most points."""
-    problem = PROBLEM.model_copy(
-        update={"film": PROBLEM.film.model_copy(update={"grading": "free", "span_min": 0.97, "devices": 1})}
-    )
+    """A and B must be alike, so no two elements can trade: there are films, but no pair film."""
+    alike = LinearRule(name="A like B", coefficients={"A": 1.0, "B": -1.0}, lower=-0.02, upper=0.02)
+    geometry = FilmGeometry(devices=5, grading="free", span_min=0.2)
+    options = MeanExpectedImprovement(rule="two_step", raw_films=64, restarts=1)
+    problem = film_lab.problem_of(SearchSpace(elements=("A", "B", "C"), linear=(alike,)), geometry, options)
     model = film_lab.surrogate(problem, film_lab.measured(problem, READ))
-    policy = MeanExpectedImprovementPolicy(MeanExpectedImprovement(rule="two_step", raw_films=64, restarts=1))
-    answer = policy.recommend(question(model, problem=problem))
-    assert answer.film.a.sum() == pytest.approx(1.0)
-    assert "best single point" in answer.reason
+    answer = MeanExpectedImprovementPolicy(options).recommend(question(model, problem=problem))
+    assert "as no film goes through the best single points" in answer.reason
+    assert film_violations(answer.film, problem.space, geometry) == []

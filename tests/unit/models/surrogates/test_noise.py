@@ -271,3 +271,35 @@ def test_the_score_test_tells_even_noise_from_uneven():
         assert (np.linalg.eigvalsh(doubt) <= 1.0 + 1e-9).all()
         if expected:
             assert np.linalg.eigvalsh(doubt).min() > 0.0
+
+
+def with_everything():
+    """Readings with stated variances, means of repeats, readings at a limit and dead devices."""
+    data = small_lab.dataset(6, known=0.5).canonical()
+    rows = np.arange(len(data))
+    stated, repeated, beyond, dead = (rows % 6 == k for k in range(4))
+    Y, Yvar, one = data.Y.copy(), np.full(data.Y.shape, np.nan), np.ones(data.Y.shape)
+    Y[dead], Yvar[stated | repeated] = np.nan, 0.2**2
+    replicates, censored = np.where(repeated[:, None], 3.0, one), np.where(beyond[:, None], one, 0.0).astype(np.int8)
+    return replace(data, Y=Y, Yvar=Yvar, replicates=replicates, censored=censored, dead=dead)
+
+
+@pytest.mark.parametrize(
+    ("switch", "blank"),
+    [
+        ("stated", lambda d: {"Yvar": d.Yvar * np.nan, "replicates": np.ones(d.Y.shape)}),
+        ("one_sided", lambda d: {"Y": np.where(d.censored == 0, d.Y, np.nan), "censored": np.zeros_like(d.censored)}),
+        ("dead_devices", lambda d: {"dead": np.zeros_like(d.dead)}),
+    ],
+)
+def test_what_is_switched_off_is_as_if_it_had_not_been_told(switch, blank):
+    data = with_everything()
+    off = train(problem(**{switch: False}), data, seed=0).surrogate
+    untold = train(problem(), replace(data, **blank(data)), seed=0).surrogate
+    on = train(problem(), data, seed=0).surrogate
+    for name, value in untold.arrays().items():
+        np.testing.assert_array_equal(off.arrays()[name], value, err_msg=name)
+    if switch == "dead_devices":
+        assert [m.survival() is None for m in (off, on)] == [True, False]
+    else:
+        assert not np.allclose(off.predict(PROBE).mean, on.predict(PROBE).mean, rtol=1e-6)

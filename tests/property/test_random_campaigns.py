@@ -9,7 +9,18 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from models.catalog import ExpectedImprovement, RandomFilms, SpaceFilling
+from models.catalog import (
+    CostModel,
+    ExpectedImprovement,
+    HypervolumeImprovement,
+    KnowledgeGradient,
+    Mapping,
+    MeanExpectedImprovement,
+    RandomFilms,
+    SpaceFilling,
+    ThompsonSampling,
+    UpperConfidenceBound,
+)
 from models.composition import ElementBounds, SearchSpace
 from models.dataset import Dataset
 from models.film import FilmGeometry
@@ -20,9 +31,20 @@ from tests.oracles.film_rules import broken_rules
 from tests.oracles.random_campaigns import random_problem
 
 CAMPAIGNS = int(os.environ.get("FILMLOOP_TEST_CAMPAIGNS", "120"))
-SEARCHED = 16
-"""One campaign in this many is searched with a model."""
+SEARCHED = 4
+"""One campaign in this many is searched with a model, by each policy in turn."""
 FILMS = 12
+QUICK = {"raw_films": 16, "restarts": 1}
+POLICIES = (
+    ExpectedImprovement(mc_samples=16, **QUICK),
+    ExpectedImprovement(mc_samples=16, cost=CostModel(target=2.0), **QUICK),
+    HypervolumeImprovement(mc_samples=16, **QUICK),
+    KnowledgeGradient(mc_samples=16, pool=64, **QUICK),
+    UpperConfidenceBound(mc_samples=16, **QUICK),
+    ThompsonSampling(pool=32, **QUICK),
+    Mapping(pool=64, **QUICK),
+    MeanExpectedImprovement(rule="two_step", **QUICK),
+)
 
 
 def empty(problem):
@@ -33,16 +55,15 @@ def proposed(problem, seed, count):
     return [a.film for a in propose(problem, None, empty(problem), pending=[], count=count, seed=seed)]
 
 
-def searched(problem, seed):
-    """Films of the real search, after three random ones were read."""
-    made = proposed(problem.model_copy(update={"policy": RandomFilms()}), seed, 3)
-    data = film_lab.measured(problem, made, seed=seed)
+def searched(problem, seed, policy):
+    """Two films of the real search at once, after three random ones were read and while a fourth is in flight."""
+    made = proposed(problem.model_copy(update={"policy": RandomFilms()}), seed, 4)
+    sought = film_lab.problem_of(problem.space, problem.film, policy, initial_films=1)
+    data = film_lab.measured(sought, made[:3], seed=seed)
     if len(np.unique(data.X, axis=0)) < 2:
         return []
-    policy = ExpectedImprovement(mc_samples=16, raw_films=16, restarts=1)
-    known = problem.model_copy(update={"policy": policy, "initial_films": 1})
-    answers = propose(known, film_lab.bundle(known, data), data, pending=[], count=1, seed=seed)
-    assert [a.source for a in answers] == ["model"]
+    answers = propose(sought, film_lab.bundle(sought, data), data, pending=made[3:], count=2, seed=seed)
+    assert [a.source for a in answers] == ["model", "model"]
     return [a.film for a in answers]
 
 
@@ -59,7 +80,8 @@ def test_every_film_of_every_campaign_obeys_every_rule():
         many = FILMS if film_structures(problem.space, problem.film).complete else 2
         films = proposed(problem, number, many if number % 2 else 2)
         films += proposed(problem.model_copy(update={"policy": RandomFilms()}), number + 1, many)
-        films += searched(problem, number) if number % SEARCHED == 0 else []
+        if number % SEARCHED == 0:
+            films += searched(problem, number, POLICIES[number // SEARCHED % len(POLICIES)])
         wrong += [(number, broken) for film in films if (broken := broken_rules(problem, film))]
         checked += len(films)
         seen |= {problem.film.grading, f"grid {problem.film.grid is not None}", f"d {problem.space.dimension}"}

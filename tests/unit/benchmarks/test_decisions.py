@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from benchmarks.decisions import continuous, hall, t1
+from benchmarks.decisions import continuous, hall, t1, t2_t3, trade_off
 from benchmarks.decisions.arms import ARMS
 from benchmarks.decisions.campaign import Listed, extended, run
 from benchmarks.decisions.data import DataAbsent
@@ -200,3 +200,14 @@ def test_the_whole_study_runs_small_and_writes_its_table(plate, tmp_path, monkey
     t1.main()
     assert (tmp_path / "raw" / "t1.jsonl").read_text() == lines
     assert "filmloop against random" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("study", "task"), [(t2_t3, "fe-ga-pd-pair"), (trade_off, "hall-trade-off")])
+def test_the_studies_without_plates_run_small_and_write_their_tables(study, task, tmp_path, monkeypatch):
+    name = study.__name__.rpartition(".")[2]
+    words = [name, "--seeds", "1", "--films", "3", "--tasks", task, "--results", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", [*words, "--arms", "filmloop", "random"])
+    study.main()
+    (tables,) = json.loads((tmp_path / f"{name}.json").read_text())["tables"].values()
+    assert {row["arm"]: row["campaigns"] for row in tables["rows"]} == {"filmloop": 1, "random": 1}
+    assert (tmp_path / f"{name}.png").stat().st_size > 0

@@ -73,6 +73,6 @@ def test_a_finished_campaign_is_measured_again_to_the_same_readings(tmp_path):
     key = {"task": task.name, "arm": "filmloop", "version": "1", "seed": 1, "offset": 0.6, "films": 4}
     records.add(key | outcome)
     (record,) = calibration.last_campaigns(tmp_path, [task.name], 0.6, 10)
-    again = calibration.replayed(task, record)
+    again = calibration.replayed(task, record, 0.6)
     np.testing.assert_allclose(again.X, seen[-1].X, atol=1e-6)
     np.testing.assert_allclose(again.Y, seen[-1].Y, atol=1e-3)

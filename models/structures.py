@@ -199,8 +199,7 @@ def little_changed(space: SearchSpace, geometry: FilmGeometry, present: Mask) ->
         if geometry.choices or not support.any() or not space.presence().allows(support):
             continue
         for pair, spanning in gradings(support, geometry):
-            region = _region(*key, mask, pair, spanning)
-            if region is not None and len(built) < LITTLE_CHANGED:
+            if len(built) < LITTLE_CHANGED and (region := _region(*key, mask, pair, spanning)) is not None:
                 built += [FilmStructure(support, pair, fixed, _rules(*key).free, region) for fixed in filled]
     return Structures(tuple(built[:LITTLE_CHANGED]), complete=False)
 

@@ -105,7 +105,7 @@ class FilmCost:
 def film_cost(question: Question, model: CostModel) -> FilmCost:
     """The cost of the next film, after those in flight, else after the one that was read last."""
     present, process = question.made_last()
-    return FilmCost(model, question.problem.space, torch.from_numpy(present), to_tensor(process))
+    return FilmCost(model, question.problem.space, to_tensor(present) > 0.5, to_tensor(process))
 
 
 @dataclass(frozen=True)

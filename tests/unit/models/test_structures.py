@@ -11,7 +11,7 @@ from models.composition import (
 )
 from models.feasibility import film_clash
 from models.film import FilmGeometry, film_violations
-from models.structures import MOST_STRUCTURES, film_structures, legal_film
+from models.structures import LITTLE_CHANGED, MOST_STRUCTURES, film_structures, legal_film, little_changed
 
 LETTERS = tuple("ABCDEFGHIJKLM")
 THREE = SearchSpace(elements=("A", "B", "C"))
@@ -152,3 +152,26 @@ def test_known_relations_are_linear_rules():
     assert np.abs(X @ list(charges.values())).max() < 1e-8
     assert (X @ list(radii.values())).min() > 118.0 - 1e-6
     assert (X @ list(radii.values())).max() < 122.0 + 1e-6
+
+
+@pytest.mark.parametrize("grading", ["pair", "free"])
+def test_films_that_change_few_targets_have_the_same_elements_or_one_more_or_fewer(grading):
+    geometry = FilmGeometry(devices=3, grading=grading, span_min=0.1)
+    space = SearchSpace(
+        elements=("A", "B", "C", "D"), groups=(GroupRule(name="few", elements=("C", "D"), max_present=1),)
+    )
+    structures = little_changed(space, geometry, np.array([[True, True, True, False]]))
+    supports = {"".join(e for e, there in zip("ABCD", g.support, strict=True) if there) for g in structures.items}
+    assert supports == {"ABC", "AB", "AC", "BC"}  # with D there would be two of C and D
+    rng = np.random.default_rng(0)
+    for structure, ws in structures.draw(40, rng):
+        for w in ws:
+            assert legal_film(structure, w, space, geometry) is not None
+    assert little_changed(space, geometry, np.empty((0, 4), dtype=bool)).items == ()
+
+
+def test_the_films_that_change_few_targets_have_a_bound():
+    wide = SearchSpace(elements=tuple(f"E{k}" for k in range(12)))
+    structures = little_changed(wide, FilmGeometry(grading="pair", span_min=0.1), np.ones((1, 12), dtype=bool))
+    assert len(structures.items) == LITTLE_CHANGED
+    assert all(g.support.all() for g in structures.items)  # those that change nothing come first

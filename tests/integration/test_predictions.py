@@ -180,4 +180,7 @@ def test_every_property_is_told_in_its_own_direction_and_unit(api, lab, settings
     # Pure Fe at mid temperature, by the truth of `data`: 100 - 50 - 20 / 2.
     for one_property, truth in zip(said, (40.0, 240.0, 2.0), strict=True):
         assert one_property["mean"][0] == pytest.approx(truth, abs=4.0 * one_property["reading_sd"][0])
-        assert one_property["reading_sd"][0] < 0.2 * truth
+    # Each in its own unit: the second is the first and 200, the third a twentieth of it.
+    sd = [p["reading_sd"][0] for p in said]
+    assert sd[0] < 0.25 * 40.0
+    assert sd[1:] == pytest.approx([sd[0], 0.05 * sd[0]], rel=0.1)

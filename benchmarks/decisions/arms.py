@@ -35,7 +35,8 @@ def science_version() -> str:
     return f"models {digest.hexdigest()[:12]}"
 
 
-def _botorch() -> str:
+def default_gp_version() -> str:
+    """Of the library whose default model `mean-ei-all-films` takes."""
     return f"botorch {version('botorch')}"
 
 
@@ -55,7 +56,7 @@ ARMS: dict[str, Arm] = {
     "ax": Arm(partial(TwoPoints, "ax"), lambda: "ax-platform 1.3.1, pending told"),
     "baybe": Arm(partial(TwoPoints, "baybe"), lambda: "baybe 0.15.0"),
     "optuna": Arm(partial(TwoPoints, "optuna"), lambda: "optuna 5.0.0, pending told"),
-    "mean-ei-all-films": Arm(MeanImprovement, _botorch),
+    "mean-ei-all-films": Arm(MeanImprovement, default_gp_version),
     **{
         f"filmloop-{name}": Arm(partial(Filmloop, {"policy": _policy(name)}), science_version)
         for name in policies_for(1)

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from benchmarks.decisions.campaign import Asked, Choice
 from models.catalog import RandomFilms
+from models.dataset import Dataset
 from models.film import Film
+from models.problem import Problem
 from models.propose import propose
 from models.surrogates.diagnostics import calibration, leave_film_out
 from models.tensors import to_array, to_tensor
@@ -54,7 +56,7 @@ class MeanImprovement:
         if asked.task.listed is None:
             raise ValueError(f"the films of {asked.task.name} cannot be listed")
         began = time.process_time()
-        model, rows = _fitted(asked)
+        model, rows = fitted(asked.problem, asked.dataset, asked.seed)
         y = asked.problem.objectives[0].to_maximised(asked.dataset.Y[rows, 0])
         score = _mean_gain(model, float(y.max()), asked.task.listed)
         score[[any(film is made for made in asked.made) for film in asked.task.listed]] = -np.inf
@@ -75,12 +77,12 @@ def _mean_gain(model: SingleTaskGP, best: float, films: tuple[Film, ...]) -> Arr
     return mean
 
 
-def _fitted(asked: Asked) -> tuple[SingleTaskGP, NDArray[np.bool_]]:
-    """The default model on the readings of living devices, and which rows these are."""
-    rows = ~np.isnan(asked.dataset.Y[:, 0])
-    y = asked.problem.objectives[0].to_maximised(asked.dataset.Y[rows, :1])
-    torch.manual_seed(asked.seed)
-    model = SingleTaskGP(to_tensor(asked.dataset.X[rows]), to_tensor(y))
+def fitted(problem: Problem, dataset: Dataset, seed: int) -> tuple[SingleTaskGP, NDArray[np.bool_]]:
+    """The default model on the readings of living devices, maximised, and which rows these are."""
+    rows = ~np.isnan(dataset.Y[:, 0])
+    y = problem.objectives[0].to_maximised(dataset.Y[rows, :1])
+    torch.manual_seed(seed)
+    model = SingleTaskGP(to_tensor(dataset.X[rows]), to_tensor(y))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", OptimizationWarning)  # the fit starts again by itself, as BoTorch has it
         fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))  # type: ignore[no-untyped-call]

@@ -146,13 +146,14 @@ def _sentences(figures: Table) -> list[str]:
     return [*lines, "", " ".join([f"Versions: {versions}.", *taken_over])]
 
 
-def plot(path: Path, panels: Mapping[str, Mapping[str, Outcome]], unit: str) -> None:
-    """Mean regret against the number of films with a band of one standard error; one panel per table."""
+def plot(path: Path, panels: Mapping[str, Mapping[str, Outcome]], label: str) -> None:
+    """Mean regret (`label`) against the number of films with a band of one standard error; one panel per table."""
     rows = -(-len(panels) // 2)
     across = -(-len(panels) // rows)
     size = (5.0 * across, 4.0 * rows)
     figure, axes = plt.subplots(rows, across, figsize=size, squeeze=False, layout="constrained")
-    figure.supylabel(f"regret of the best value measured\n/ {unit}", fontsize="medium")
+    for axis in axes[:, 0]:
+        axis.set_ylabel(label)
     for axis in axes.flat[len(panels) :]:
         axis.set_axis_off()
     for axis, (title, found) in zip(axes.flat[: len(panels)], panels.items(), strict=True):

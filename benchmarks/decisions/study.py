@@ -28,7 +28,7 @@ def conduct(
     *,
     pooled: bool,
     facts: Mapping[str, str],
-    unit: str,
+    label: str,
 ) -> None:
     """The command of a study: run what is missing, then print and write its tables and its plot.
 
@@ -40,7 +40,7 @@ def conduct(
         arms: Arms that are run if none are named.
         pooled: Whether one table holds all tasks; else there is one for each.
         facts: What stands above the tables.
-        unit: Unit of regret in the plot.
+        label: What the plot calls regret, with its unit.
     """
     options = parser(doc, tasks, arms).parse_args()
     records = Records(options.results / "raw" / f"{study}.jsonl")
@@ -61,7 +61,7 @@ def conduct(
     tables = {title: table(found) for title, found in panels.items()}
     title = (doc or study).splitlines()[0]
     print(write(options.results, study, title, tables, {"tasks": ", ".join(loaded), **facts}))
-    plot(options.results / f"{study}.png", panels, unit)
+    plot(options.results / f"{study}.png", panels, label)
 
 
 def parser(doc: str | None, tasks: Sequence[str], arms: Sequence[str]) -> argparse.ArgumentParser:

@@ -31,7 +31,9 @@ def load(task: str) -> Plate:
 
 def main() -> None:
     """Run what is missing, then print and write the table."""
-    conduct("t1", __doc__, TASKS, load, DEFAULT_ARMS, pooled=True, facts={"unit of regret": "mV"}, unit="mV")
+    facts = {"unit of regret": "mV"}
+    label = "regret of the best value measured / mV"
+    conduct("t1", __doc__, TASKS, load, DEFAULT_ARMS, pooled=True, facts=facts, label=label)
 
 
 if __name__ == "__main__":

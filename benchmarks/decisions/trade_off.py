@@ -136,8 +136,8 @@ def _lattice() -> Array:
 def main() -> None:
     """Run what is missing, then print and write the table."""
     facts = {"regret": "1 - share of the hypervolume of the whole front", "goal": f"a share of {GOAL}"}
-    unit = "share of the hypervolume"
-    conduct("trade_off", __doc__, (NAME,), load, DEFAULT_ARMS, pooled=True, facts=facts, unit=unit)
+    label = "hypervolume still missing / share of that of the whole front"
+    conduct("trade_off", __doc__, (NAME,), load, DEFAULT_ARMS, pooled=True, facts=facts, label=label)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from benchmarks.decisions import continuous, hall, t1, t2_t3, trade_off
+from benchmarks.decisions import calibration, continuous, hall, left_out, t1, t2_t3, trade_off
 from benchmarks.decisions.arms import ARMS
 from benchmarks.decisions.campaign import Listed, extended, run
 from benchmarks.decisions.data import DataAbsent
@@ -211,3 +211,59 @@ def test_the_studies_without_plates_run_small_and_write_their_tables(study, task
     (tables,) = json.loads((tmp_path / f"{name}.json").read_text())["tables"].values()
     assert {row["arm"]: row["campaigns"] for row in tables["rows"]} == {"filmloop": 1, "random": 1}
     assert (tmp_path / f"{name}.png").stat().st_size > 0
+
+
+def test_a_film_that_is_left_out_is_no_part_of_what_predicts_it(wafer):
+    dataset = Dataset.empty(3)
+    for number, film in enumerate(wafer.starts(0) + wafer.starts(1)):
+        dataset = extended(dataset, film, wafer.truth(film.points()), number)
+    dataset.Y[3] = np.nan
+    shown = []
+
+    def mean_of_the_rest(problem, readings, points, seed):
+        shown.append(set(readings.films.tolist()))
+        rest = float(np.nanmean(readings.Y))
+        return np.full(len(points), rest), np.ones(len(points))
+
+    y, mean, sd = left_out.left_out(mean_of_the_rest, wafer.problem, dataset, 0)
+    films = sorted(set(dataset.films.tolist()))
+    assert shown == [set(films) - {film} for film in films]
+    alive = ~np.isnan(dataset.Y[:, 0])
+    assert np.array_equal(y, dataset.Y[alive, 0])
+    by_hand = [np.nanmean(dataset.Y[dataset.films != film]) for film in dataset.films[alive]]
+    assert np.allclose(mean, by_hand)
+    assert len(sd) == alive.sum()
+
+
+@pytest.mark.parametrize("model", list(left_out.MODELS))
+@pytest.mark.parametrize("direction", ["maximise", "minimise"])
+def test_every_model_predicts_readings_in_their_own_units(wafer, model, direction):
+    sought = wafer.problem.objectives[0].model_copy(update={"direction": direction})
+    problem = wafer.problem.model_copy(update={"objectives": (sought,)})
+    rng, dataset = np.random.default_rng(0), Dataset.empty(3)
+    for number in range(4):
+        (film, *_) = wafer.starts(number)
+        y = 300.0 + 50.0 * film.points()[:, :1] + rng.normal(0.0, 0.1, (13, 1))
+        dataset = extended(dataset, film, y, number)
+    points = wafer.starts(7)[0].points()
+    mean, sd = left_out.MODELS[model](problem, dataset, points, 0)
+    away = mean - (300.0 + 50.0 * points[:, 0])
+    assert np.abs(away / sd).max() < 5.0
+    assert np.abs(away).max() < 25.0
+
+
+def test_the_studies_of_calibration_run_small_and_write_their_tables(tmp_path, monkeypatch):
+    words = ["--seeds", "1", "--tasks", "fe-ga-pd-pair", "--results", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", ["t2_t3", *words, "--films", "3", "--arms", "filmloop", "--run-only"])
+    t2_t3.main()
+    for study, models in ((calibration, 2), (left_out, 3)):
+        name = study.__name__.rpartition(".")[2]
+        monkeypatch.setattr(sys, "argv", [name, *words, "--offset", "0", "0.6"])
+        study.main()
+        document = json.loads((tmp_path / f"{name}.json").read_text())
+        assert [row["offset"] for row in document["rows"]] == [0.0] * models + [0.6] * models
+        assert all(0.0 <= row["coverage 95"] <= 1.0 for row in document["rows"])
+        assert len(document["comparisons"]) == 2 * (models - 1)
+    lines = (tmp_path / "raw" / "left_out.jsonl").read_text()
+    left_out.main()
+    assert (tmp_path / "raw" / "left_out.jsonl").read_text() == lines

@@ -19,7 +19,7 @@ DEFAULT_ARMS = ("filmloop", "nimo-combi-all-pairs", "random")
 def main() -> None:
     """Run what is missing, then print and write the tables."""
     facts = {"unit of regret": "V on the wafer, uOhm cm for the Hall resistivity"}
-    label = "regret of the best value measured / unit of the property"
+    label = "regret of the best value / unit of the property"
     conduct("t2_t3", __doc__, tuple(TASKS), load, DEFAULT_ARMS, pooled=False, facts=facts, label=label)
 
 

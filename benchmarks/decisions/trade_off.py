@@ -136,7 +136,7 @@ def _lattice() -> Array:
 def main() -> None:
     """Run what is missing, then print and write the table."""
     facts = {"regret": "1 - share of the hypervolume of the whole front", "goal": f"a share of {GOAL}"}
-    label = "hypervolume still missing / share of that of the whole front"
+    label = "missing hypervolume / share of that of the front"
     conduct("trade_off", __doc__, (NAME,), load, DEFAULT_ARMS, pooled=True, facts=facts, label=label)
 
 

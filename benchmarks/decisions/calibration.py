@@ -13,7 +13,7 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,9 @@ from models.film import Film
 from models.train import train
 
 Array = NDArray[np.float64]
+
+GROUPS: Sequence[Sequence[str]] = [list(t1.TASKS), *([name] for name in continuous.TASKS)]
+"""Tasks of one row each, if none are named."""
 
 
 def load(name: str) -> Task:
@@ -71,15 +74,39 @@ def last_campaigns(folder: Path, tasks: Sequence[str], offset: float, seeds: int
     return kept
 
 
+def parser(doc: str | None, *, offset: Sequence[float], seeds: int) -> argparse.ArgumentParser:
+    """Options of a table over the campaigns that were played, with their defaults."""
+    options = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--tasks", nargs="+", action="append", help="tasks of one row; may be given several times")
+    options.add_argument("--offset", type=float, nargs="+", default=offset)
+    options.add_argument("--seeds", type=int, default=seeds)
+    options.add_argument("--results", type=Path, default=RESULTS)
+    return options
+
+
+def means(found: Array, names: Sequence[str]) -> dict[str, float | None]:
+    """Figures of campaigns, `c x len(names)`, as part of a row: their means, and the error of the log density's."""
+    told: dict[str, float | None] = dict(
+        zip((n.replace("_", " ") for n in names), found.mean(axis=0).tolist(), strict=True)
+    )
+    return told | {"s.e. of log density": standard_error(found[:, names.index("log_density")])}
+
+
+def write(
+    folder: Path, study: str, title: str, rows: Sequence[Mapping[str, object]], comparisons: Sequence[str]
+) -> None:
+    """Print a table with what is said below it, and write both as Markdown and as JSON."""
+    page = "\n".join([heading(title), markdown_table(rows), "", *comparisons, ""])
+    print(page)
+    document = {"study": study, "provenance": provenance(), "rows": rows, "comparisons": comparisons}
+    (folder / f"{study}.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    (folder / f"{study}.md").write_text(page, encoding="utf-8")
+
+
 def main() -> None:
     """Print and write one row per group of tasks, offset and model."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tasks", nargs="+", action="append", help="tasks of one row; may be given several times")
-    parser.add_argument("--offset", type=float, nargs="+", default=[0.0, 0.3, 0.6])
-    parser.add_argument("--seeds", type=int, default=30)
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    options = parser.parse_args()
-    groups = options.tasks or [list(t1.TASKS), *([name] for name in continuous.TASKS)]
+    options = parser(__doc__, offset=[0.0, 0.3, 0.6], seeds=30).parse_args()
+    groups = options.tasks or GROUPS
     rows, lines = [], []
     for group in groups:
         for offset in options.offset:
@@ -89,27 +116,16 @@ def main() -> None:
             both = {effect: _figures(records, offset, film_effect=effect) for effect in (True, False)}
             words = {"tasks": ", ".join(group), "offset": offset, "campaigns": len(records)}
             words |= {"played with": records[0]["offset"]}
-            rows += [{**words, "film effect": effect, **_means(found)} for effect, found in both.items()]
+            rows += [{**words, "film effect": effect, **means(found, CALIBRATION)} for effect, found in both.items()]
             test = paired(both[True][:, -1], both[False][:, -1])
             line = f"- {words['tasks']}, offset {offset:g}: log density with minus without film effect"
             lines.append(f"{line} {in_words(test)}")
     title = "Calibration of the model in Filmloop's own campaigns, whole films left out"
-    page = "\n".join([heading(title), markdown_table(rows), "", *lines, ""])
-    print(page)
-    document = {"study": "calibration", "provenance": provenance(), "rows": rows, "comparisons": lines}
-    (options.results / "calibration.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    (options.results / "calibration.md").write_text(page, encoding="utf-8")
+    write(options.results, "calibration", title, rows, lines)
 
 
 def _figures(records: Sequence[Record], offset: float, *, film_effect: bool) -> Array:
     return np.array([report(load(record["task"]), record, offset, film_effect=film_effect) for record in records])
-
-
-def _means(found: Array) -> dict[str, float | None]:
-    means: dict[str, float | None] = dict(
-        zip((n.replace("_", " ") for n in CALIBRATION), found.mean(axis=0).tolist(), strict=True)
-    )
-    return means | {"s.e. of log density": standard_error(found[:, -1])}
 
 
 if __name__ == "__main__":

@@ -9,26 +9,21 @@ Filmloop's model, with and without film effect, and BoTorch's default `SingleTas
 films that Filmloop chose in the campaigns of T1, T2 and T3, as in `calibration`.
 """
 
-import argparse
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.decisions import continuous, t1
 from benchmarks.decisions.arms import default_gp_version, science_version
 from benchmarks.decisions.baselines import fitted
-from benchmarks.decisions.calibration import last_campaigns, load, replayed
-from benchmarks.decisions.figures import CALIBRATION, in_words, paired, standard_error
-from benchmarks.decisions.records import RESULTS, Record, Records
-from benchmarks.provenance import heading, markdown_table, provenance
+from benchmarks.decisions.calibration import GROUPS, last_campaigns, load, means, parser, replayed, write
+from benchmarks.decisions.figures import CALIBRATION, in_words, paired
+from benchmarks.decisions.records import Record, Records
 from models.catalog import FilmGP
 from models.dataset import Dataset
 from models.problem import Problem
@@ -106,21 +101,19 @@ def _key(line: Record) -> tuple[object, ...]:
 
 def main() -> None:
     """Run what is missing, then print and write one row per group of tasks, offset and model."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tasks", nargs="+", action="append", help="tasks of one row; may be given several times")
-    parser.add_argument("--offset", type=float, nargs="+", default=[0.0, 0.6])
-    parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--run-only", action="store_true", help="write no table")
-    parser.add_argument("--table-only", action="store_true", help="run nothing")
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    options = parser.parse_args()
+    words = parser(__doc__, offset=[0.0, 0.6], seeds=10)
+    words.add_argument("--run-only", action="store_true", help="write no table")
+    words.add_argument("--table-only", action="store_true", help="run nothing")
+    options = words.parse_args()
     records = Records(options.results / "raw" / "left_out.jsonl")
-    groups = options.tasks or [list(t1.TASKS), *([name] for name in continuous.TASKS)]
+    groups = options.tasks or GROUPS
     for group in [] if options.table_only else groups:
         for offset in options.offset:
             run_missing(records, last_campaigns(options.results, group, offset, options.seeds), offset)
     if not options.run_only:
-        _write(options.results, list(_tables(records.all(), groups, options.offset, options.seeds)))
+        tables = list(_tables(records.all(), groups, options.offset, options.seeds))
+        rows, said = [row for table, _ in tables for row in table], [line for _, lines in tables for line in lines]
+        write(options.results, "left_out", "Films left out of the fit as well, in Filmloop's own campaigns", rows, said)
 
 
 def _tables(
@@ -134,7 +127,7 @@ def _tables(
             if not all(found.values()):
                 continue
             words = {"tasks": ", ".join(group), "offset": offset, "campaigns": len(found[OURS])}
-            rows = [{**words, "model": model, **_means(list(by.values()))} for model, by in found.items()]
+            rows = [{**words, "model": model, **means(_figures_of(by), FIGURES)} for model, by in found.items()]
             said = f"- {words['tasks']}, offset {offset:g}, log density of {OURS} minus that of "
             yield rows, [said + f"{other}: {_compared(found[OURS], found[other])}" for other in OTHERS]
 
@@ -146,27 +139,14 @@ def _by_campaign(lines: Sequence[Record], model: str) -> dict[tuple[str, int], R
     }
 
 
-def _means(lines: Sequence[Record]) -> dict[str, object]:
-    each = np.array([[line[name] for name in FIGURES] for line in lines])
-    means = dict(zip((name.replace("_", " ") for name in FIGURES), each.mean(axis=0).tolist(), strict=True))
-    return means | {"s.e. of log density": standard_error(each[:, FIGURES.index("log_density")])}
+def _figures_of(campaigns: Mapping[tuple[str, int], Record]) -> Array:
+    return np.array([[line[name] for name in FIGURES] for line in campaigns.values()])
 
 
 def _compared(ours: Mapping[tuple[str, int], Record], other: Mapping[tuple[str, int], Record]) -> str:
     both = sorted(ours.keys() & other.keys())
     one, two = (np.array([found[pair]["log_density"] for pair in both]) for found in (ours, other))
     return in_words(paired(one, two))
-
-
-def _write(folder: Path, tables: Sequence[tuple[list[dict[str, object]], list[str]]]) -> None:
-    rows, said = [row for table, _ in tables for row in table], [line for _, lines in tables for line in lines]
-    page = "\n".join(
-        [heading("Films left out of the fit as well, in Filmloop's own campaigns"), markdown_table(rows), "", *said, ""]
-    )
-    print(page)
-    document = {"study": "left_out", "provenance": provenance(), "rows": rows, "comparisons": said}
-    (folder / "left_out.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    (folder / "left_out.md").write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":
